@@ -1,0 +1,228 @@
+//! Text, paths, URLs, lists of hosts, and log filters.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+use url::Host;
+
+use super::{Parse, Problem, Reading};
+use crate::database_url::{DatabaseUrl, InvalidUrl};
+use crate::redis_url::RedisUrl;
+use crate::suggest::nearest;
+use crate::value::SettingValue;
+
+impl Parse for String {
+    const EXPECTED: &'static str = "text";
+
+    fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
+        let text = text(value, Self::EXPECTED, "write text in quotes")?;
+        if text.chars().any(char::is_control) {
+            return Err(Problem::wrong_type(
+                "contains a control character",
+                "write printable text",
+            ));
+        }
+        if text.contains("://") {
+            // It would be shown, and a URL may hold a password.
+            return Err(Problem::wrong_type(
+                "is a URL",
+                "write text that is not a URL",
+            ));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn shown(&self) -> SettingValue {
+        self.as_str().into()
+    }
+}
+
+impl Parse for PathBuf {
+    const EXPECTED: &'static str = "a path";
+
+    fn parse(value: &SettingValue, reading: &Reading<'_>) -> Result<Self, Problem> {
+        String::parse(value, reading).map(PathBuf::from)
+    }
+
+    fn shown(&self) -> SettingValue {
+        self.as_path().into()
+    }
+}
+
+impl Parse for DatabaseUrl {
+    const EXPECTED: &'static str = "a PostgreSQL URL";
+
+    fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
+        let text = text(
+            value,
+            Self::EXPECTED,
+            "write postgres://user:password@host/database",
+        )?;
+        DatabaseUrl::parse(text).map_err(Problem::from)
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::Text(self.to_string())
+    }
+}
+
+impl Parse for RedisUrl {
+    const EXPECTED: &'static str = "a Redis URL";
+
+    fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
+        let text = text(value, Self::EXPECTED, "write redis://:password@host:6379/0")?;
+        RedisUrl::parse(text).map_err(Problem::from)
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::Text(self.to_string())
+    }
+
+    fn means_none(text: &str) -> bool {
+        text.trim().to_ascii_lowercase().starts_with("memory://")
+    }
+}
+
+impl From<InvalidUrl> for Problem {
+    fn from(invalid: InvalidUrl) -> Self {
+        Problem::wrong_type(invalid.problem, invalid.cure)
+    }
+}
+
+/// A host, and a port if one is given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// A name, an IPv4 address, or an IPv6 address in brackets.
+    pub host: String,
+    /// The port; the protocol's usual one if none.
+    pub port: Option<u16>,
+}
+
+impl HostPort {
+    fn parse(text: &str) -> Option<Self> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (text, None),
+        };
+        let port = match port {
+            Some(port) => Some(port.parse().ok().filter(|port| *port > 0)?),
+            None => None,
+        };
+        let named = !host.is_empty() && !host.contains('@') && Host::parse(host).is_ok();
+        named.then(|| HostPort {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl Serialize for HostPort {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Parse for Vec<HostPort> {
+    const EXPECTED: &'static str = "a list of hosts";
+
+    fn parse(value: &SettingValue, reading: &Reading<'_>) -> Result<Self, Problem> {
+        let cure = match reading.textual {
+            true => "write host:port,host:port,...",
+            false => "write [\"host:port\", \"host:port\", ...]",
+        };
+        let written: Vec<&str> = match value {
+            SettingValue::Unset => Vec::new(),
+            SettingValue::Text(text) if reading.textual => text.split(',').collect(),
+            SettingValue::List(items) => items
+                .iter()
+                .map(|item| text(item, "a host", cure))
+                .collect::<Result<_, _>>()?,
+            other => return Err(Problem::unexpected(other, Self::EXPECTED, cure)),
+        };
+        let hosts = written.iter().enumerate().map(|(index, host)| {
+            HostPort::parse(host.trim()).ok_or_else(|| {
+                let problem = format!("has no host, or no port, in entry {}", index + 1);
+                Problem::wrong_type(problem, cure)
+            })
+        });
+        hosts.collect()
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::List(self.iter().map(|host| host.to_string().into()).collect())
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Vec::new())
+    }
+}
+
+/// What of the log is written: a level, or levels by target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter(pub(crate) String);
+
+impl LogFilter {
+    /// The filter in the form `info,larder_pool=debug`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+impl Parse for LogFilter {
+    const EXPECTED: &'static str = "a log level, or levels by target";
+
+    fn parse(value: &SettingValue, reading: &Reading<'_>) -> Result<Self, Problem> {
+        const CURE: &str = "write off, error, warn, info, debug or trace, or levels by target as in \
+             \"info,larder_pool=debug\"";
+        let filter = String::parse(value, reading)?;
+        for directive in filter.split(',') {
+            let level = match directive.rsplit_once('=') {
+                Some((_, level)) => level.trim(),
+                None => directive.trim(),
+            };
+            if LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
+                continue;
+            }
+            let cure = match nearest(level, LEVELS) {
+                Some(near) => format!("{CURE}; did you mean `{near}`?"),
+                None => CURE.to_owned(),
+            };
+            return Err(Problem::wrong_type(
+                "names a level that does not exist",
+                cure,
+            ));
+        }
+        Ok(LogFilter(filter))
+    }
+
+    fn shown(&self) -> SettingValue {
+        self.as_str().into()
+    }
+}
+
+/// The text of a value that must be text and must not be empty.
+fn text<'a>(value: &'a SettingValue, expected: &str, cure: &str) -> Result<&'a str, Problem> {
+    match value {
+        SettingValue::Text(text) if text.trim().is_empty() => {
+            Err(Problem::wrong_type("is empty", cure))
+        }
+        SettingValue::Text(text) => Ok(text),
+        other => Err(Problem::unexpected(other, expected, cure)),
+    }
+}

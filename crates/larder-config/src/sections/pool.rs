@@ -1,0 +1,63 @@
+//! The section `[pool]`: how many connections, for how long, and how they are checked.
+
+use std::time::Duration;
+
+use crate::definition::Default::{ByProfile, Everywhere};
+use crate::definition::{Range, Variable, section};
+
+/// More connections than any PostgreSQL server accepts without a pooler.
+const MOST_CONNECTIONS: f64 = 10_000.0;
+
+section! {
+    /// How connections are shared and how long they live.
+    "pool" => PoolConfig {
+        /// Connections that stay open. Size + overflow, times the number of processes, must stay below the server's max_connections. prod raises it to at least 15.
+        size: u32 {
+            default: ByProfile { dev: "5", staging: "10", prod: "20", test: "2" },
+            range: Range::of(1.0, MOST_CONNECTIONS),
+            variables: &[Variable::plain("DB_POOL_SIZE")],
+        }
+        /// Connections beyond size that a burst may open; each is closed when it comes back. prod raises it to at least 25.
+        overflow: u32 {
+            default: ByProfile { dev: "10", staging: "20", prod: "30", test: "5" },
+            range: Range::of(0.0, MOST_CONNECTIONS),
+            variables: &[Variable::plain("DB_MAX_OVERFLOW")],
+        }
+        /// How long a caller waits for a connection before it gets an error that says who holds them. Keep it below the deadline of your own callers.
+        acquire_timeout: Duration {
+            default: Everywhere("30s"),
+            range: Range::of(1.0, f64::INFINITY),
+            variables: &[Variable::seconds("DB_POOL_TIMEOUT")],
+        }
+        /// The age at which a connection is replaced. Spreads connections over servers again after a failover and frees the memory that old backends gather.
+        recycle: Duration {
+            default: ByProfile { dev: "3600s", staging: "3600s", prod: "3600s", test: "300s" },
+            range: Range::of(1.0, f64::INFINITY),
+            variables: &[Variable::seconds("DB_POOL_RECYCLE")],
+        }
+        /// How long a connection may go unused before it is closed. Keep it below the idle limit of firewalls and poolers on the way.
+        idle_timeout: Duration {
+            default: ByProfile { dev: "10m", staging: "10m", prod: "10m", test: "10s" },
+            range: Range::of(1.0, f64::INFINITY),
+        }
+        /// Whether a connection that sat idle is checked before it is handed out. false saves one round trip and lets a caller meet a connection that died meanwhile.
+        verify_idle: bool {
+            default: Everywhere("true"),
+            variables: &[Variable::plain("DB_POOL_PRE_PING")],
+        }
+        /// How long a connection must have sat idle to be checked. 0s checks at every checkout, which doubles the cost of a short query.
+        verify_after: Duration {
+            default: Everywhere("30s"),
+        }
+        /// How long that check may take; a connection that does not answer is dropped.
+        verify_timeout: Duration {
+            default: Everywhere("1s"),
+            range: Range::of(0.01, f64::INFINITY),
+        }
+        /// How long shutdown waits for work in progress before it closes connections under it. Keep it below the time that the orchestrator grants before it kills.
+        shutdown_timeout: Duration {
+            default: Everywhere("30s"),
+            range: Range::of(1.0, f64::INFINITY),
+        }
+    }
+}
