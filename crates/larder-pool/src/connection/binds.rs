@@ -1,0 +1,244 @@
+//! The values bound to a statement, and how their user-defined types are resolved.
+//!
+//! Diesel asks for the object id of a user-defined type while it serialises
+//! binds, in a synchronous call; the answer may need a query. So a type that is
+//! not known yet is answered with a made-up id, and the binds are collected a
+//! second time with other made-up ids: the places where the two runs differ are
+//! the places where an id stands (arrays and composites carry the ids of their
+//! elements inside the value). Once the real ids are known they are written there.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::pg::{Pg, PgMetadataLookup, PgTypeMetadata};
+use diesel::query_builder::QueryFragment;
+use diesel::query_builder::bind_collector::RawBytesBindCollector;
+use diesel::result::Error as DieselError;
+use tokio_postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
+
+use super::types::{TypeCatalog, TypeName, TypeOids};
+
+/// A value in the server's binary form; `None` is NULL.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Bind(pub(crate) Option<Vec<u8>>);
+
+/// Without the value: tokio-postgres logs the parameters of every statement.
+impl fmt::Debug for Bind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "?" } else { "NULL" })
+    }
+}
+
+impl ToSql for Bind {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match &self.0 {
+            Some(bytes) => {
+                out.extend_from_slice(bytes);
+                Ok(IsNull::No)
+            }
+            None => Ok(IsNull::Yes),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(
+        &self,
+        type_: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.to_sql(type_, out)
+    }
+}
+
+/// All binds of a statement with the object ids of their types.
+#[derive(Debug)]
+pub(crate) struct Binds {
+    pub(crate) values: Vec<Bind>,
+    pub(crate) oids: Vec<u32>,
+    unresolved: Vec<TypeName>,
+    /// Bind, byte and made-up id of every id that has to be replaced in a value.
+    places: Vec<(usize, usize, u32)>,
+}
+
+impl Binds {
+    /// Serialises the binds of a query.
+    ///
+    /// # Errors
+    ///
+    /// What Diesel reports when a value cannot be serialised.
+    pub(crate) fn collect<Q: QueryFragment<Pg> + ?Sized>(
+        query: &Q,
+        types: &Arc<TypeCatalog>,
+    ) -> QueryResult<Self> {
+        let mut lookup = Lookup::new(types, MadeUpIds::Ascending);
+        let collected = collect_with(query, &mut lookup)?;
+        if lookup.unknown.is_empty() {
+            return Ok(Self {
+                oids: oids(&collected.metadata)?,
+                values: collected.binds.into_iter().map(Bind).collect(),
+                unresolved: Vec::new(),
+                places: Vec::new(),
+            });
+        }
+        let mut mirrored = Lookup::new(types, MadeUpIds::Mirrored);
+        let other = collect_with(query, &mut mirrored)?;
+        Ok(Self {
+            oids: oids(&collected.metadata)?,
+            places: places(&collected.binds, &other.binds),
+            values: collected.binds.into_iter().map(Bind).collect(),
+            unresolved: lookup.unknown,
+        })
+    }
+
+    /// The types that the catalog has to be asked for.
+    pub(crate) fn unresolved(&self) -> &[TypeName] {
+        &self.unresolved
+    }
+
+    /// Puts the real object ids in place of the made-up ones.
+    pub(crate) fn resolve(&mut self, found: &[TypeOids]) {
+        let real: HashMap<u32, u32> = found
+            .iter()
+            .enumerate()
+            .flat_map(|(index, type_)| {
+                let (oid, array_oid) = MadeUpIds::Ascending.pair(index);
+                [(oid, type_.oid), (array_oid, type_.array_oid)]
+            })
+            .collect();
+        for oid in &mut self.oids {
+            if let Some(real) = real.get(oid) {
+                *oid = *real;
+            }
+        }
+        for (bind, byte, made_up) in self.places.drain(..) {
+            if let (Some(real), Bind(Some(bytes))) = (real.get(&made_up), &mut self.values[bind]) {
+                bytes[byte..byte + 4].copy_from_slice(&real.to_be_bytes());
+            }
+        }
+        self.unresolved.clear();
+    }
+
+    /// The types for tokio-postgres, which sends nothing of them but the id.
+    pub(crate) fn types(&self) -> Vec<Type> {
+        self.oids
+            .iter()
+            .map(|oid| {
+                Type::from_oid(*oid).unwrap_or_else(|| {
+                    Type::new(
+                        format!("user_defined_{oid}"),
+                        *oid,
+                        Kind::Simple,
+                        String::new(),
+                    )
+                })
+            })
+            .collect()
+    }
+}
+
+fn collect_with<Q: QueryFragment<Pg> + ?Sized>(
+    query: &Q,
+    lookup: &mut Lookup,
+) -> QueryResult<RawBytesBindCollector<Pg>> {
+    let mut collector = RawBytesBindCollector::<Pg>::new();
+    query.collect_binds(&mut collector, lookup, &Pg)?;
+    Ok(collector)
+}
+
+fn oids(metadata: &[PgTypeMetadata]) -> QueryResult<Vec<u32>> {
+    metadata
+        .iter()
+        .map(|type_| {
+            type_
+                .oid()
+                .map_err(|error| DieselError::SerializationError(Box::new(error)))
+        })
+        .collect()
+}
+
+/// Where the two runs differ: every byte of a made-up id differs from its mirror image.
+fn places(ascending: &[Option<Vec<u8>>], mirrored: &[Option<Vec<u8>>]) -> Vec<(usize, usize, u32)> {
+    let mut found = Vec::new();
+    for (bind, pair) in ascending.iter().zip(mirrored).enumerate() {
+        let (Some(left), Some(right)) = pair else {
+            continue;
+        };
+        let mut byte = 0;
+        while byte + 4 <= left.len().min(right.len()) {
+            if left[byte] == right[byte] {
+                byte += 1;
+                continue;
+            }
+            let id =
+                u32::from_be_bytes([left[byte], left[byte + 1], left[byte + 2], left[byte + 3]]);
+            found.push((bind, byte, id));
+            byte += 4;
+        }
+    }
+    found
+}
+
+#[derive(Debug, Clone, Copy)]
+enum MadeUpIds {
+    Ascending,
+    Mirrored,
+}
+
+impl MadeUpIds {
+    /// Far above what a server hands out, so that a made-up id is never a real one in practice.
+    const FIRST: u32 = 0xF0F0_0000;
+
+    fn pair(self, index: usize) -> (u32, u32) {
+        // A statement has at most 65,535 binds, so the index fits.
+        let oid = Self::FIRST + 2 * u32::try_from(index).unwrap_or(u32::MAX / 4);
+        match self {
+            Self::Ascending => (oid, oid + 1),
+            Self::Mirrored => (!oid, !(oid + 1)),
+        }
+    }
+}
+
+/// Answers Diesel's questions for types from the catalog, or with a made-up id.
+struct Lookup {
+    types: Arc<TypeCatalog>,
+    made_up: MadeUpIds,
+    unknown: Vec<TypeName>,
+}
+
+impl Lookup {
+    fn new(types: &Arc<TypeCatalog>, made_up: MadeUpIds) -> Self {
+        Self {
+            types: Arc::clone(types),
+            made_up,
+            unknown: Vec::new(),
+        }
+    }
+}
+
+impl PgMetadataLookup for Lookup {
+    fn lookup_type(&mut self, type_name: &str, schema: Option<&str>) -> PgTypeMetadata {
+        let name = TypeName::new(schema, type_name);
+        if let Some(known) = self.types.get(&name) {
+            return PgTypeMetadata::new(known.oid, known.array_oid);
+        }
+        let index = self
+            .unknown
+            .iter()
+            .position(|unknown| *unknown == name)
+            .unwrap_or_else(|| {
+                self.unknown.push(name);
+                self.unknown.len() - 1
+            });
+        let (oid, array_oid) = self.made_up.pair(index);
+        PgTypeMetadata::new(oid, array_oid)
+    }
+}

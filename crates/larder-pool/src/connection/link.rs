@@ -1,0 +1,332 @@
+//! The wire to one server process, shared by the connection and the row streams that it hands out.
+//!
+//! The link knows what became of every statement: which were answered, which were
+//! given up by their caller before the answer was read, and which the server refused.
+//! That is what tells whether a transaction can be committed and whether a
+//! connection can be used again.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use tokio::task::JoinHandle;
+use tokio_postgres::types::Type;
+use tokio_postgres::{CancelToken, Client};
+
+use super::rows::Rows;
+use super::statement::{Statement, StatementCache};
+use super::types::{TypeCatalog, TypeName, TypeOids};
+use crate::server_error::{ServerError, SqlState, to_diesel};
+
+const UNDEFINED_OBJECT: &str = "42704";
+const INVALID_STATEMENT_NAME: &str = "26000";
+const FEATURE_NOT_SUPPORTED: &str = "0A000";
+
+pub(crate) struct Link {
+    client: Client,
+    statements: Mutex<StatementCache>,
+    types: Arc<TypeCatalog>,
+    journal: Mutex<Journal>,
+    driver: JoinHandle<()>,
+}
+
+/// What happened on the link.
+#[derive(Debug, Default)]
+struct Journal {
+    /// Statements sent so far; each has its number.
+    sent: u64,
+    /// The highest number whose answer was read to its end. The server answers in
+    /// order, so everything below it is over too.
+    answered: u64,
+    /// Some answer was given up before its end: whether that statement failed is not known.
+    given_up: bool,
+    /// The first error since the transaction or its innermost savepoint began.
+    failure: Option<ServerError>,
+    /// The last error of all.
+    last_error: Option<ServerError>,
+}
+
+impl Link {
+    pub(crate) fn new(client: Client, types: Arc<TypeCatalog>, driver: JoinHandle<()>) -> Self {
+        Self {
+            client,
+            statements: Mutex::new(StatementCache::new()),
+            types,
+            journal: Mutex::new(Journal::default()),
+            driver,
+        }
+    }
+
+    pub(crate) fn types(&self) -> &Arc<TypeCatalog> {
+        &self.types
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    pub(crate) fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
+    }
+
+    /// Closes the socket at once, whatever travels on it.
+    pub(crate) fn sever(&self) {
+        self.driver.abort();
+    }
+
+    /// Whether the server may still be at work on something.
+    pub(crate) fn is_busy(&self) -> bool {
+        let journal = self.journal();
+        journal.answered < journal.sent
+    }
+
+    /// Whether the outcome of some statement was never read.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.journal().given_up
+    }
+
+    /// The first error since the transaction, or its innermost savepoint, began.
+    pub(crate) fn failure(&self) -> Option<ServerError> {
+        self.journal().failure.clone()
+    }
+
+    /// The last error that the server reported on this link.
+    pub(crate) fn last_error(&self) -> Option<ServerError> {
+        self.journal().last_error.clone()
+    }
+
+    /// The transaction or savepoint in which statements failed has ended.
+    pub(crate) fn forget_failures(&self) {
+        let mut journal = self.journal();
+        journal.failure = None;
+        journal.given_up = false;
+    }
+
+    pub(crate) fn cached_statements(&self) -> usize {
+        self.statements().len()
+    }
+
+    pub(crate) fn resize_statement_cache(&self, capacity: NonZeroUsize) {
+        self.statements().resize(capacity);
+    }
+
+    /// Sends SQL without binds, several statements perhaps.
+    pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
+        let mut ticket = Ticket::new(self);
+        let result = self.client.batch_execute(sql).await;
+        ticket.answered();
+        result.map_err(|error| self.report(&error))
+    }
+
+    /// Sends a statement and gives its rows as they come.
+    pub(crate) async fn query(self: &Arc<Self>, mut statement: Statement) -> QueryResult<Rows> {
+        self.resolve_types(&mut statement).await?;
+        let key = statement.key();
+        let prepared = key.as_ref().and_then(|key| self.statements().get(key));
+        if prepared.is_none() {
+            refuse_transaction_control(&statement.sql)?;
+        }
+        let result = match (prepared, &key) {
+            (Some(prepared), _) => self.send_prepared(&prepared, &statement).await,
+            (None, Some(key)) => match self.prepare(&statement).await {
+                Ok(prepared) => {
+                    self.statements().insert(key.clone(), prepared.clone());
+                    self.send_prepared(&prepared, &statement).await
+                }
+                Err(error) => Err(error),
+            },
+            (None, None) => self.send_unnamed(&statement).await,
+        };
+        if let (Err(_), Some(key)) = (&result, &key)
+            && self.last_error_makes_statements_useless()
+        {
+            self.statements().remove(key);
+        }
+        result
+    }
+
+    async fn prepare(
+        self: &Arc<Self>,
+        statement: &Statement,
+    ) -> QueryResult<tokio_postgres::Statement> {
+        let mut ticket = Ticket::new(self);
+        let types = statement.binds.types();
+        let result = self.client.prepare_typed(&statement.sql, &types).await;
+        ticket.answered();
+        result.map_err(|error| self.report(&error))
+    }
+
+    async fn send_prepared(
+        self: &Arc<Self>,
+        prepared: &tokio_postgres::Statement,
+        statement: &Statement,
+    ) -> QueryResult<Rows> {
+        let ticket = Ticket::new(self);
+        let sent = self.client.query_raw(prepared, &statement.binds.values);
+        self.rows(sent.await, ticket)
+    }
+
+    async fn send_unnamed(self: &Arc<Self>, statement: &Statement) -> QueryResult<Rows> {
+        let ticket = Ticket::new(self);
+        let types: Vec<Type> = statement.binds.types();
+        let binds = statement.binds.values.iter().zip(types);
+        let sent = self.client.query_typed_raw(&statement.sql, binds);
+        self.rows(sent.await, ticket)
+    }
+
+    fn rows(
+        self: &Arc<Self>,
+        sent: Result<tokio_postgres::RowStream, tokio_postgres::Error>,
+        mut ticket: Ticket,
+    ) -> QueryResult<Rows> {
+        match sent {
+            Ok(stream) => Ok(Rows::new(stream, ticket)),
+            Err(error) => {
+                ticket.answered();
+                Err(self.report(&error))
+            }
+        }
+    }
+
+    /// Asks the catalog for the user-defined types that the pool has not met yet.
+    async fn resolve_types(self: &Arc<Self>, statement: &mut Statement) -> QueryResult<()> {
+        if statement.binds.unresolved().is_empty() {
+            return Ok(());
+        }
+        let mut found = Vec::with_capacity(statement.binds.unresolved().len());
+        for name in statement.binds.unresolved() {
+            found.push(self.look_up(name).await?);
+        }
+        statement.binds.resolve(&found);
+        Ok(())
+    }
+
+    async fn look_up(self: &Arc<Self>, name: &TypeName) -> QueryResult<TypeOids> {
+        if let Some(known) = self.types.get(name) {
+            return Ok(known);
+        }
+        let mut ticket = Ticket::new(self);
+        let rows = self
+            .client
+            .query_typed(
+                "SELECT oid, typarray FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype($1)",
+                &[(&name.quoted(), Type::TEXT)],
+            )
+            .await;
+        ticket.answered();
+        let rows = rows.map_err(|error| self.report(&error))?;
+        let row = rows.first().ok_or_else(|| {
+            DieselError::SerializationError(
+                format!("the type {} does not exist in this database", name.quoted()).into(),
+            )
+        })?;
+        let oids = TypeOids {
+            oid: row.get(0),
+            array_oid: row.get(1),
+        };
+        self.types.insert(name.clone(), oids);
+        Ok(oids)
+    }
+
+    /// Notes an error and gives it as Diesel states it.
+    pub(crate) fn report(&self, error: &tokio_postgres::Error) -> DieselError {
+        if let Some(reply) = ServerError::of(error) {
+            if reply.state().as_str() == UNDEFINED_OBJECT {
+                self.types.clear();
+            }
+            let mut journal = self.journal();
+            // What follows the first error in a transaction only repeats it.
+            if journal.failure.is_none() {
+                journal.failure = Some(reply.clone());
+            }
+            journal.last_error = Some(reply);
+        }
+        to_diesel(error)
+    }
+
+    fn last_error_makes_statements_useless(&self) -> bool {
+        self.journal().last_error.as_ref().is_some_and(|error| {
+            matches!(
+                error.state().as_str(),
+                INVALID_STATEMENT_NAME | FEATURE_NOT_SUPPORTED
+            )
+        })
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn statements(&self) -> MutexGuard<'_, StatementCache> {
+        self.statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number of one statement on its way. Dropped before the answer was read, it leaves a note.
+pub(crate) struct Ticket {
+    link: Arc<Link>,
+    number: u64,
+    answered: bool,
+}
+
+impl Ticket {
+    fn new(link: &Arc<Link>) -> Self {
+        let mut journal = link.journal();
+        journal.sent += 1;
+        Self {
+            link: Arc::clone(link),
+            number: journal.sent,
+            answered: false,
+        }
+    }
+
+    /// The answer was read to its end.
+    pub(crate) fn answered(&mut self) {
+        let mut journal = self.link.journal();
+        journal.answered = journal.answered.max(self.number);
+        drop(journal);
+        self.answered = true;
+    }
+
+    pub(crate) fn report(&self, error: &tokio_postgres::Error) -> DieselError {
+        self.link.report(error)
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.link.journal().given_up = true;
+        }
+    }
+}
+
+/// Transactions are begun and ended by the transaction manager alone: it could not
+/// keep its promises otherwise.
+///
+/// # Errors
+///
+/// If the text contains such a statement.
+pub(crate) fn refuse_transaction_control(sql: &str) -> QueryResult<()> {
+    match larder_sql::transaction_control(sql) {
+        None => Ok(()),
+        Some(words) => Err(DieselError::DatabaseError(
+            DatabaseErrorKind::Unknown,
+            Box::new(format!(
+                "{words} cannot be sent as SQL: use `transaction`, and `transaction` inside it for a savepoint"
+            )),
+        )),
+    }
+}
+
+/// Whether the server said that a statement came too late in a failed transaction.
+pub(crate) fn came_after_a_failure(error: &ServerError) -> bool {
+    error.state() == SqlState::IN_FAILED_TRANSACTION
+}

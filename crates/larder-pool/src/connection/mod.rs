@@ -1,0 +1,252 @@
+//! The connection: Diesel's queries over tokio-postgres.
+//!
+//! [`Connection`] implements diesel-async's traits, so whatever Diesel can express
+//! runs on it. It is Larder's own, and not diesel-async's, because every statement
+//! has to pass one place that keeps the whole server error, bounds the prepared
+//! statements and knows what became of each statement.
+
+mod binds;
+mod link;
+mod row;
+mod rows;
+mod statement;
+mod transaction_manager;
+mod types;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use diesel::connection::{CacheSize, Instrumentation};
+use diesel::pg::Pg;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::{ConnectionResult, QueryResult};
+use diesel_async::{AsyncConnection, AsyncConnectionCore, SimpleAsyncConnection};
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
+use tokio_postgres::CancelToken;
+
+pub use self::row::{Row, Value};
+pub use self::rows::Rows;
+pub use self::transaction_manager::{TransactionManager, TransactionState};
+
+pub(crate) use self::link::Link;
+pub(crate) use self::transaction_manager::CommitFailure;
+pub(crate) use self::types::TypeCatalog;
+
+use self::link::refuse_transaction_control;
+use self::statement::Statement;
+use crate::connector::{ConnectOptions, Connector};
+use crate::server_error::ServerError;
+
+/// A connection to PostgreSQL on which Diesel's queries run.
+///
+/// It is handed out by [`Session`](crate::Session) and by transactions; services
+/// rarely name it other than as `&mut Connection` in the arguments of a function.
+///
+/// # Cancel safety
+///
+/// A future of this connection may be dropped at any time. The statement may have
+/// run by then; the connection knows that its outcome was not read. A transaction
+/// then cannot be committed unless the server confirms that nothing in it failed.
+pub struct Connection {
+    link: Arc<Link>,
+    pub(crate) transaction: TransactionState,
+    instrumentation: Box<dyn Instrumentation>,
+    /// Set where the connection must not be used again, whatever it looks like.
+    condemned: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(link: Link) -> Self {
+        Self {
+            link: Arc::new(link),
+            transaction: TransactionState::default(),
+            instrumentation: Box::new(Unobserved),
+            condemned: false,
+        }
+    }
+
+    /// The last error that the server reported on this connection, with everything
+    /// that Diesel's error leaves out: SQLSTATE, severity, schema.
+    pub fn last_server_error(&self) -> Option<ServerError> {
+        self.link.last_error()
+    }
+
+    /// Whether a transaction is open.
+    pub fn is_in_transaction(&self) -> bool {
+        self.transaction.is_open()
+    }
+
+    /// How many prepared statements the connection keeps. It never exceeds
+    /// what `set_prepared_statement_cache_size` allows, 256 unless told otherwise.
+    pub fn prepared_statements(&self) -> usize {
+        self.link.cached_statements()
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    pub(crate) fn cancel_token(&self) -> CancelToken {
+        self.link.cancel_token()
+    }
+
+    pub(crate) fn condemn(&mut self) {
+        self.condemned = true;
+    }
+
+    /// Whether the connection can only be thrown away.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.condemned || self.link.is_closed()
+    }
+
+    /// Whether nothing of its last user is left: no open transaction, no statement
+    /// on its way, no BEGIN or COMMIT whose answer was not read.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.transaction.is_idle() && !self.link.is_busy()
+    }
+
+    fn statement<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> QueryResult<Statement> {
+        Statement::of(query, self.link.types())
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("in_transaction", &self.is_in_transaction())
+            .field("closed", &self.link.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SimpleAsyncConnection for Connection {
+    async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
+        refuse_transaction_control(sql)?;
+        self.link.batch(sql).await
+    }
+}
+
+impl AsyncConnectionCore for Connection {
+    type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
+    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Rows>>;
+    type Stream<'conn, 'query> = Rows;
+    type Row<'conn, 'query> = Row;
+    type Backend = Pg;
+
+    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Pg> + QueryId + 'query,
+    {
+        // The query is read here and not in the future, which may move between threads
+        // where the query may not.
+        let statement = self.statement(&source.as_query());
+        let link = &self.link;
+        async move { link.query(statement?).await }.boxed()
+    }
+
+    fn execute_returning_count<'conn, 'query, T>(
+        &'conn mut self,
+        source: T,
+    ) -> Self::ExecuteFuture<'conn, 'query>
+    where
+        T: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let statement = self.statement(&source);
+        let link = &self.link;
+        async move {
+            let mut rows = link.query(statement?).await?;
+            while rows.try_next().await?.is_some() {}
+            Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
+        }
+        .boxed()
+    }
+}
+
+impl AsyncConnection for Connection {
+    type TransactionManager = TransactionManager;
+
+    /// Connects with the defaults of [`ConnectOptions`]. Services use a pool instead.
+    async fn establish(url: &str) -> ConnectionResult<Self> {
+        let bad = |error: crate::Error| diesel::ConnectionError::BadConnection(error.to_string());
+        let options = ConnectOptions::parse(url).map_err(bad)?;
+        let connector = Connector::new(options).map_err(bad)?;
+        connector.connect().await.map_err(bad)
+    }
+
+    fn transaction_state(&mut self) -> &mut TransactionState {
+        &mut self.transaction
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        &mut *self.instrumentation
+    }
+
+    fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
+        self.instrumentation = Box::new(instrumentation);
+    }
+
+    fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
+        let capacity = match size {
+            CacheSize::Disabled => NonZeroUsize::MIN,
+            _ => statement::StatementCache::CAPACITY,
+        };
+        self.link.resize_statement_cache(capacity);
+    }
+}
+
+mod save_changes {
+    //! `save_changes`: an UPDATE that returns the row as it is now.
+
+    use diesel::associations::{HasTable, Identifiable};
+    use diesel::query_builder::{AsQuery, IntoUpdateTarget, UpdateStatement};
+    use diesel::{AsChangeset, QueryResult, Table};
+    use diesel_async::methods::LoadQuery;
+    use diesel_async::{RunQueryDsl, UpdateAndFetchResults};
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+
+    use super::Connection;
+
+    impl<'b, Changes, Output, Tab, V> UpdateAndFetchResults<Changes, Output> for Connection
+    where
+        Output: Send + 'static,
+        Changes: Copy + AsChangeset<Target = Tab> + Send + Identifiable<Table = Tab>,
+        Tab: Table + diesel::query_dsl::methods::FindDsl<Changes::Id> + 'b,
+        diesel::dsl::Find<Tab, Changes::Id>: IntoUpdateTarget<Table = Tab, WhereClause = V>,
+        UpdateStatement<Tab, V, Changes::Changeset>: AsQuery,
+        diesel::dsl::Update<Changes, Changes>: LoadQuery<'b, Self, Output>,
+        V: Send + 'b,
+        Changes::Changeset: Send + 'b,
+        Tab::FromClause: Send,
+        Changes: HasTable<Table = Tab>,
+    {
+        fn update_and_fetch<'conn, 'changes>(
+            &'conn mut self,
+            changeset: Changes,
+        ) -> BoxFuture<'changes, QueryResult<Output>>
+        where
+            Changes: 'changes,
+            Changes::Changeset: 'changes,
+            'conn: 'changes,
+            Self: 'changes,
+        {
+            async move {
+                diesel::update(changeset)
+                    .set(changeset)
+                    .get_result(self)
+                    .await
+            }
+            .boxed()
+        }
+    }
+}
+
+/// The instrumentation of a connection that nobody observes through Diesel.
+struct Unobserved;
+
+impl Instrumentation for Unobserved {
+    fn on_connection_event(&mut self, _: diesel::connection::InstrumentationEvent<'_>) {}
+}

@@ -1,0 +1,289 @@
+//! What can go wrong between a caller and the server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::result::Error as DieselError;
+
+use crate::connector::Target;
+use crate::pool::PoolStatus;
+use crate::server_error::{ServerError, SqlState};
+
+/// An error of this crate. Its text reads after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The options for connecting cannot be used.
+    #[error("read the connection options: {0}")]
+    Options(String),
+
+    /// No connection could be made.
+    #[error(transparent)]
+    Connect(#[from] Arc<ConnectError>),
+
+    /// No connection became free in time.
+    #[error(transparent)]
+    Acquire(Box<AcquireError>),
+
+    /// The pool has been shut down.
+    #[error("get a connection from pool `{pool}`: it has been shut down")]
+    ShutDown {
+        /// The name of the pool.
+        pool: String,
+    },
+
+    /// Sessions were still in use when the deadline of the shutdown passed. Their
+    /// connections were closed, and the server rolls back what they had open.
+    #[error(
+        "drain pool `{pool}` within {deadline:?}: {in_use} sessions were still in use, and their connections were closed"
+    )]
+    Drain {
+        /// The name of the pool.
+        pool: String,
+        /// How long the shutdown waited.
+        deadline: Duration,
+        /// How many sessions had not come back.
+        in_use: usize,
+    },
+
+    /// A statement failed.
+    #[error("run a statement: {}", reason(.source, .server.as_deref()))]
+    Statement {
+        /// The error as Diesel states it.
+        source: DieselError,
+        /// The error as the server stated it, if it was the server's.
+        server: Option<Box<ServerError>>,
+    },
+
+    /// The closure returned `Ok`, but a statement in it had failed, so the server had
+    /// nothing to commit. The transaction was rolled back.
+    #[error(
+        "commit: a statement of the transaction had failed before, so it was rolled back although the closure returned Ok; the failure was: {}",
+        cause.as_ref().map_or_else(|| "not read, its future was dropped".to_owned(), ToString::to_string)
+    )]
+    Aborted {
+        /// The first error of the transaction, unless its future was dropped before
+        /// the error arrived.
+        cause: Option<Box<ServerError>>,
+    },
+
+    /// The server refused the commit itself, as it does for a deferred constraint.
+    /// Nothing of the transaction took effect.
+    #[error("commit: {0}")]
+    CommitRefused(Box<ServerError>),
+
+    /// The connection was lost between COMMIT and its answer. The transaction may have
+    /// taken effect or not; running it again could do everything twice. Read the data
+    /// to find out.
+    #[error(
+        "learn whether the transaction was committed: the connection was lost after COMMIT was sent ({cause}); read the data before doing it again"
+    )]
+    CommitOutcomeUnknown {
+        /// How the connection was lost.
+        cause: String,
+    },
+}
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The options cannot be used.
+    Options,
+    /// No connection could be made.
+    Connect,
+    /// No connection became free in time.
+    AcquireTimeout,
+    /// The pool is shut down.
+    ShutDown,
+    /// The pool could not be drained in time.
+    Drain,
+    /// A statement failed.
+    Statement,
+    /// A transaction was rolled back although its closure returned `Ok`.
+    Aborted,
+    /// The server refused to commit.
+    CommitRefused,
+    /// Whether a transaction was committed is not known.
+    CommitOutcomeUnknown,
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Options(_) => ErrorKind::Options,
+            Self::Connect(_) => ErrorKind::Connect,
+            Self::Acquire(_) => ErrorKind::AcquireTimeout,
+            Self::ShutDown { .. } => ErrorKind::ShutDown,
+            Self::Drain { .. } => ErrorKind::Drain,
+            Self::Statement { .. } => ErrorKind::Statement,
+            Self::Aborted { .. } => ErrorKind::Aborted,
+            Self::CommitRefused(_) => ErrorKind::CommitRefused,
+            Self::CommitOutcomeUnknown { .. } => ErrorKind::CommitOutcomeUnknown,
+        }
+    }
+
+    /// The error as the server stated it, where it was the server's.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        match self {
+            Self::Statement { server, .. } => server.as_deref(),
+            Self::Aborted { cause } => cause.as_deref(),
+            Self::CommitRefused(reply) => Some(reply),
+            Self::Connect(error) => error.server.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn sql_state(&self) -> Option<SqlState> {
+        self.server_error().map(ServerError::state)
+    }
+
+    /// The error of a statement, with what the connection remembers of it.
+    pub fn statement(source: DieselError, last: Option<ServerError>) -> Self {
+        let server = last.filter(|last| last.is_reported_by(&source));
+        Self::Statement {
+            source,
+            server: server.map(Box::new),
+        }
+    }
+}
+
+/// Diesel's sentence, or the server's own where there is one: it has the SQLSTATE.
+fn reason(diesel: &DieselError, server: Option<&ServerError>) -> String {
+    server.map_or_else(|| diesel.to_string(), ToString::to_string)
+}
+
+/// No connection could be made. Says where to and why, and never with which password.
+#[derive(Debug, Clone)]
+pub struct ConnectError {
+    pub(crate) target: Target,
+    pub(crate) cause: ConnectErrorCause,
+    pub(crate) detail: String,
+    pub(crate) server: Option<ServerError>,
+}
+
+/// Why no connection could be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectErrorCause {
+    /// The name of the host has no address.
+    UnknownHost,
+    /// Nobody listens there.
+    Refused,
+    /// No answer came in time.
+    TimedOut,
+    /// TLS could not be agreed on, or the certificate was not accepted.
+    Tls,
+    /// The server does not accept the user or the password.
+    Authentication,
+    /// The database does not exist.
+    UnknownDatabase,
+    /// The server has no connection left for us.
+    TooManyConnections,
+    /// The server is starting up, shutting down or recovering.
+    NotReady,
+    /// Anything else; the text says what.
+    Other,
+}
+
+impl ConnectErrorCause {
+    /// Whether trying again with the same settings cannot help.
+    pub fn is_permanent(self) -> bool {
+        matches!(
+            self,
+            Self::Authentication | Self::UnknownDatabase | Self::Tls
+        )
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::UnknownHost => "the host is unknown",
+            Self::Refused => "the connection was refused",
+            Self::TimedOut => "there was no answer in time",
+            Self::Tls => "TLS failed",
+            Self::Authentication => "authentication failed",
+            Self::UnknownDatabase => "the database does not exist",
+            Self::TooManyConnections => "the server has too many connections",
+            Self::NotReady => "the server is not ready",
+            Self::Other => "the connection failed",
+        }
+    }
+}
+
+impl ConnectError {
+    /// Why.
+    pub fn cause(&self) -> ConnectErrorCause {
+        self.cause
+    }
+
+    /// The host, port, user and database that were tried.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "connect to {}: {}",
+            self.target,
+            self.cause.words()
+        )?;
+        match &self.server {
+            Some(reply) => write!(formatter, ": {reply}"),
+            None if self.detail.is_empty() => Ok(()),
+            None => write!(formatter, ": {}", self.detail),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+/// No connection became free in time: what was waited for, and what stood in the way.
+#[derive(Debug, Clone)]
+pub struct AcquireError {
+    pub(crate) waited: Duration,
+    pub(crate) status: PoolStatus,
+}
+
+impl AcquireError {
+    /// How long the caller waited.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// The pool at the moment of giving up; the caller itself counts as waiting no longer.
+    pub fn status(&self) -> &PoolStatus {
+        &self.status
+    }
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PoolStatus {
+            name,
+            size,
+            overflow,
+            in_use,
+            waiting,
+            last_connect_error,
+            ..
+        } = &self.status;
+        write!(
+            formatter,
+            "get a connection from pool `{name}` within {:?}: {in_use} of {} in use (size {size}, overflow {overflow}), {waiting} more waiting",
+            self.waited,
+            size + overflow,
+        )?;
+        match last_connect_error {
+            Some(error) => write!(formatter, "; the last attempt to connect failed to {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for AcquireError {}

@@ -1,0 +1,34 @@
+//! Connections to PostgreSQL for Larder.
+//!
+//! A [`Pool`] makes connections by its [`ConnectOptions`] and lends them out. A
+//! caller waits in the pool's own queue, with a deadline, and gets a [`Session`]: a
+//! connection for several statements that each commit by themselves. Or it hands a
+//! closure to [`Pool::transaction`], and the closure's end decides: `Ok` commits,
+//! and everything else (an error, a panic, a dropped future) rolls back.
+//!
+//! [`Connection`] is Larder's own and carries every query of Diesel. What a user
+//! leaves open on it is ended on the server before the next user gets it, or the
+//! connection is closed: a connection that cannot be proved clean is never lent again.
+//!
+//! This crate knows nothing of caching, of profiles or of domain services.
+
+mod checkout;
+mod closure;
+mod connection;
+mod connector;
+mod error;
+mod pool;
+mod server_error;
+mod session;
+mod tls;
+mod transaction;
+
+pub use crate::closure::AsyncClosure;
+pub use crate::connection::{Connection, Row, Rows, TransactionManager, TransactionState, Value};
+pub use crate::connector::{ConnectOptions, Target};
+pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::pool::{Pool, PoolOptions, PoolStatus};
+pub use crate::server_error::{ServerError, SqlState};
+pub use crate::session::Session;
+pub use crate::tls::{TlsMode, TlsOptions};
+pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};

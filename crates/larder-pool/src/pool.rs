@@ -1,0 +1,392 @@
+//! The pool: a queue with a deadline in front of bb8.
+//!
+//! bb8 keeps the connections: their number, their age, who comes next from the idle
+//! ones. Who waits, for how long and with which error is decided here, because bb8's
+//! queue can be neither seen nor closed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bb8::RunError;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::checkout::{Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
+use crate::connector::{ConnectOptions, Connector};
+use crate::error::{AcquireError, ConnectError, Error};
+use crate::session::{Lease, Session};
+use crate::transaction::{TransactionBuilder, TransactionError};
+use crate::{AsyncClosure, Connection};
+
+/// How many connections a pool keeps, for how long, and how long it lets callers wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolOptions {
+    /// The name that errors and figures show. `main` by default.
+    pub name: String,
+    /// Connections kept open. 5 by default.
+    pub size: usize,
+    /// Connections opened beyond `size` under load; they are closed when they come back
+    /// and nobody waits. 10 by default.
+    pub overflow: usize,
+    /// How long a caller waits for a connection. 30 s by default.
+    pub acquire_timeout: Duration,
+    /// Age at which a connection is replaced (`recycle`). An hour by default.
+    pub max_lifetime: Option<Duration>,
+    /// How long a connection may sit idle before it is closed. 10 minutes by default.
+    pub idle_timeout: Option<Duration>,
+    /// A connection that sat idle for this long is asked whether it is alive before it
+    /// is lent. 30 s by default; `None` never asks.
+    pub verify_after: Option<Duration>,
+    /// How long that question may take. 1 s by default.
+    pub verify_timeout: Duration,
+    /// How long ending an abandoned transaction on the server may take before its
+    /// connection is closed instead. 5 s by default.
+    pub rollback_timeout: Duration,
+}
+
+impl PoolOptions {
+    /// The defaults, with a name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            size: 5,
+            overflow: 10,
+            acquire_timeout: Duration::from_secs(30),
+            max_lifetime: Some(Duration::from_secs(3600)),
+            idle_timeout: Some(Duration::from_secs(600)),
+            verify_after: Some(Duration::from_secs(30)),
+            verify_timeout: Duration::from_secs(1),
+            rollback_timeout: Duration::from_secs(5),
+        }
+    }
+
+    fn hard_maximum(&self) -> usize {
+        self.size
+            .saturating_add(self.overflow)
+            .clamp(1, Semaphore::MAX_PERMITS)
+    }
+}
+
+/// A pool of connections to one server. Clones share the same pool.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> Result<(), larder_pool::Error> {
+/// use diesel_async::SimpleAsyncConnection;
+/// use larder_pool::{ConnectOptions, Pool, PoolOptions};
+///
+/// let options = ConnectOptions::parse("postgres://app:secret@localhost/shop")?;
+/// let pool = Pool::open(options, PoolOptions::named("main")).await?;
+/// let mut session = pool.session().await?;
+/// session.batch_execute("ANALYZE").await.ok();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Pool(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) options: PoolOptions,
+    pub(crate) connector: Connector,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) runtime: Handle,
+    queue: Arc<Semaphore>,
+    shelf: Shelf,
+}
+
+/// The state of a pool at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PoolStatus {
+    /// The name of the pool.
+    pub name: String,
+    /// Connections that are kept open.
+    pub size: usize,
+    /// Connections allowed beyond that.
+    pub overflow: usize,
+    /// Open connections that nobody uses.
+    pub idle: usize,
+    /// Connections lent out, or being cleaned up after use.
+    pub in_use: usize,
+    /// Callers waiting.
+    pub waiting: usize,
+    /// Connections thrown away since the start because they could not be used again.
+    pub invalidated: u64,
+    /// The last error of connecting, if nothing has succeeded since.
+    pub last_connect_error: Option<Arc<ConnectError>>,
+}
+
+impl Pool {
+    /// Opens a pool and makes its first connection, so that wrong settings show here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Options`] if the options cannot be used, [`Error::Connect`] if no
+    /// connection can be made.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it closes what it opened.
+    pub async fn open(connect: ConnectOptions, options: PoolOptions) -> Result<Self, Error> {
+        let pool = Self::open_lazily(connect, options)?;
+        let first = Pooled::new(pool.0.connector.connect().await?, &pool.0.counters);
+        if let Some(shelf) = pool.0.shelf.get() {
+            // An empty pool has room for it.
+            drop(shelf.add(first));
+        }
+        Ok(pool)
+    }
+
+    /// Opens a pool without connecting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Options`] if the options cannot be used.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn open_lazily(connect: ConnectOptions, options: PoolOptions) -> Result<Self, Error> {
+        let connector = Connector::new(connect)?;
+        let counters = Counters::new();
+        let manager = Manager {
+            connector: connector.clone(),
+            counters: Arc::clone(&counters),
+            size: options.size,
+        };
+        let maximum = options.hard_maximum();
+        let shelf = bb8::Pool::builder()
+            .max_size(u32::try_from(maximum).unwrap_or(u32::MAX))
+            .test_on_check_out(false)
+            .max_lifetime(options.max_lifetime)
+            .idle_timeout(options.idle_timeout)
+            // Our own deadline strikes first; this one ends bb8's attempts to connect.
+            .connection_timeout(options.acquire_timeout + Duration::from_secs(1))
+            .error_sink(Box::new(ErrorSink(Arc::clone(&counters))))
+            .build_unchecked(manager);
+        Ok(Self(Arc::new(Inner {
+            queue: Arc::new(Semaphore::new(maximum)),
+            shelf: Shelf::new(shelf),
+            runtime: Handle::current(),
+            options,
+            connector,
+            counters,
+        })))
+    }
+
+    /// A connection for several statements that each commit by themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Acquire`] if none becomes free within `acquire_timeout`,
+    /// [`Error::Connect`] if a new one is refused for good (wrong password, no such
+    /// database, TLS), [`Error::ShutDown`] after [`Pool::shutdown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it leaves the queue and takes nothing with it.
+    pub async fn session(&self) -> Result<Session, Error> {
+        let started = Instant::now();
+        let deadline = started + self.0.options.acquire_timeout;
+        let waiting = Gauge::waiting(&self.0.counters);
+        let lease = match timeout_at(deadline, self.lease()).await {
+            Ok(lease) => lease?,
+            Err(_) => {
+                drop(waiting);
+                return Err(Error::Acquire(Box::new(AcquireError {
+                    waited: started.elapsed(),
+                    status: self.status(),
+                })));
+            }
+        };
+        tracing::trace!(pool = self.0.options.name, waited = ?started.elapsed(), "checkout");
+        Ok(Session::new(lease))
+    }
+
+    /// Runs a closure in a transaction: commits if it returns `Ok`, rolls back on
+    /// `Err`, on a panic and when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`TransactionError::Closure`] with the closure's own error,
+    /// [`TransactionError::Pool`] if no connection could be had, the transaction could
+    /// not begin or did not commit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before COMMIT was sent, it rolls back on the server. Dropped while
+    /// COMMIT travels, the transaction may or may not have taken effect.
+    pub async fn transaction<R, E, F>(&self, closure: F) -> Result<R, TransactionError<E>>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<R, E>
+            + AsyncClosure<&'c mut Connection, Result<R, E>, Future: Send>
+            + Send,
+        R: Send,
+        E: Send,
+    {
+        self.build_transaction().run(closure).await
+    }
+
+    /// A transaction with options: read-only, isolation level, deferrable.
+    pub fn build_transaction(&self) -> TransactionBuilder {
+        TransactionBuilder::new(self.clone())
+    }
+
+    /// The state of the pool now.
+    pub fn status(&self) -> PoolStatus {
+        let Inner {
+            options,
+            counters,
+            shelf,
+            ..
+        } = &*self.0;
+        let idle = shelf.get().map_or(0, |pool| pool.state().idle_connections);
+        PoolStatus {
+            name: options.name.clone(),
+            size: options.size,
+            overflow: options.overflow,
+            idle: usize::try_from(idle).unwrap_or(usize::MAX),
+            in_use: counters.in_use.load(Ordering::Relaxed),
+            waiting: counters.waiting.load(Ordering::Relaxed),
+            invalidated: counters.invalidated.load(Ordering::Relaxed),
+            last_connect_error: counters.connect_error.borrow().clone(),
+        }
+    }
+
+    /// Lets nobody in any more, waits for the sessions in use and closes all
+    /// connections. Those still in use after `deadline` are closed under their users;
+    /// the server rolls back what they had open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Drain`] if sessions were still in use at the deadline.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the pool stays closed for newcomers; calling it again waits on.
+    pub async fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
+        let Inner {
+            options,
+            counters,
+            queue,
+            shelf,
+            connector,
+            ..
+        } = &*self.0;
+        shelf.shut();
+        queue.close();
+        let drained = async {
+            loop {
+                let returned = counters.returned.notified();
+                let mut returned = std::pin::pin!(returned);
+                // Listening before looking, so that no return is missed in between.
+                returned.as_mut().enable();
+                if counters.in_use.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                returned.await;
+            }
+        };
+        let in_time = timeout(deadline, drained).await.is_ok();
+        let in_use = counters.in_use.load(Ordering::Acquire);
+        shelf.clear();
+        let closed_by_themselves = in_time
+            && timeout(options.rollback_timeout, connector.closed())
+                .await
+                .is_ok();
+        if !closed_by_themselves {
+            connector.sever_all();
+        }
+        tracing::debug!(pool = options.name, in_time, "pool shut down");
+        if in_time {
+            return Ok(());
+        }
+        Err(Error::Drain {
+            pool: options.name.clone(),
+            deadline,
+            in_use,
+        })
+    }
+
+    /// Whether [`Pool::shutdown`] was called.
+    pub fn is_shut_down(&self) -> bool {
+        self.0.shelf.is_shut()
+    }
+
+    async fn lease(&self) -> Result<Lease, Error> {
+        let permit = self.permit().await?;
+        let in_use = Gauge::in_use(&self.0.counters);
+        loop {
+            let pooled = self.pooled().await?;
+            let mut lease = Lease::new(pooled, self.0.clone());
+            if self.is_alive(lease.pooled()).await {
+                lease.hold(permit, in_use);
+                return Ok(lease);
+            }
+            lease.pooled().connection.condemn();
+        }
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.0.queue)
+            .acquire_owned()
+            .await
+            .map_err(|_| self.is_gone())
+    }
+
+    /// A connection from bb8, or the error that makes waiting for one pointless.
+    async fn pooled(&self) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
+        let pool = self.0.shelf.get().ok_or_else(|| self.is_gone())?;
+        let mut errors = self.0.counters.connect_error.subscribe();
+        let hopeless = errors.wait_for(|error| {
+            error
+                .as_ref()
+                .is_some_and(|error| error.cause().is_permanent())
+        });
+        tokio::select! {
+            biased;
+            pooled = pool.get_owned() => pooled.map_err(|error| match error {
+                RunError::User(error) => error,
+                RunError::TimedOut => self.is_gone(),
+            }),
+            Ok(error) = hopeless => match &*error {
+                Some(error) => Err(Error::Connect(Arc::clone(error))),
+                None => Err(self.is_gone()),
+            },
+        }
+    }
+
+    async fn is_alive(&self, pooled: &mut Pooled) -> bool {
+        let Inner { options, .. } = &*self.0;
+        if pooled.connection.is_broken() {
+            return false;
+        }
+        match options.verify_after {
+            Some(idle) if pooled.last_used.elapsed() >= idle => {
+                let question = pooled.connection.link().batch("SELECT 1");
+                matches!(timeout(options.verify_timeout, question).await, Ok(Ok(())))
+            }
+            _ => true,
+        }
+    }
+
+    fn is_gone(&self) -> Error {
+        Error::ShutDown {
+            pool: self.0.options.name.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Pool")
+            .field("name", &self.0.options.name)
+            .field("target", self.0.connector.target())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,243 @@
+//! What the server says when it refuses a statement.
+
+use std::fmt;
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState as Code};
+
+/// The five characters by which PostgreSQL names an error (its manual, appendix A).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SqlState([u8; 5]);
+
+impl SqlState {
+    /// A statement in a transaction that has already failed.
+    pub const IN_FAILED_TRANSACTION: Self = Self(*b"25P02");
+    /// The statement was cancelled, by a deadline or by request.
+    pub const QUERY_CANCELED: Self = Self(*b"57014");
+    /// A unique constraint was violated.
+    pub const UNIQUE_VIOLATION: Self = Self(*b"23505");
+
+    /// The code of a text of five ASCII characters.
+    pub fn new(code: &str) -> Option<Self> {
+        let bytes: [u8; 5] = code.as_bytes().try_into().ok()?;
+        bytes.is_ascii().then_some(Self(bytes))
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII gets in.
+        std::str::from_utf8(&self.0).unwrap_or("?????")
+    }
+
+    /// The first two characters: the class of the error, such as `08` for connections.
+    pub fn class(&self) -> &str {
+        &self.as_str()[..2]
+    }
+}
+
+impl fmt::Display for SqlState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SqlState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// An error as the server reported it, whole: Diesel keeps only a part of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerError {
+    state: SqlState,
+    severity: String,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    schema: Option<String>,
+    table: Option<String>,
+    column: Option<String>,
+    constraint: Option<String>,
+    position: Option<i32>,
+}
+
+impl ServerError {
+    pub(crate) fn of(error: &tokio_postgres::Error) -> Option<Self> {
+        error.as_db_error().and_then(Self::of_reply)
+    }
+
+    fn of_reply(reply: &DbError) -> Option<Self> {
+        let position = reply.position().and_then(|position| match position {
+            ErrorPosition::Original(position) | ErrorPosition::Internal { position, .. } => {
+                i32::try_from(*position).ok()
+            }
+        });
+        Some(Self {
+            state: SqlState::new(reply.code().code())?,
+            severity: reply.severity().to_owned(),
+            message: reply.message().to_owned(),
+            detail: reply.detail().map(str::to_owned),
+            hint: reply.hint().map(str::to_owned),
+            schema: reply.schema().map(str::to_owned),
+            table: reply.table().map(str::to_owned),
+            column: reply.column().map(str::to_owned),
+            constraint: reply.constraint().map(str::to_owned),
+            position,
+        })
+    }
+
+    /// The code that names the error.
+    pub fn state(&self) -> SqlState {
+        self.state
+    }
+
+    /// `ERROR`, `FATAL` or `PANIC`, in the language of the server.
+    pub fn severity(&self) -> &str {
+        &self.severity
+    }
+
+    /// The sentence of the server. It may contain values of the statement.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the server adds to its message. It may contain values of the row.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// What the server suggests.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The schema of the object that the error is about.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// The table that the error is about.
+    pub fn table(&self) -> Option<&str> {
+        self.table.as_deref()
+    }
+
+    /// The column that the error is about.
+    pub fn column(&self) -> Option<&str> {
+        self.column.as_deref()
+    }
+
+    /// The constraint that was violated.
+    pub fn constraint(&self) -> Option<&str> {
+        self.constraint.as_deref()
+    }
+
+    /// Whether it is `diesel` that reports this very error.
+    pub(crate) fn is_reported_by(&self, error: &DieselError) -> bool {
+        matches!(error, DieselError::DatabaseError(_, information)
+            if information.message() == self.message)
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} (SQLSTATE {}", self.message, self.state)?;
+        if let Some(constraint) = &self.constraint {
+            write!(formatter, ", constraint {constraint}")?;
+        }
+        formatter.write_str(")")
+    }
+}
+
+impl fmt::Debug for ServerError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the detail: it quotes the values of rows.
+        formatter
+            .debug_struct("ServerError")
+            .field("state", &self.state)
+            .field("severity", &self.severity)
+            .field("message", &self.message)
+            .field("table", &self.table)
+            .field("constraint", &self.constraint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+impl DatabaseErrorInformation for ServerError {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn details(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    fn table_name(&self) -> Option<&str> {
+        self.table.as_deref()
+    }
+
+    fn column_name(&self) -> Option<&str> {
+        self.column.as_deref()
+    }
+
+    fn constraint_name(&self) -> Option<&str> {
+        self.constraint.as_deref()
+    }
+
+    fn statement_position(&self) -> Option<i32> {
+        self.position
+    }
+}
+
+/// The error that Diesel's callers see.
+pub(crate) fn to_diesel(error: &tokio_postgres::Error) -> DieselError {
+    match ServerError::of(error) {
+        Some(reply) => {
+            let kind = kind_of(error.code());
+            DieselError::DatabaseError(kind, Box::new(reply))
+        }
+        None if error.is_closed() => DieselError::DatabaseError(
+            DatabaseErrorKind::ClosedConnection,
+            Box::new("the connection is closed".to_owned()),
+        ),
+        None => DieselError::DatabaseError(
+            DatabaseErrorKind::UnableToSendCommand,
+            Box::new(with_causes(error)),
+        ),
+    }
+}
+
+fn kind_of(code: Option<&Code>) -> DatabaseErrorKind {
+    match code {
+        Some(&Code::UNIQUE_VIOLATION) => DatabaseErrorKind::UniqueViolation,
+        Some(&Code::FOREIGN_KEY_VIOLATION) => DatabaseErrorKind::ForeignKeyViolation,
+        Some(&Code::RESTRICT_VIOLATION) => DatabaseErrorKind::RestrictViolation,
+        Some(&Code::EXCLUSION_VIOLATION) => DatabaseErrorKind::ExclusionViolation,
+        Some(&Code::NOT_NULL_VIOLATION) => DatabaseErrorKind::NotNullViolation,
+        Some(&Code::CHECK_VIOLATION) => DatabaseErrorKind::CheckViolation,
+        Some(&Code::T_R_SERIALIZATION_FAILURE) => DatabaseErrorKind::SerializationFailure,
+        Some(&Code::READ_ONLY_SQL_TRANSACTION) => DatabaseErrorKind::ReadOnlyTransaction,
+        _ => DatabaseErrorKind::Unknown,
+    }
+}
+
+/// The error and what caused it, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}

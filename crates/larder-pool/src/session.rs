@@ -1,0 +1,167 @@
+//! A connection on loan, and what happens when it comes back.
+
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout};
+
+use crate::Connection;
+use crate::checkout::{Gauge, Manager, Pooled};
+use crate::pool::Inner;
+
+/// A connection for several statements that each commit by themselves.
+///
+/// Diesel's queries run on it as on any connection: `query.load(&mut session)`.
+/// Dropped, it goes back to the pool. What its user left open, a transaction or a
+/// statement that is still running, is ended on the server first.
+pub struct Session {
+    lease: Option<Lease>,
+}
+
+impl Session {
+    pub(crate) fn new(lease: Lease) -> Self {
+        Self { lease: Some(lease) }
+    }
+
+    /// Closes the connection instead of giving it back: for one whose state is not
+    /// worth restoring.
+    pub fn discard(mut self) {
+        self.condemn();
+    }
+
+    fn lease(&self) -> &Lease {
+        #[expect(
+            clippy::expect_used,
+            reason = "the lease is taken by drop and nowhere else"
+        )]
+        self.lease
+            .as_ref()
+            .expect("a session holds its lease until it is dropped")
+    }
+}
+
+impl Deref for Session {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.lease().pooled.connection
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Connection {
+        #[expect(
+            clippy::expect_used,
+            reason = "the lease is taken by drop and nowhere else"
+        )]
+        let lease = self
+            .lease
+            .as_mut()
+            .expect("a session holds its lease until it is dropped");
+        &mut lease.pooled.connection
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Session")
+            .field("connection", &**self)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        let connection = &lease.pooled.connection;
+        if connection.is_broken() || connection.is_clean() {
+            return;
+        }
+        let runtime = lease.pool.runtime.clone();
+        runtime.spawn(lease.recover());
+    }
+}
+
+/// A connection, the place in the queue that it stands for, and the way back.
+pub(crate) struct Lease {
+    // In this order: the connection is back before its place is given to the next.
+    pooled: bb8::PooledConnection<'static, Manager>,
+    place: Option<(OwnedSemaphorePermit, Gauge)>,
+    pool: Arc<Inner>,
+}
+
+impl Lease {
+    /// How long a statement may go on after its caller has left before the server is
+    /// asked to end it. Most are done by then, and their connection can be kept.
+    const PATIENCE: Duration = Duration::from_millis(20);
+
+    pub(crate) fn new(pooled: bb8::PooledConnection<'static, Manager>, pool: Arc<Inner>) -> Self {
+        Self {
+            pooled,
+            place: None,
+            pool,
+        }
+    }
+
+    pub(crate) fn pooled(&mut self) -> &mut Pooled {
+        &mut self.pooled
+    }
+
+    pub(crate) fn hold(&mut self, permit: OwnedSemaphorePermit, in_use: Gauge) {
+        self.place = Some((permit, in_use));
+    }
+
+    /// Ends on the server what the user left open. The connection goes back to the
+    /// pool if the server confirmed that, and is closed otherwise.
+    async fn recover(mut self) {
+        let limit = self.pool.options.rollback_timeout;
+        match timeout(limit, self.roll_back()).await {
+            Ok(true) => self.pooled.connection.transaction.reset(),
+            Ok(false) => self.pooled.connection.condemn(),
+            Err(_) => {
+                tracing::warn!(
+                    pool = self.pool.options.name,
+                    "failed to end an abandoned transaction within {limit:?}: closing its connection"
+                );
+                self.pooled.connection.condemn();
+                self.pooled.connection.link().sever();
+            }
+        }
+    }
+
+    /// Whether the connection is as good as new.
+    async fn roll_back(&mut self) -> bool {
+        let link = Arc::clone(self.pooled.connection.link());
+        let mut rolled_back = std::pin::pin!(link.batch("ROLLBACK"));
+        if let Ok(result) = timeout(Self::PATIENCE, &mut rolled_back).await {
+            link.forget_failures();
+            return result.is_ok();
+        }
+        if self.pool.connector.sends_cancel_requests() {
+            let token = self.pooled.connection.cancel_token();
+            if let Err(error) = self.pool.connector.cancel(token).await {
+                tracing::debug!(%error, "failed to cancel an abandoned statement");
+            }
+        }
+        // The rollback is waited for, so that the locks are free. But the request to
+        // cancel may still be under way and would hit the next user: the connection goes.
+        let _ = rolled_back.await;
+        false
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.pooled.last_used = Instant::now();
+        let held = mem::take(&mut self.place).is_some();
+        if held {
+            tracing::trace!(pool = self.pool.options.name, "checkin");
+        }
+    }
+}
