@@ -1,0 +1,84 @@
+//! What can go wrong with a database.
+
+use diesel::result::Error as DieselError;
+use larder_pool::{ServerError, SqlState};
+
+/// An error of the database. Its text reads after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A connection, a statement or a transaction failed.
+    #[error(transparent)]
+    Pool(#[from] larder_pool::Error),
+
+    /// Raw SQL could not be read, or its parameters do not fit.
+    #[error(transparent)]
+    Sql(#[from] larder_sql::Error),
+
+    /// A query that had to return a row returned none.
+    #[error("find a row")]
+    NotFound,
+
+    /// The migrations could not be read or applied.
+    #[error("apply the migrations: {0}")]
+    Migration(String),
+}
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A connection, a statement or a transaction failed.
+    Pool(larder_pool::ErrorKind),
+    /// Raw SQL could not be read, or its parameters do not fit.
+    Sql,
+    /// A query that had to return a row returned none.
+    NotFound,
+    /// The migrations could not be read or applied.
+    Migration,
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Pool(error) => ErrorKind::Pool(error.kind()),
+            Self::Sql(_) => ErrorKind::Sql,
+            Self::NotFound => ErrorKind::NotFound,
+            Self::Migration(_) => ErrorKind::Migration,
+        }
+    }
+
+    /// The error as the server stated it, where it was the server's.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        match self {
+            Self::Pool(error) => error.server_error(),
+            _ => None,
+        }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn sql_state(&self) -> Option<SqlState> {
+        self.server_error().map(ServerError::state)
+    }
+
+    /// The constraint that the server found violated.
+    pub fn constraint(&self) -> Option<&str> {
+        self.server_error().and_then(ServerError::constraint)
+    }
+
+    /// The error of a statement, with what its connection remembers of it.
+    pub(crate) fn of_statement(error: DieselError, last: Option<ServerError>) -> Self {
+        match error {
+            DieselError::NotFound => Self::NotFound,
+            error => Self::Pool(larder_pool::Error::statement(error, last)),
+        }
+    }
+}
+
+impl From<DieselError> for Error {
+    /// Without the server's own words, which only the connection knows.
+    fn from(error: DieselError) -> Self {
+        Self::of_statement(error, None)
+    }
+}

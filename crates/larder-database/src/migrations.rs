@@ -1,0 +1,158 @@
+//! Applying migrations: Diesel's, one process at a time.
+
+use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_migrations::MigrationHarness;
+use larder_pool::Session;
+
+use crate::sql::sql;
+use crate::{Database, Error};
+
+/// Waits for its turn and lets nothing but the lock be bounded in time: a migration
+/// may build an index for an hour. The number is "larder" in ASCII.
+const BEGIN: &str = "\
+    SELECT pg_catalog.set_config('larder.statement_timeout', current_setting('statement_timeout'), false);
+    SET statement_timeout = 0;
+    SET lock_timeout = '10min';
+    SELECT pg_catalog.pg_advisory_lock(118970758882674);
+    RESET lock_timeout;";
+
+const END: &str = "\
+    SELECT pg_catalog.pg_advisory_unlock(118970758882674);
+    SELECT pg_catalog.set_config('statement_timeout', current_setting('larder.statement_timeout'), false);";
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct MigrationReport {
+    /// The migrations that were applied now, oldest first.
+    pub applied: Vec<String>,
+    /// How many had been applied before.
+    pub already_applied: usize,
+}
+
+impl Database {
+    /// Applies the migrations that the database does not have yet, each in a transaction
+    /// of its own. Processes that start at the same time wait for each other, for ten
+    /// minutes at most.
+    ///
+    /// # Errors
+    ///
+    /// If a migration cannot be read or the server refuses it. Those before it stay applied.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the migrations go on to their end in the background.
+    pub async fn migrate<S>(&self, migrations: S) -> Result<MigrationReport, Error>
+    where
+        S: MigrationSource<Pg> + Send + 'static,
+    {
+        let session = self.session().await?;
+        // Diesel's harness is synchronous: it drives the session from a thread of its own.
+        tokio::task::spawn_blocking(move || apply(session, &migrations))
+            .await
+            .map_err(|error| Error::Migration(error.to_string()))?
+    }
+
+    /// The migrations that [`migrate`](Self::migrate) would apply, oldest first. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the migrations or the database cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any time.
+    pub async fn pending_migrations<S>(&self, migrations: S) -> Result<Vec<String>, Error>
+    where
+        S: MigrationSource<Pg>,
+    {
+        let mut known = names(&migrations)?;
+        let mut session = self.session().await?;
+        let exists: bool = sql("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL")
+            .fetch_scalar_on(&mut session)
+            .await?;
+        if exists {
+            let applied: Vec<String> = sql(
+                "SELECT coalesce(array_agg(version::text), '{}') FROM __diesel_schema_migrations",
+            )
+            .fetch_scalar_on(&mut session)
+            .await?;
+            known.retain(|(version, _)| !applied.contains(version));
+        }
+        known.sort();
+        Ok(known.into_iter().map(|(_, name)| name).collect())
+    }
+}
+
+/// Version and name of every migration.
+fn names<S: MigrationSource<Pg>>(migrations: &S) -> Result<Vec<(String, String)>, Error> {
+    Ok(migrations
+        .migrations()
+        .map_err(failed)?
+        .iter()
+        .map(|migration| {
+            let name = migration.name();
+            (name.version().to_string(), name.to_string())
+        })
+        .collect())
+}
+
+fn apply<S: MigrationSource<Pg>>(
+    session: Session,
+    migrations: &S,
+) -> Result<MigrationReport, Error> {
+    let mut connection = AsyncConnectionWrapper::<Session>::from(session);
+    let result = apply_on(&mut connection, migrations);
+    let session = connection.into_inner();
+    if result.is_err() {
+        // It may still hold the lock, and closing it lets go of that.
+        session.discard();
+    }
+    result
+}
+
+fn apply_on<S: MigrationSource<Pg>>(
+    connection: &mut AsyncConnectionWrapper<Session>,
+    migrations: &S,
+) -> Result<MigrationReport, Error> {
+    connection
+        .batch_execute(BEGIN)
+        .map_err(|error| failed(error.into()))?;
+    let already_applied = connection.applied_migrations().map_err(failed)?.len();
+    let mut report = MigrationReport {
+        applied: Vec::new(),
+        already_applied,
+    };
+    for migration in MigrationHarness::<Pg>::pending_migrations(connection, Borrowed(migrations))
+        .map_err(failed)?
+    {
+        let name = migration.name().to_string();
+        tracing::info!(migration = name, "migrate");
+        connection
+            .run_migration(&*migration)
+            .map_err(|error| Error::Migration(format!("{name}: {error}")))?;
+        report.applied.push(name);
+    }
+    connection
+        .batch_execute(END)
+        .map_err(|error| failed(error.into()))?;
+    Ok(report)
+}
+
+/// Diesel's harness wants a source of its own.
+struct Borrowed<'a, S>(&'a S);
+
+impl<S: MigrationSource<Pg>> MigrationSource<Pg> for Borrowed<'_, S> {
+    fn migrations(
+        &self,
+    ) -> diesel::migration::Result<Vec<Box<dyn diesel::migration::Migration<Pg>>>> {
+        self.0.migrations()
+    }
+}
+
+fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::Migration(error.to_string())
+}

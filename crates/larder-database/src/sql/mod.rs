@@ -1,0 +1,9 @@
+//! Raw SQL with named parameters that are bound, never spliced.
+
+mod fetch;
+mod statement;
+mod value;
+
+pub use self::fetch::BoundSql;
+pub use self::statement::{Sql, sql};
+pub use self::value::SqlValue;
