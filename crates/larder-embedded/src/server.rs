@@ -1,0 +1,162 @@
+//! Starting and stopping the embedded database.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+// A pre-release that its user needs pinned; naming it here keeps the pin from being dropped as unused.
+use virtual_net as _;
+
+use pglite_oxide::{PgliteServer, extensions};
+use tokio::time::timeout;
+
+use crate::Error;
+
+/// Where the embedded database keeps its data, and how long it may take to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EmbeddedOptions {
+    /// The directory of the data, made if it is not there. `None` keeps the data in a
+    /// temporary directory that goes when the database stops.
+    pub directory: Option<PathBuf>,
+    /// How long starting may take. 30 s by default: the first start of all unpacks PostgreSQL.
+    pub start_timeout: Duration,
+}
+
+impl Default for EmbeddedOptions {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            start_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A running embedded database.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> Result<(), larder_embedded::Error> {
+/// use larder_embedded::{EmbeddedDatabase, EmbeddedOptions};
+///
+/// let embedded = EmbeddedDatabase::start(EmbeddedOptions::default()).await?;
+/// println!("{}", embedded.url());
+/// embedded.stop(std::time::Duration::from_secs(10)).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct EmbeddedDatabase {
+    server: Option<PgliteServer>,
+    url: String,
+    directory: Option<PathBuf>,
+    _lock: Option<File>,
+}
+
+impl EmbeddedDatabase {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] if the directory is another's, [`Error::Directory`] if it cannot
+    /// be used, [`Error::StartTimeout`], [`Error::Server`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the database still starts in the background and is stopped then.
+    pub async fn start(options: EmbeddedOptions) -> Result<Self, Error> {
+        let lock = options.directory.as_deref().map(lock).transpose()?;
+        let directory = options.directory.clone();
+        let starting = tokio::task::spawn_blocking(move || {
+            let builder = PgliteServer::builder().extension(extensions::PG_TRGM);
+            match options.directory {
+                Some(directory) => builder.path(directory),
+                None => builder.temporary(),
+            }
+            .start()
+        });
+        let deadline = options.start_timeout;
+        let server = timeout(deadline, starting)
+            .await
+            .map_err(|_| Error::StartTimeout { deadline })?
+            .map_err(|error| Error::Server(error.to_string()))?
+            .map_err(|error| Error::Server(format!("{error:#}")))?;
+        let url = server.database_url();
+        tracing::debug!(url, ?directory, "embedded database started");
+        Ok(Self {
+            server: Some(server),
+            url,
+            directory,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens. There is no password.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The directory of its data; `None` if the data is temporary.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// Stops it. Connections have to be closed before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StopTimeout`] if it is still busy at the deadline, [`Error::Server`] if
+    /// it had failed while it ran.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the database stops in the background.
+    pub async fn stop(mut self, deadline: Duration) -> Result<(), Error> {
+        let Some(server) = self.server.take() else {
+            return Ok(());
+        };
+        let stopping = tokio::task::spawn_blocking(move || server.shutdown());
+        timeout(deadline, stopping)
+            .await
+            .map_err(|_| Error::StopTimeout { deadline })?
+            .map_err(|error| Error::Server(error.to_string()))?
+            .map_err(|error| Error::Server(format!("{error:#}")))
+    }
+}
+
+impl std::fmt::Debug for EmbeddedDatabase {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("EmbeddedDatabase")
+            .field("url", &self.url)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for EmbeddedDatabase {
+    fn drop(&mut self) {
+        // Stopping waits for the last connection, which may be closed by the very
+        // thread that drops us: so it happens elsewhere.
+        if let Some(server) = self.server.take() {
+            std::thread::spawn(move || drop(server));
+        }
+    }
+}
+
+/// Makes the directory ours, until the file is dropped or the process ends.
+fn lock(directory: &Path) -> Result<File, Error> {
+    let unusable = |source| Error::Directory {
+        directory: directory.to_owned(),
+        source,
+    };
+    fs::create_dir_all(directory).map_err(unusable)?;
+    let file = File::create(directory.join(".larder.lock")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse {
+            directory: directory.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
