@@ -1,0 +1,160 @@
+//! What can go wrong in a service, and of which kind it is.
+
+use std::fmt;
+
+use crate::import::CsvError;
+
+/// The result of a service's operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation of a service failed.
+///
+/// Its text is a fragment that reads after "failed to", for example
+/// "find restaurant 7: there is none".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value breaks a rule; nothing was sent to the database.
+    #[error(transparent)]
+    InvalidInput(#[from] InvalidInput),
+
+    /// What was asked for by its key does not exist.
+    #[error("find {what} {key}: there is none")]
+    NotFound {
+        /// What was looked for, for example "restaurant".
+        what: &'static str,
+        /// The key that it was looked for by.
+        key: String,
+    },
+
+    /// Another row has a value already that may occur only once.
+    #[error("write the {field}: another row has it already (constraint {constraint})")]
+    Conflict {
+        /// The field whose value is taken, for example "email".
+        field: String,
+        /// The constraint that says so, for example `users_email_key`.
+        constraint: String,
+    },
+
+    /// A CSV file cannot be read on. Rows that break a rule are no error: they are reported as
+    /// rejected.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+}
+
+impl Error {
+    /// The kind of the failure, to decide by.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidInput(_) => ErrorKind::InvalidInput,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::Csv(_) => ErrorKind::Csv,
+        }
+    }
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A value breaks a rule: the caller has to change it.
+    InvalidInput,
+    /// There is no such row.
+    NotFound,
+    /// A value that may occur only once is taken.
+    Conflict,
+    /// A CSV file cannot be read on.
+    Csv,
+}
+
+/// A value that breaks a rule: which input, the value, and the rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("accept {input} {value:?}: {rule}")]
+pub struct InvalidInput {
+    input: &'static str,
+    value: String,
+    rule: String,
+}
+
+impl InvalidInput {
+    /// Says that `input` was given `value`, which breaks `rule` ("it must be ...").
+    /// Of a long value only the beginning is kept.
+    pub(crate) fn new(
+        input: &'static str,
+        value: impl fmt::Display,
+        rule: impl Into<String>,
+    ) -> Self {
+        Self {
+            input,
+            value: shortened(&value.to_string()),
+            rule: rule.into(),
+        }
+    }
+
+    /// The name of the input, for example "latitude".
+    #[must_use]
+    pub fn input(&self) -> &'static str {
+        self.input
+    }
+
+    /// The value that was given, shortened to 200 characters.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What would be right, for example "must be a number from -90 to 90".
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+}
+
+/// The most characters of a bad value that are kept.
+const VALUE_CHARS: usize = 200;
+
+/// The first characters of a bad value, with an ellipsis where it went on.
+pub(crate) fn shortened(value: &str) -> String {
+    match value.char_indices().nth(VALUE_CHARS) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}…", &value[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_read_after_failed_to() {
+        let error = Error::from(InvalidInput::new("latitude", 91, "must be from -90 to 90"));
+        assert_eq!(
+            error.to_string(),
+            "accept latitude \"91\": must be from -90 to 90"
+        );
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+
+        let error = Error::NotFound {
+            what: "restaurant",
+            key: "7".into(),
+        };
+        assert_eq!(error.to_string(), "find restaurant 7: there is none");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+
+        let error = Error::Conflict {
+            field: "email".into(),
+            constraint: "users_email_key".into(),
+        };
+        assert!(error.to_string().contains("users_email_key"));
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn a_long_value_is_shortened_between_characters() {
+        let error = InvalidInput::new("name", "é".repeat(500), "too long");
+        assert_eq!(error.value().chars().count(), VALUE_CHARS + 1);
+        assert!(error.value().ends_with('…'));
+    }
+}

@@ -1,0 +1,38 @@
+//! Typed domain services on Larder: restaurants, reviews, users.
+//!
+//! - [`restaurants`], [`users`], [`reviews`]: the rows of each table, as they are read and as
+//!   they are written.
+//! - [`inputs`]: what a service takes, valid once it exists; [`geography`]: distances and boxes.
+//! - [`import`]: restaurants from CSV or from a generator, in batches, with a report that
+//!   accounts for every row.
+//! - [`schema`] and [`MIGRATIONS`]: the tables, for Diesel and for PostgreSQL.
+//!
+//! Ids have a type for each table, so that a user's cannot stand where a restaurant's belongs.
+//! Text columns with a closed set of values are enums here.
+
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod closed_set;
+mod error;
+pub mod geography;
+mod ids;
+pub mod import;
+pub mod inputs;
+mod migrations;
+pub mod restaurants;
+pub mod reviews;
+/// The tables as Diesel sees them. Columns that only an index or a query's text needs are left
+/// out.
+#[expect(
+    missing_docs,
+    reason = "generated; the rows' types say what the columns mean"
+)]
+pub mod schema;
+pub mod users;
+
+pub use error::{Error, ErrorKind, InvalidInput, Result};
+pub use ids::{RestaurantId, ReviewId, UserId};
+pub use migrations::MIGRATIONS;
