@@ -1,0 +1,14 @@
+//! The integration tests, a module per category, against real servers.
+//!
+//! Each test has a database of its own, so all of them run in parallel.
+//! `cargo xtask test` starts the servers.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod connection;
+mod diesel_features;
+mod error;
+mod query;
+mod session;
+mod support;
+mod transaction;

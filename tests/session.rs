@@ -1,0 +1,166 @@
+//! Sessions: several statements that each commit by themselves, and what is left behind.
+
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use larder_database::sql;
+
+use crate::support::{PATIENCE, accounts, backend, balance, eventually, open};
+
+#[tokio::test]
+async fn each_statement_of_a_session_commits_by_itself() {
+    let test = accounts().await;
+    let mut session = test.database().session().await.unwrap();
+    sql("UPDATE accounts SET balance = 1 WHERE id = 1")
+        .execute_on(&mut session)
+        .await
+        .unwrap();
+    // Seen from another connection while the session is still open.
+    assert_eq!(balance(test.database(), 1).await, 1);
+    let failed = sql("UPDATE accounts SET balance = -1 WHERE id = 2")
+        .execute_on(&mut session)
+        .await;
+    assert!(failed.is_err());
+    sql("UPDATE accounts SET balance = 2 WHERE id = 2")
+        .execute_on(&mut session)
+        .await
+        .unwrap();
+    assert_eq!(balance(test.database(), 2).await, 2);
+}
+
+#[tokio::test]
+async fn a_session_is_one_connection_and_goes_back_to_the_pool() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let mut session = db.session().await.unwrap();
+    let first = backend(&mut session).await;
+    assert_eq!(backend(&mut session).await, first);
+    assert_eq!(db.pool_status().in_use, 1);
+    drop(session);
+    assert_eq!(db.pool_status().in_use, 0);
+    assert_eq!(backend(&mut db.session().await.unwrap()).await, first);
+}
+
+#[tokio::test]
+async fn a_transaction_left_open_is_rolled_back_before_the_next_user() {
+    use diesel_async::{AsyncConnection, TransactionManager};
+
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let mut session = db.session().await.unwrap();
+    let first = backend(&mut session).await;
+    <larder_pool::Connection as AsyncConnection>::TransactionManager::begin_transaction(
+        &mut *session,
+    )
+    .await
+    .unwrap();
+    sql("UPDATE accounts SET balance = 1")
+        .execute_on(&mut session)
+        .await
+        .unwrap();
+    drop(session);
+
+    let mut session = db.session().await.unwrap();
+    assert_eq!(backend(&mut session).await, first);
+    drop(session);
+    assert_eq!(balance(&db, 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_statement_still_running_when_its_session_ends_is_ended_too() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let task = tokio::spawn({
+        let db = db.clone();
+        async move {
+            let mut session = db.session().await.unwrap();
+            diesel::sql_query("SELECT pg_sleep(600)")
+                .execute(&mut session)
+                .await
+        }
+    });
+    let sleeping = "FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = 'SELECT pg_sleep(600)'";
+    eventually(test.database(), &format!("SELECT count(*) = 1 {sleeping}")).await;
+    task.abort();
+    eventually(test.database(), &format!("SELECT count(*) = 0 {sleeping}")).await;
+    assert_eq!(balance(&db, 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_discarded_session_is_closed() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let mut session = db.session().await.unwrap();
+    let first = backend(&mut session).await;
+    session
+        .batch_execute("SET search_path = pg_catalog")
+        .await
+        .unwrap();
+    session.discard();
+    assert_ne!(backend(&mut db.session().await.unwrap()).await, first);
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_sessions_and_lets_nobody_in() {
+    let test = accounts().await;
+    let db = open(&test, |_| ()).await;
+    let mut session = db.session().await.unwrap();
+    let stopping = tokio::spawn({
+        let db = db.clone();
+        async move { db.shutdown(PATIENCE).await }
+    });
+    // Newcomers are turned away as soon as it has begun.
+    let refused = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match db.session().await {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) => return error,
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert!(
+        refused.to_string().contains("it has been shut down"),
+        "{refused}"
+    );
+    assert!(!stopping.is_finished());
+    // The session in use works to its end.
+    sql("UPDATE accounts SET balance = 5 WHERE id = 1")
+        .execute_on(&mut session)
+        .await
+        .unwrap();
+    drop(session);
+    stopping.await.unwrap().unwrap();
+    assert_eq!(balance(test.database(), 1).await, 5);
+    // And the server has no connection of this pool left.
+    eventually(
+        test.database(),
+        &format!(
+            "SELECT count(*) <= {} FROM pg_stat_activity WHERE datname = current_database()",
+            larder_testing::TestDatabase::CONNECTIONS
+        ),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_shutdown_that_runs_out_of_time_closes_what_is_in_use_and_says_so() {
+    let test = accounts().await;
+    let db = open(&test, |_| ()).await;
+    let mut session = db.session().await.unwrap();
+    let pid = backend(&mut session).await;
+    let error = db
+        .shutdown(std::time::Duration::from_millis(10))
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("drain pool `main`") && text.contains("1 sessions"),
+        "{text}"
+    );
+    eventually(
+        test.database(),
+        &format!("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = {pid}"),
+    )
+    .await;
+    assert!(sql("SELECT 1").execute_on(&mut session).await.is_err());
+}

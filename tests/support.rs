@@ -1,0 +1,69 @@
+//! What several categories need.
+
+use std::time::Duration;
+
+use larder_database::{Database, DatabaseOptions, sql};
+use larder_pool::Session;
+use larder_services::MIGRATIONS;
+use larder_testing::TestDatabase;
+
+/// Long enough for a busy machine, short enough to notice that something hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A database of the test's own, with a table of accounts.
+pub(crate) async fn accounts() -> TestDatabase {
+    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    test.database()
+        .sql("CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL CHECK (balance >= 0))")
+        .execute()
+        .await
+        .unwrap();
+    test.database()
+        .sql("INSERT INTO accounts VALUES (1, 100), (2, 100)")
+        .execute()
+        .await
+        .unwrap();
+    test
+}
+
+/// A second pool on the database of a test, changed as the test needs it.
+pub(crate) async fn open(
+    test: &TestDatabase,
+    change: impl FnOnce(&mut DatabaseOptions),
+) -> Database {
+    let mut options = DatabaseOptions::from_url(test.url()).unwrap();
+    options.pool.size = 2;
+    options.pool.overflow = 0;
+    change(&mut options);
+    Database::open(options).await.unwrap()
+}
+
+/// The process of the server behind a connection.
+pub(crate) async fn backend(session: &mut Session) -> i32 {
+    sql("SELECT pg_backend_pid()")
+        .fetch_scalar_on(session)
+        .await
+        .unwrap()
+}
+
+pub(crate) async fn balance(database: &Database, id: i32) -> i64 {
+    database
+        .sql("SELECT balance FROM accounts WHERE id = :id")
+        .bind("id", id)
+        .fetch_scalar()
+        .await
+        .unwrap()
+}
+
+/// Asks the database again and again until it says yes. What other processes of the
+/// server do cannot be awaited, only seen.
+pub(crate) async fn eventually(database: &Database, question: &str) {
+    let asking = async {
+        while !database.sql(question).fetch_scalar::<bool>().await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, asking).await.is_err() {
+        panic!("never became true: {question}");
+    }
+}

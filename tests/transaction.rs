@@ -1,0 +1,455 @@
+//! Transactions end: they commit on `Ok` and roll back on everything else, on the server.
+
+use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use larder_database::{Error, ErrorKind, sql};
+use larder_pool::{Connection, IsolationLevel};
+use tokio::sync::oneshot;
+
+use crate::support::{PATIENCE, accounts, backend, balance, eventually, open};
+
+diesel::table! {
+    accounts (id) {
+        id -> Integer,
+        balance -> BigInt,
+    }
+}
+
+async fn withdraw(connection: &mut Connection, id: i32, amount: i64) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::balance.eq(accounts::balance - amount))
+        .execute(connection)
+        .await
+}
+
+fn pool_error(error: &Error) -> larder_pool::ErrorKind {
+    match error.kind() {
+        ErrorKind::Pool(kind) => kind,
+        other => panic!("not an error of the pool: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn ok_commits() {
+    let test = accounts().await;
+    let changed = test
+        .database()
+        .transaction(async |conn| withdraw(conn, 1, 30).await)
+        .await
+        .unwrap();
+    assert_eq!(changed, 1);
+    assert_eq!(balance(test.database(), 1).await, 70);
+}
+
+#[tokio::test]
+async fn an_error_rolls_back_and_comes_out_as_it_was() {
+    #[derive(Debug)]
+    enum Refusal {
+        TooPoor { missing: i64 },
+        Database,
+    }
+    impl From<Error> for Refusal {
+        fn from(_: Error) -> Self {
+            Self::Database
+        }
+    }
+
+    let test = accounts().await;
+    let refused: Result<(), Refusal> = test
+        .database()
+        .transaction(async |conn| {
+            withdraw(conn, 1, 30).await.map_err(Error::from)?;
+            Err(Refusal::TooPoor { missing: 5 })
+        })
+        .await;
+    assert!(matches!(refused, Err(Refusal::TooPoor { missing: 5 })));
+    assert_eq!(balance(test.database(), 1).await, 100);
+}
+
+#[tokio::test]
+async fn an_error_of_a_statement_brings_the_servers_own_words() {
+    let test = accounts().await;
+    let error = test
+        .database()
+        .transaction(async |conn| withdraw(conn, 1, 101).await)
+        .await
+        .unwrap_err();
+    assert_eq!(error.sql_state().unwrap().as_str(), "23514");
+    assert_eq!(error.constraint(), Some("accounts_balance_check"));
+    assert_eq!(balance(test.database(), 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_panic_rolls_back_on_the_server_and_the_connection_lives() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let before = backend(&mut db.session().await.unwrap()).await;
+
+    let panicking = tokio::spawn({
+        let db = db.clone();
+        async move {
+            db.transaction(async |conn| {
+                withdraw(conn, 1, 30).await?;
+                if conn.is_in_transaction() {
+                    panic!("on purpose");
+                }
+                Ok::<_, DieselError>(())
+            })
+            .await
+        }
+    });
+    assert!(panicking.await.unwrap_err().is_panic());
+
+    // The pool of one gives the connection out again only once it is clean.
+    let mut session = db.session().await.unwrap();
+    assert_eq!(backend(&mut session).await, before);
+    assert!(!session.is_in_transaction());
+    drop(session);
+    assert_eq!(balance(&db, 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_future_dropped_between_statements_rolls_back_on_the_server() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let before = backend(&mut db.session().await.unwrap()).await;
+
+    let (written, has_written) = oneshot::channel();
+    let task = tokio::spawn({
+        let db = db.clone();
+        async move {
+            db.transaction(async move |conn| {
+                withdraw(conn, 1, 30).await?;
+                written.send(()).unwrap();
+                std::future::pending::<()>().await;
+                Ok::<_, DieselError>(())
+            })
+            .await
+        }
+    });
+    has_written.await.unwrap();
+    task.abort();
+
+    let mut session = db.session().await.unwrap();
+    assert_eq!(
+        backend(&mut session).await,
+        before,
+        "rolled back, not thrown away"
+    );
+    drop(session);
+    assert_eq!(balance(&db, 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_future_dropped_during_a_statement_ends_it_on_the_server() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+
+    let task = tokio::spawn({
+        let db = db.clone();
+        async move {
+            db.transaction(async |conn| {
+                withdraw(conn, 1, 30).await?;
+                diesel::sql_query("SELECT pg_sleep(600)")
+                    .execute(conn)
+                    .await
+            })
+            .await
+        }
+    });
+    let watcher = test.database();
+    let sleeping = "FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = 'SELECT pg_sleep(600)'";
+    eventually(watcher, &format!("SELECT count(*) = 1 {sleeping}")).await;
+    task.abort();
+
+    eventually(watcher, &format!("SELECT count(*) = 0 {sleeping}")).await;
+    // Its lock is gone too, and its place in the pool is free.
+    tokio::time::timeout(
+        PATIENCE,
+        db.transaction(async |conn| withdraw(conn, 1, 1).await),
+    )
+    .await
+    .unwrap()
+    .unwrap();
+    assert_eq!(balance(&db, 1).await, 99);
+}
+
+#[tokio::test]
+async fn ok_after_a_failed_statement_is_not_a_commit() {
+    let test = accounts().await;
+    let error = test
+        .database()
+        .transaction(async |conn| {
+            withdraw(conn, 1, 30).await?;
+            // Swallowed: PostgreSQL would answer COMMIT with ROLLBACK, and with no error.
+            assert!(withdraw(conn, 2, 1000).await.is_err());
+            Ok::<_, DieselError>(())
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(pool_error(&error), larder_pool::ErrorKind::Aborted);
+    assert_eq!(error.constraint(), Some("accounts_balance_check"));
+    assert!(error.to_string().contains("23514"), "{error}");
+    assert_eq!(balance(test.database(), 1).await, 100);
+}
+
+#[tokio::test]
+async fn ok_after_a_failure_that_nobody_read_is_not_a_commit() {
+    let test = accounts().await;
+    let error = test
+        .database()
+        .transaction(async |conn| {
+            withdraw(conn, 1, 30).await?;
+            // Sent, and given up before the error comes back.
+            let failing = diesel::sql_query("SELECT 1 / (pg_sleep(0.05) IS NULL)::int");
+            let given_up = futures::future::select(
+                Box::pin(failing.execute(conn)),
+                Box::pin(tokio::task::yield_now()),
+            );
+            drop(given_up.await);
+            Ok::<_, DieselError>(())
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(pool_error(&error), larder_pool::ErrorKind::Aborted);
+    assert_eq!(balance(test.database(), 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_statement_given_up_that_succeeded_does_not_prevent_the_commit() {
+    let test = accounts().await;
+    test.database()
+        .transaction(async |conn| {
+            let slow = diesel::sql_query("SELECT pg_sleep(0.05)");
+            let given_up = futures::future::select(
+                Box::pin(slow.execute(conn)),
+                Box::pin(tokio::task::yield_now()),
+            );
+            drop(given_up.await);
+            withdraw(conn, 1, 30).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(balance(test.database(), 1).await, 70);
+}
+
+#[tokio::test]
+async fn a_nested_transaction_is_a_savepoint() {
+    let test = accounts().await;
+    test.database()
+        .transaction(async |conn| {
+            withdraw(conn, 1, 10).await?;
+            let inner = conn
+                .transaction::<(), DieselError, _>(async |conn| {
+                    withdraw(conn, 2, 50).await?;
+                    Err(DieselError::RollbackTransaction)
+                })
+                .await;
+            assert_eq!(inner, Err(DieselError::RollbackTransaction));
+            // A failure inside is over with its savepoint.
+            let failed = conn
+                .transaction::<_, DieselError, _>(async |conn| withdraw(conn, 2, 1000).await)
+                .await;
+            assert!(failed.is_err());
+            conn.transaction::<_, DieselError, _>(async |conn| withdraw(conn, 2, 1).await)
+                .await
+        })
+        .await
+        .unwrap();
+    assert_eq!(balance(test.database(), 1).await, 90);
+    assert_eq!(balance(test.database(), 2).await, 99);
+}
+
+#[tokio::test]
+async fn a_failure_swallowed_in_a_savepoint_is_reported_there() {
+    let test = accounts().await;
+    test.database()
+        .transaction(async |conn| {
+            let inner = conn
+                .transaction::<_, DieselError, _>(async |conn| {
+                    withdraw(conn, 1, 10).await?;
+                    assert!(withdraw(conn, 2, 1000).await.is_err());
+                    Ok(())
+                })
+                .await;
+            let text = inner.unwrap_err().to_string();
+            assert!(text.contains("a statement in it had failed"), "{text}");
+            // The outer transaction goes on.
+            withdraw(conn, 2, 5).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(balance(test.database(), 1).await, 100);
+    assert_eq!(balance(test.database(), 2).await, 95);
+}
+
+#[tokio::test]
+async fn a_commit_that_the_server_refuses_is_an_error() {
+    let test = accounts().await;
+    test.database()
+        .sql("CREATE TABLE parts (id int PRIMARY KEY, of int REFERENCES parts DEFERRABLE INITIALLY DEFERRED)")
+        .execute()
+        .await
+        .unwrap();
+    let error = test
+        .database()
+        .transaction(async |conn| {
+            diesel::sql_query("INSERT INTO parts VALUES (1, 7)")
+                .execute(conn)
+                .await
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(pool_error(&error), larder_pool::ErrorKind::CommitRefused);
+    assert_eq!(error.sql_state().unwrap().as_str(), "23503");
+    let rows: i64 = test
+        .database()
+        .sql("SELECT count(*) FROM parts")
+        .fetch_scalar()
+        .await
+        .unwrap();
+    assert_eq!(rows, 0);
+}
+
+#[tokio::test]
+async fn a_connection_lost_during_commit_leaves_the_outcome_unknown() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    // A trigger that runs at COMMIT holds it up until the connection is cut.
+    db.session()
+        .await
+        .unwrap()
+        .batch_execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM pg_sleep(600); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER dawdle AFTER UPDATE ON accounts
+                 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle();",
+        )
+        .await
+        .unwrap();
+    let committing = tokio::spawn({
+        let db = db.clone();
+        async move {
+            db.transaction(async |conn| withdraw(conn, 1, 30).await)
+                .await
+        }
+    });
+    let watcher = test.database();
+    let commit = "FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = 'COMMIT'";
+    eventually(watcher, &format!("SELECT count(*) = 1 {commit}")).await;
+    watcher
+        .sql(format!("SELECT pg_terminate_backend(pid) {commit}"))
+        .execute()
+        .await
+        .unwrap();
+    let error = committing.await.unwrap().unwrap_err();
+    assert_eq!(
+        pool_error(&error),
+        larder_pool::ErrorKind::CommitOutcomeUnknown
+    );
+    assert!(
+        error.to_string().contains("before doing it again"),
+        "{error}"
+    );
+    // The pool of one is not poisoned.
+    assert_eq!(balance(&db, 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_read_only_transaction_refuses_writes() {
+    let test = accounts().await;
+    let error = test
+        .database()
+        .build_transaction()
+        .read_only()
+        .run(async |conn| withdraw(conn, 1, 1).await)
+        .await
+        .unwrap_err();
+    assert_eq!(error.sql_state().unwrap().as_str(), "25006");
+}
+
+#[tokio::test]
+async fn the_options_of_a_transaction_reach_the_server_and_end_with_it() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let settings = "SELECT concat_ws(' ', current_setting('transaction_isolation'), \
+        current_setting('transaction_read_only'), current_setting('transaction_deferrable'))";
+    let inside: String = db
+        .build_transaction()
+        .isolation_level(IsolationLevel::Serializable)
+        .read_only()
+        .deferrable()
+        .run(async |conn| sql(settings).fetch_scalar_on::<String>(conn).await)
+        .await
+        .unwrap();
+    assert_eq!(inside, "serializable on on");
+    let after: String = db.sql(settings).fetch_scalar().await.unwrap();
+    assert_eq!(after, "read committed off off");
+}
+
+#[tokio::test]
+async fn transaction_control_in_raw_sql_is_refused_with_a_pointer() {
+    let test = accounts().await;
+    let mut session = test.database().session().await.unwrap();
+    for text in [
+        "BEGIN",
+        "insert into accounts values (3, 1); /* so */ commit",
+        "savepoint mine",
+    ] {
+        let error = session.batch_execute(text).await.unwrap_err().to_string();
+        assert!(error.contains("use `transaction`"), "{text}: {error}");
+    }
+    let error = sql("ROLLBACK").execute_on(&mut session).await.unwrap_err();
+    assert!(
+        error.to_string().contains("ROLLBACK cannot be sent"),
+        "{error}"
+    );
+    let rows: i64 = sql("SELECT count(*) FROM accounts")
+        .fetch_scalar_on(&mut session)
+        .await
+        .unwrap();
+    assert_eq!(rows, 2, "nothing of the refused text ran");
+}
+
+#[tokio::test]
+async fn dropping_many_transactions_leaks_neither_places_nor_backends() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 4).await;
+    let tasks: Vec<_> = (0..40)
+        .map(|number| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let work = db.transaction(async |conn| {
+                    withdraw(conn, 1 + number % 2, 1).await?;
+                    diesel::sql_query("SELECT pg_sleep(0.01)")
+                        .execute(conn)
+                        .await?;
+                    Err::<(), _>(DieselError::RollbackTransaction)
+                });
+                // Given up at some point of its life, a different one each time.
+                let moment = std::time::Duration::from_millis(u64::from(number.unsigned_abs()));
+                let _ = tokio::time::timeout(moment, work).await;
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    tokio::time::timeout(PATIENCE, async {
+        while db.pool_status().in_use > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    let status = db.pool_status();
+    assert_eq!((status.in_use, status.waiting), (0, 0));
+    eventually(
+        test.database(),
+        "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+    )
+    .await;
+    assert_eq!(balance(&db, 1).await, 100);
+    assert_eq!(balance(&db, 2).await, 100);
+}

@@ -1,0 +1,279 @@
+//! The command line: commands, their options, and the help text.
+
+use std::ffi::OsString;
+
+use lexopt::prelude::*;
+
+use crate::error::{Error, Result};
+
+/// What `cargo xtask --help` prints.
+pub(crate) const HELP: &str = "\
+The tasks of this workspace.
+
+Usage: cargo xtask <command>
+
+  test [--fast] [-p PACKAGE]... [--cargo] [--no-install] [-- ARGUMENTS]
+      Runs all tests against real servers: a PostgreSQL (15 or later) and a Redis
+      of their own, started on free ports and stopped afterwards. What is missing
+      is installed by the system's package manager where that needs no password.
+      DATABASE_URL or REDIS_URL: your server is used instead.
+      Uses cargo nextest where it is installed, else cargo test; then the
+      documentation tests.
+        --fast         without the documentation tests
+        -p PACKAGE     only the tests of this package; may be repeated
+        --cargo        cargo test even where cargo nextest is installed
+        --no-install   install nothing, say what is missing
+        -- ARGUMENTS   for the test runner (then without documentation tests)
+  tidy
+      Format, clippy, documentation, and the schema against the migrations.
+  codegen [--check]
+      Applies the migrations to a fresh database and writes the Diesel schema to
+      the file that diesel.toml names; with --check it only compares.
+  services up | down | status [--json]
+      Keeps the servers of the tests running between runs: `test` then uses them.
+      `up` prints the variables that tests read. `down` stops the servers and
+      throws their data away; run it before `cargo clean`.
+  demo [ARGUMENTS]
+      Builds and runs the restaurant demo with these arguments.
+
+Examples:
+  cargo xtask test
+  cargo xtask test -p larder-pool -- transaction
+  DATABASE_URL=postgres://me@localhost/scratch cargo xtask test --fast
+  eval \"$(cargo xtask services up)\"
+  cargo xtask demo --once --json --data restaurants.csv
+
+Exit codes:
+  0    all is well
+  1    something failed (a failed test run gives the code of its runner instead:
+       100 from cargo nextest, 101 from cargo test)
+  2    wrong command line
+  3    something must be installed; the message says what
+  130  interrupted
+";
+
+/// A command with its options.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Test(TestOptions),
+    Tidy,
+    Codegen { check: bool },
+    ServicesUp,
+    ServicesDown,
+    ServicesStatus { json: bool },
+    Demo { arguments: Vec<OsString> },
+}
+
+/// The options of `cargo xtask test`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct TestOptions {
+    /// Leave the documentation tests out.
+    pub(crate) fast: bool,
+    /// Only these packages; empty means all.
+    pub(crate) packages: Vec<String>,
+    /// `cargo test` even where `cargo nextest` is installed.
+    pub(crate) plain_cargo: bool,
+    /// Do not install what is missing.
+    pub(crate) no_install: bool,
+    /// For the test runner, as they are.
+    pub(crate) runner: Vec<OsString>,
+}
+
+/// Reads the command line (without the name of the program).
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    // The demo's arguments are its own business, `--help` included.
+    if arguments.first().is_some_and(|first| first == "demo") {
+        arguments.remove(0);
+        return Ok(Command::Demo { arguments });
+    }
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let command = match parser.next().map_err(usage)? {
+        None | Some(Short('h') | Long("help")) => return Ok(Command::Help),
+        Some(Value(command)) => command,
+        Some(other) => return Err(usage(other.unexpected())),
+    };
+    match command.to_str() {
+        Some("help") => finish(parser, Command::Help),
+        Some("test") => parse_test(parser),
+        Some("tidy") => finish(parser, Command::Tidy),
+        Some("codegen") => {
+            let check = flag(&mut parser, "check")?;
+            Ok(check.map_or(Command::Help, |check| Command::Codegen { check }))
+        }
+        Some("services") => parse_services(parser),
+        _ => Err(Error::Usage(format!("unknown command {command:?}"))),
+    }
+}
+
+fn parse_test(mut parser: lexopt::Parser) -> Result<Command> {
+    let mut options = TestOptions::default();
+    while let Some(argument) = next_before_dashes(&mut parser, &mut options.runner)? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Command::Help),
+            Long("fast") => options.fast = true,
+            Long("cargo") => options.plain_cargo = true,
+            Long("no-install") => options.no_install = true,
+            Short('p') | Long("package") => {
+                let name = parser
+                    .value()
+                    .and_then(|value| value.string())
+                    .map_err(usage)?;
+                options.packages.push(name);
+            }
+            Value(value) => {
+                return Err(Error::Usage(format!(
+                    "unexpected argument {value:?}: what the test runner is to get stands after --"
+                )));
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok(Command::Test(options))
+}
+
+/// The next argument, or none at the end; what follows `--` goes to `rest`.
+fn next_before_dashes<'a>(
+    parser: &'a mut lexopt::Parser,
+    rest: &mut Vec<OsString>,
+) -> Result<Option<lexopt::Arg<'a>>> {
+    if let Some(mut raw) = parser.try_raw_args()
+        && raw.peek().is_some_and(|next| next == "--")
+    {
+        raw.next();
+        rest.extend(raw);
+        return Ok(None);
+    }
+    parser.next().map_err(usage)
+}
+
+fn parse_services(mut parser: lexopt::Parser) -> Result<Command> {
+    let action = match parser.next().map_err(usage)? {
+        Some(Value(action)) => action,
+        Some(Short('h') | Long("help")) => return Ok(Command::Help),
+        Some(other) => return Err(usage(other.unexpected())),
+        None => {
+            return Err(Error::Usage(
+                "services needs one of: up, down, status".to_owned(),
+            ));
+        }
+    };
+    match action.to_str() {
+        Some("up") => finish(parser, Command::ServicesUp),
+        Some("down") => finish(parser, Command::ServicesDown),
+        Some("status") => {
+            let json = flag(&mut parser, "json")?;
+            Ok(json.map_or(Command::Help, |json| Command::ServicesStatus { json }))
+        }
+        _ => Err(Error::Usage(format!(
+            "unknown action {action:?}: services needs one of: up, down, status"
+        ))),
+    }
+}
+
+/// Reads the rest of a command that has one flag; none if help was asked for.
+fn flag(parser: &mut lexopt::Parser, name: &str) -> Result<Option<bool>> {
+    let mut given = false;
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long(long) if long == name => given = true,
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok(Some(given))
+}
+
+/// The command, if nothing follows it.
+fn finish(mut parser: lexopt::Parser, command: Command) -> Result<Command> {
+    match parser.next().map_err(usage)? {
+        None => Ok(command),
+        Some(Short('h') | Long("help")) => Ok(Command::Help),
+        Some(other) => Err(usage(other.unexpected())),
+    }
+}
+
+fn usage(error: lexopt::Error) -> Error {
+    Error::Usage(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> std::result::Result<Command, u8> {
+        parse(arguments.iter().map(OsString::from)).map_err(|error| error.exit_code())
+    }
+
+    #[test]
+    fn nothing_or_help_is_help() {
+        for line in [
+            &[][..],
+            &["--help"],
+            &["-h"],
+            &["help"],
+            &["tidy", "--help"],
+        ] {
+            assert_eq!(parsed(line), Ok(Command::Help), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_words_are_usage_errors() {
+        for line in [
+            &["bench"][..],
+            &["tidy", "now"],
+            &["services"],
+            &["services", "restart"],
+            &["codegen", "--chek"],
+            &["test", "filter"],
+            &["test", "-p"],
+            &["--version"],
+        ] {
+            assert_eq!(parsed(line), Err(2), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_runner_gets_what_follows_the_dashes() {
+        let options = TestOptions {
+            fast: true,
+            packages: vec!["larder-pool".to_owned(), "larder".to_owned()],
+            runner: vec!["--nocapture".into(), "--".into(), "--exact".into()],
+            ..TestOptions::default()
+        };
+        let line = [
+            "test",
+            "--fast",
+            "-p",
+            "larder-pool",
+            "--package=larder",
+            "--",
+            "--nocapture",
+            "--",
+            "--exact",
+        ];
+        assert_eq!(parsed(&line), Ok(Command::Test(options)));
+    }
+
+    #[test]
+    fn the_demo_gets_everything() {
+        let arguments = vec!["--help".into(), "--".into(), "x".into()];
+        assert_eq!(
+            parsed(&["demo", "--help", "--", "x"]),
+            Ok(Command::Demo { arguments })
+        );
+    }
+
+    #[test]
+    fn flags_are_read() {
+        assert_eq!(
+            parsed(&["codegen", "--check"]),
+            Ok(Command::Codegen { check: true })
+        );
+        assert_eq!(parsed(&["codegen"]), Ok(Command::Codegen { check: false }));
+        let status = parsed(&["services", "status", "--json"]);
+        assert_eq!(status, Ok(Command::ServicesStatus { json: true }));
+    }
+}

@@ -1,0 +1,74 @@
+//! The tasks of this workspace, started as `cargo xtask <command>`.
+//!
+//! xtask itself is small so that it builds in seconds; cargo, PostgreSQL, Redis
+//! and the demo are started as programs of their own.
+//!
+//! Where to look:
+//! - [`arguments`]: the commands and their options.
+//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`demo`]: a command each.
+//! - [`service`]: what a server is to xtask; [`postgres`] and [`redis`] are the two so far.
+//! - [`instances`]: servers started together, stopped together, whatever happens.
+//! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
+//! - [`process`], [`interrupts`]: running programs, Ctrl-C.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests fail by panicking"))]
+
+#[cfg(not(unix))]
+compile_error!("xtask manages servers with Unix signals: use Linux, macOS or WSL");
+
+mod account;
+mod arguments;
+mod catalog;
+mod codegen;
+mod console;
+mod demo;
+mod error;
+mod install;
+mod instances;
+mod interrupts;
+mod postgres;
+mod process;
+mod programs;
+mod redis;
+mod schema;
+mod service;
+mod services;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Command, HELP};
+use crate::error::{Error, Result};
+
+fn main() -> ExitCode {
+    match arguments::parse(std::env::args_os().skip(1)).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console::say(&error.message());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    if let Command::Help = command {
+        console::print(HELP);
+        return Ok(());
+    }
+    if let Command::Demo { arguments } = command {
+        // The demo replaces this process and handles its signals itself.
+        return Err(demo::run(&arguments));
+    }
+    interrupts::watch().map_err(|source| Error::caused("watch for Ctrl-C", source))?;
+    match command {
+        Command::Test(options) => test::run(&options),
+        Command::Tidy => tidy::run(),
+        Command::Codegen { check } => codegen::run(check),
+        Command::ServicesUp => services::up(),
+        Command::ServicesDown => services::down(),
+        Command::ServicesStatus { json } => services::status(json),
+        Command::Help | Command::Demo { .. } => Ok(()),
+    }
+}
