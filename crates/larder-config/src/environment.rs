@@ -14,6 +14,8 @@ use crate::source::Source;
 use crate::suggest::nearest;
 
 const PREFIX: &str = "LARDER_";
+/// Where tests find their servers: read by `larder-testing`, and no setting.
+const TEST_PREFIX: &str = "LARDER_TEST_";
 
 /// The variable that names the profile.
 pub(crate) const PROFILE: &str = "LARDER_PROFILE";
@@ -98,7 +100,10 @@ impl Environment {
             .variables
             .iter()
             .filter(|(name, value)| {
-                name.starts_with(PREFIX) && !known.contains(name) && !is_service_link(name, value)
+                name.starts_with(PREFIX)
+                    && !name.starts_with(TEST_PREFIX)
+                    && !known.contains(name)
+                    && !is_service_link(name, value)
             })
             .map(|(name, _)| unknown_variable(name, &known));
         let undecodable = self

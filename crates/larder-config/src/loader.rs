@@ -135,16 +135,11 @@ impl ConfigLoader {
             file_is_readable,
             faulty: gathered.faulty,
         };
-        let mut layers = rules::lift_url_parameters(Layers::merge(gathered.entries));
-        let mut notices = Vec::new();
-        if profile.is_some() {
-            let mut verdict = rules::apply(&layers, &circumstances);
-            faults.append(&mut verdict.faults);
-            notices = verdict.notices;
-            let mut entries = layers.into_entries();
-            entries.append(&mut verdict.entries);
-            layers = Layers::merge(entries);
-        }
+        let layers = rules::lift_url_parameters(Layers::merge(gathered.entries));
+        let (layers, notices) = match profile {
+            Some(_) => rules::apply(layers, &circumstances, &mut faults),
+            None => (layers, Vec::new()),
+        };
 
         let mut reader = Reader::new(&layers, Source::Profile(known_profile));
         let origin = Origin {

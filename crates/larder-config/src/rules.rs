@@ -75,25 +75,32 @@ pub(crate) struct Circumstances {
     pub(crate) faulty: BTreeSet<&'static str>,
 }
 
-/// What the rules came to.
-#[derive(Default)]
-pub(crate) struct Verdict {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) notices: Vec<Notice>,
+/// Applies every rule: gives the layers with what the rules set on top, and the notices.
+pub(crate) fn apply(
+    layers: Layers,
+    circumstances: &Circumstances,
+    faults: &mut Vec<Fault>,
+) -> (Layers, Vec<Notice>) {
+    let mut verdict = Verdict::default();
+    verdict.database_exists(&layers, circumstances);
+    verdict.ttl_of_zero_is_no_cache(&layers);
+    verdict.one_kind_of_redis(&layers);
+    if circumstances.profile == Profile::Prod {
+        verdict.prod_uses_tls(&layers);
+        verdict.prod_has_a_large_pool(&layers);
+    }
+    faults.append(&mut verdict.faults);
+    let mut entries = layers.into_entries();
+    entries.append(&mut verdict.entries);
+    (Layers::merge(entries), verdict.notices)
 }
 
-/// Applies every rule.
-pub(crate) fn apply(layers: &Layers, circumstances: &Circumstances) -> Verdict {
-    let mut verdict = Verdict::default();
-    verdict.database_exists(layers, circumstances);
-    verdict.ttl_of_zero_is_no_cache(layers);
-    verdict.one_kind_of_redis(layers);
-    if circumstances.profile == Profile::Prod {
-        verdict.prod_uses_tls(layers);
-        verdict.prod_has_a_large_pool(layers);
-    }
-    verdict
+/// What the rules came to.
+#[derive(Default)]
+struct Verdict {
+    entries: Vec<Entry>,
+    faults: Vec<Fault>,
+    notices: Vec<Notice>,
 }
 
 impl Verdict {

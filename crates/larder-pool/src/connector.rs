@@ -115,9 +115,12 @@ impl ConnectOptions {
     }
 
     fn setup(&self) -> String {
-        let zone = ("TimeZone".to_owned(), "UTC".to_owned());
-        std::iter::once(&zone)
-            .chain(&self.settings)
+        // Raw SQL is read on our side too, and has to mean the same there.
+        let defaults = [("TimeZone", "UTC"), ("standard_conforming_strings", "on")];
+        let settings = self.settings.iter();
+        defaults
+            .into_iter()
+            .chain(settings.map(|(name, value)| (name.as_str(), value.as_str())))
             .map(|(name, value)| {
                 format!(
                     "SELECT pg_catalog.set_config('{}', '{}', false);",

@@ -31,6 +31,10 @@ pub struct UnusedParameter {
     pub is_slice_bound: bool,
 }
 
+/// Far more than a statement that a person wrote needs. A generated one may name tens of
+/// thousands of parameters, and its error must not take minutes.
+const MOST_COMPARISONS: usize = 10_000;
+
 impl ParameterFaults {
     /// Compares the `expected` names with the `given` ones, each a list without repetitions.
     pub(crate) fn new(
@@ -46,12 +50,21 @@ impl ParameterFaults {
             .filter(|name| !given_set.contains(name.as_str()))
             .cloned()
             .collect();
-        let unused = given
+        let unused: Vec<&str> = given
             .iter()
-            .filter(|name| !expected_set.contains(**name))
-            .map(|&name| UnusedParameter {
+            .copied()
+            .filter(|name| !expected_set.contains(name))
+            .collect();
+        let candidates = if missing.len().saturating_mul(unused.len()) <= MOST_COMPARISONS {
+            missing.as_slice()
+        } else {
+            &[]
+        };
+        let unused = unused
+            .into_iter()
+            .map(|name| UnusedParameter {
                 name: name.to_owned(),
-                did_you_mean: closest(name, &missing),
+                did_you_mean: closest(name, candidates),
                 is_slice_bound: slice_bounds.contains(name),
             })
             .collect();
@@ -67,13 +80,10 @@ impl ParameterFaults {
 fn closest(name: &str, candidates: &[String]) -> Option<String> {
     /// Comparing takes the product of both lengths, and no one mistypes a name as long as this.
     const LONGEST: usize = 128;
-    /// Enough for statements that people write; a generated one may have tens of thousands.
-    const MOST_CANDIDATES: usize = 100;
 
     let lowercase = name.to_lowercase();
     candidates
         .iter()
-        .take(MOST_CANDIDATES)
         .filter(|candidate| candidate.len() <= LONGEST && name.len() <= LONGEST)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&lowercase, &candidate.to_lowercase());

@@ -52,6 +52,35 @@ fn wrong_types_are_told_all_at_once() {
 }
 
 #[test]
+fn every_wrong_variable_is_told_also_where_several_belong_to_one_section() {
+    let error = with(&[
+        ("DB_POOL_SIZE", "many"),
+        ("DB_MAX_OVERFLOW", "-1"),
+        ("DB_POOL_TIMEOUT", "0"),
+        ("DB_CONNECT_TIMEOUT", "soon"),
+        ("DB_STATEMENT_TIMEOUT", "5m"),
+    ])
+    .load()
+    .unwrap_err();
+    let mut keys: Vec<_> = error
+        .faults()
+        .iter()
+        .map(|fault| fault.key.as_str())
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "database.connect_timeout",
+            "database.statement_timeout",
+            "pool.acquire_timeout",
+            "pool.overflow",
+            "pool.size",
+        ]
+    );
+}
+
+#[test]
 fn unknown_keys_sections_and_variables_are_told_with_the_nearest_name() {
     let file = File::new(&format!(
         "[default.pool]\nsise = 5\n\n[default.databse]\nurl = \"postgres://a:{SECRET}@b/c\"\n\n\

@@ -21,7 +21,10 @@ use crate::server_error::{ServerError, SqlState, to_diesel};
 
 const UNDEFINED_OBJECT: &str = "42704";
 const INVALID_STATEMENT_NAME: &str = "26000";
+/// "cached plan must not change result type" comes under this one.
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
+/// "cache lookup failed for type" comes under this one: the type was dropped.
+const INTERNAL_ERROR: &str = "XX000";
 
 pub(crate) struct Link {
     client: Client,
@@ -232,7 +235,7 @@ impl Link {
     /// Notes an error and gives it as Diesel states it.
     pub(crate) fn report(&self, error: &tokio_postgres::Error) -> DieselError {
         if let Some(reply) = ServerError::of(error) {
-            if reply.state().as_str() == UNDEFINED_OBJECT {
+            if matches!(reply.state().as_str(), UNDEFINED_OBJECT | INTERNAL_ERROR) {
                 self.types.clear();
             }
             let mut journal = self.journal();
@@ -249,7 +252,7 @@ impl Link {
         self.journal().last_error.as_ref().is_some_and(|error| {
             matches!(
                 error.state().as_str(),
-                INVALID_STATEMENT_NAME | FEATURE_NOT_SUPPORTED
+                INVALID_STATEMENT_NAME | FEATURE_NOT_SUPPORTED | UNDEFINED_OBJECT | INTERNAL_ERROR
             )
         })
     }

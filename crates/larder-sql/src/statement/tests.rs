@@ -36,8 +36,8 @@ fn the_body_of_a_routine_is_part_of_its_statement() {
     for text in [
         "create function f() returns int begin atomic select 1; select 2; end",
         "CREATE OR REPLACE PROCEDURE p() LANGUAGE sql BEGIN /* */ ATOMIC SELECT 1; END",
-        "create function f(a int) returns int begin atomic \
-         select case when a > 1 then 2 else 3 end; select 1 as end; select 2 end; end immutable",
+        "create function f(a int) returns int immutable begin atomic \
+         select case when a > 1 then 2 else 3 end; select 1 as end; select 2 end; end",
         "create function begin() returns int begin atomic select (1); end",
     ] {
         assert_eq!(split(text), [text]);
