@@ -31,6 +31,9 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// Settings of the server, sent after logging in. The time zone is UTC unless it stands here.
     pub settings: Vec<(String, String)>,
+    /// How long a statement may stay without an answer. `None`, the default, leaves that to
+    /// the server's `statement_timeout`; the embedded database has none.
+    pub answer_timeout: Option<Duration>,
     /// Whether the server takes requests to cancel a statement, over a connection of
     /// their own. The embedded database, which has one connection, does not.
     pub cancel_requests: bool,
@@ -67,6 +70,7 @@ impl ConnectOptions {
             tls,
             connect_timeout: Duration::from_secs(10),
             settings: Vec::new(),
+            answer_timeout: None,
             cancel_requests: true,
         })
     }
@@ -260,7 +264,8 @@ impl Connector {
         };
         client.batch_execute(&self.options.setup()).await?;
         tracing::debug!(target = %self.target, "connect");
-        let link = Link::new(client, Arc::clone(&self.types), driver);
+        let types = Arc::clone(&self.types);
+        let link = Link::new(client, types, driver, self.options.answer_timeout);
         Ok(Connection::new(link))
     }
 

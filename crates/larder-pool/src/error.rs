@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::result::Error as DieselError;
 
 use crate::connector::Target;
-use crate::pool::PoolStatus;
+use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState};
 
 /// An error of this crate. Its text reads after "failed to".

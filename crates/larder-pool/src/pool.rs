@@ -8,67 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bb8::RunError;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::checkout::{Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
 use crate::connector::{ConnectOptions, Connector};
 use crate::error::{AcquireError, ConnectError, Error};
+use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::session::{Lease, Session};
 use crate::transaction::{TransactionBuilder, TransactionError};
 use crate::{AsyncClosure, Connection};
-
-/// How many connections a pool keeps, for how long, and how long it lets callers wait.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolOptions {
-    /// The name that errors and figures show. `main` by default.
-    pub name: String,
-    /// Connections kept open. 5 by default.
-    pub size: usize,
-    /// Connections opened beyond `size` under load; they are closed when they come back
-    /// and nobody waits. 10 by default.
-    pub overflow: usize,
-    /// How long a caller waits for a connection. 30 s by default.
-    pub acquire_timeout: Duration,
-    /// Age at which a connection is replaced (`recycle`). An hour by default.
-    pub max_lifetime: Option<Duration>,
-    /// How long a connection may sit idle before it is closed. 10 minutes by default.
-    pub idle_timeout: Option<Duration>,
-    /// A connection that sat idle for this long is asked whether it is alive before it
-    /// is lent. 30 s by default; `None` never asks.
-    pub verify_after: Option<Duration>,
-    /// How long that question may take. 1 s by default.
-    pub verify_timeout: Duration,
-    /// How long ending an abandoned transaction on the server may take before its
-    /// connection is closed instead. 5 s by default.
-    pub rollback_timeout: Duration,
-}
-
-impl PoolOptions {
-    /// The defaults, with a name.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            size: 5,
-            overflow: 10,
-            acquire_timeout: Duration::from_secs(30),
-            max_lifetime: Some(Duration::from_secs(3600)),
-            idle_timeout: Some(Duration::from_secs(600)),
-            verify_after: Some(Duration::from_secs(30)),
-            verify_timeout: Duration::from_secs(1),
-            rollback_timeout: Duration::from_secs(5),
-        }
-    }
-
-    fn hard_maximum(&self) -> usize {
-        self.size
-            .saturating_add(self.overflow)
-            .clamp(1, Semaphore::MAX_PERMITS)
-    }
-}
 
 /// A pool of connections to one server. Clones share the same pool.
 ///
@@ -98,29 +48,11 @@ pub(crate) struct Inner {
     shelf: Shelf,
 }
 
-/// The state of a pool at one moment.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct PoolStatus {
-    /// The name of the pool.
-    pub name: String,
-    /// Connections that are kept open.
-    pub size: usize,
-    /// Connections allowed beyond that.
-    pub overflow: usize,
-    /// Open connections that nobody uses.
-    pub idle: usize,
-    /// Connections lent out, or being cleaned up after use.
-    pub in_use: usize,
-    /// Callers waiting.
-    pub waiting: usize,
-    /// Connections thrown away since the start because they could not be used again.
-    pub invalidated: u64,
-    /// The last error of connecting, if nothing has succeeded since.
-    pub last_connect_error: Option<Arc<ConnectError>>,
-}
-
 impl Pool {
+    /// How long to wait after a failed attempt to connect; twice as long after each further one.
+    const FIRST_PAUSE: Duration = Duration::from_millis(50);
+    const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
     /// Opens a pool and makes its first connection, so that wrong settings show here.
     ///
     /// # Errors
@@ -164,8 +96,10 @@ impl Pool {
             .test_on_check_out(false)
             .max_lifetime(options.max_lifetime)
             .idle_timeout(options.idle_timeout)
-            // Our own deadline strikes first; this one ends bb8's attempts to connect.
+            // Our own deadline strikes first.
             .connection_timeout(options.acquire_timeout + Duration::from_secs(1))
+            // Trying again is for those who wait: bb8 would go on behind their backs.
+            .retry_connection(false)
             .error_sink(Box::new(ErrorSink(Arc::clone(&counters))))
             .build_unchecked(manager);
         Ok(Self(Arc::new(Inner {
@@ -338,25 +272,29 @@ impl Pool {
             .map_err(|_| self.is_gone())
     }
 
-    /// A connection from bb8, or the error that makes waiting for one pointless.
+    /// A connection from bb8. An error of connecting ends the waiting only if trying again
+    /// cannot help; otherwise the next attempt follows after a pause, and whatever comes
+    /// back to the pool meanwhile is taken.
     async fn pooled(&self) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
         let pool = self.0.shelf.get().ok_or_else(|| self.is_gone())?;
         let mut errors = self.0.counters.connect_error.subscribe();
-        let hopeless = errors.wait_for(|error| {
-            error
-                .as_ref()
-                .is_some_and(|error| error.cause().is_permanent())
-        });
-        tokio::select! {
-            biased;
-            pooled = pool.get_owned() => pooled.map_err(|error| match error {
-                RunError::User(error) => error,
-                RunError::TimedOut => self.is_gone(),
-            }),
-            Ok(error) = hopeless => match &*error {
-                Some(error) => Err(Error::Connect(Arc::clone(error))),
-                None => Err(self.is_gone()),
-            },
+        let mut pause = Self::FIRST_PAUSE;
+        loop {
+            let mut arriving = std::pin::pin!(pool.get_owned());
+            tokio::select! {
+                biased;
+                Ok(pooled) = &mut arriving => return Ok(pooled),
+                error = next_error(&mut errors) => {
+                    if error.cause().is_permanent() {
+                        return Err(Error::Connect(error));
+                    }
+                    if let Ok(Ok(pooled)) = timeout(pause, arriving).await {
+                        return Ok(pooled);
+                    }
+                    pause = (pause * 2).min(Self::LONGEST_PAUSE);
+                }
+                else => {}
+            }
         }
     }
 
@@ -377,6 +315,19 @@ impl Pool {
     fn is_gone(&self) -> Error {
         Error::ShutDown {
             pool: self.0.options.name.clone(),
+        }
+    }
+}
+
+/// The next error of connecting, whoever caused the attempt.
+async fn next_error(errors: &mut watch::Receiver<Option<Arc<ConnectError>>>) -> Arc<ConnectError> {
+    loop {
+        if errors.changed().await.is_err() {
+            // The sender lives as long as the pool, and so does whoever waits here.
+            return std::future::pending().await;
+        }
+        if let Some(error) = &*errors.borrow_and_update() {
+            return Arc::clone(error);
         }
     }
 }

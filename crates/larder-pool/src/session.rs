@@ -1,6 +1,5 @@
 //! A connection on loan, and what happens when it comes back.
 
-use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,8 +158,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.pooled.last_used = Instant::now();
-        let held = mem::take(&mut self.place).is_some();
-        if held {
+        if self.place.is_some() {
             tracing::trace!(pool = self.pool.options.name, "checkin");
         }
     }

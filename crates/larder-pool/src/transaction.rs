@@ -181,7 +181,6 @@ fn statement_failed(session: &Session, error: DieselError) -> Error {
 
 /// Why a transaction did not take effect.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum TransactionError<E> {
     /// The closure returned this error; the transaction was rolled back.
     Closure {

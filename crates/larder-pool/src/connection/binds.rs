@@ -1,11 +1,11 @@
 //! The values bound to a statement, and how their user-defined types are resolved.
 //!
 //! Diesel asks for the object id of a user-defined type while it serialises
-//! binds, in a synchronous call; the answer may need a query. So a type that is
-//! not known yet is answered with a made-up id, and the binds are collected a
-//! second time with other made-up ids: the places where the two runs differ are
-//! the places where an id stands (arrays and composites carry the ids of their
-//! elements inside the value). Once the real ids are known they are written there.
+//! binds, in a synchronous call; the answer may need a query. So a type that is not
+//! known yet is answered with a made-up id, which is replaced once the real one is
+//! known. Arrays and composites carry the ids of their elements inside the value,
+//! and there the made-up ids stay: since version 14 PostgreSQL compares those only
+//! where both are ids of built-in types (`array_recv`, `record_recv`).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -65,8 +65,6 @@ pub(crate) struct Binds {
     pub(crate) values: Vec<Bind>,
     pub(crate) oids: Vec<u32>,
     unresolved: Vec<TypeName>,
-    /// Bind, byte and made-up id of every id that has to be replaced in a value.
-    places: Vec<(usize, usize, u32)>,
 }
 
 impl Binds {
@@ -79,22 +77,12 @@ impl Binds {
         query: &Q,
         types: &Arc<TypeCatalog>,
     ) -> QueryResult<Self> {
-        let mut lookup = Lookup::new(types, MadeUpIds::Ascending);
-        let collected = collect_with(query, &mut lookup)?;
-        if lookup.unknown.is_empty() {
-            return Ok(Self {
-                oids: oids(&collected.metadata)?,
-                values: collected.binds.into_iter().map(Bind).collect(),
-                unresolved: Vec::new(),
-                places: Vec::new(),
-            });
-        }
-        let mut mirrored = Lookup::new(types, MadeUpIds::Mirrored);
-        let other = collect_with(query, &mut mirrored)?;
+        let mut lookup = Lookup::new(types);
+        let mut collector = RawBytesBindCollector::<Pg>::new();
+        query.collect_binds(&mut collector, &mut lookup, &Pg)?;
         Ok(Self {
-            oids: oids(&collected.metadata)?,
-            places: places(&collected.binds, &other.binds),
-            values: collected.binds.into_iter().map(Bind).collect(),
+            oids: oids(&collector.metadata)?,
+            values: collector.binds.into_iter().map(Bind).collect(),
             unresolved: lookup.unknown,
         })
     }
@@ -110,18 +98,13 @@ impl Binds {
             .iter()
             .enumerate()
             .flat_map(|(index, type_)| {
-                let (oid, array_oid) = MadeUpIds::Ascending.pair(index);
+                let (oid, array_oid) = made_up(index);
                 [(oid, type_.oid), (array_oid, type_.array_oid)]
             })
             .collect();
         for oid in &mut self.oids {
             if let Some(real) = real.get(oid) {
                 *oid = *real;
-            }
-        }
-        for (bind, byte, made_up) in self.places.drain(..) {
-            if let (Some(real), Bind(Some(bytes))) = (real.get(&made_up), &mut self.values[bind]) {
-                bytes[byte..byte + 4].copy_from_slice(&real.to_be_bytes());
             }
         }
         self.unresolved.clear();
@@ -145,15 +128,6 @@ impl Binds {
     }
 }
 
-fn collect_with<Q: QueryFragment<Pg> + ?Sized>(
-    query: &Q,
-    lookup: &mut Lookup,
-) -> QueryResult<RawBytesBindCollector<Pg>> {
-    let mut collector = RawBytesBindCollector::<Pg>::new();
-    query.collect_binds(&mut collector, lookup, &Pg)?;
-    Ok(collector)
-}
-
 fn oids(metadata: &[PgTypeMetadata]) -> QueryResult<Vec<u32>> {
     metadata
         .iter()
@@ -165,60 +139,25 @@ fn oids(metadata: &[PgTypeMetadata]) -> QueryResult<Vec<u32>> {
         .collect()
 }
 
-/// Where the two runs differ: every byte of a made-up id differs from its mirror image.
-fn places(ascending: &[Option<Vec<u8>>], mirrored: &[Option<Vec<u8>>]) -> Vec<(usize, usize, u32)> {
-    let mut found = Vec::new();
-    for (bind, pair) in ascending.iter().zip(mirrored).enumerate() {
-        let (Some(left), Some(right)) = pair else {
-            continue;
-        };
-        let mut byte = 0;
-        while byte + 4 <= left.len().min(right.len()) {
-            if left[byte] == right[byte] {
-                byte += 1;
-                continue;
-            }
-            let id =
-                u32::from_be_bytes([left[byte], left[byte + 1], left[byte + 2], left[byte + 3]]);
-            found.push((bind, byte, id));
-            byte += 4;
-        }
-    }
-    found
-}
-
-#[derive(Debug, Clone, Copy)]
-enum MadeUpIds {
-    Ascending,
-    Mirrored,
-}
-
-impl MadeUpIds {
-    /// Far above what a server hands out, so that a made-up id is never a real one in practice.
+/// The ids of an unknown type and of its array: far above what a server hands out, so
+/// that they are never real ones in practice, and not among the built-in ones.
+fn made_up(index: usize) -> (u32, u32) {
     const FIRST: u32 = 0xF0F0_0000;
-
-    fn pair(self, index: usize) -> (u32, u32) {
-        // A statement has at most 65,535 binds, so the index fits.
-        let oid = Self::FIRST + 2 * u32::try_from(index).unwrap_or(u32::MAX / 4);
-        match self {
-            Self::Ascending => (oid, oid + 1),
-            Self::Mirrored => (!oid, !(oid + 1)),
-        }
-    }
+    // A statement has at most 65,535 binds, so the index fits.
+    let oid = FIRST + 2 * u32::try_from(index).unwrap_or(u32::MAX / 4);
+    (oid, oid + 1)
 }
 
 /// Answers Diesel's questions for types from the catalog, or with a made-up id.
 struct Lookup {
     types: Arc<TypeCatalog>,
-    made_up: MadeUpIds,
     unknown: Vec<TypeName>,
 }
 
 impl Lookup {
-    fn new(types: &Arc<TypeCatalog>, made_up: MadeUpIds) -> Self {
+    fn new(types: &Arc<TypeCatalog>) -> Self {
         Self {
             types: Arc::clone(types),
-            made_up,
             unknown: Vec::new(),
         }
     }
@@ -238,7 +177,7 @@ impl PgMetadataLookup for Lookup {
                 self.unknown.push(name);
                 self.unknown.len() - 1
             });
-        let (oid, array_oid) = self.made_up.pair(index);
+        let (oid, array_oid) = made_up(index);
         PgTypeMetadata::new(oid, array_oid)
     }
 }

@@ -7,11 +7,13 @@
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use tokio::task::JoinHandle;
-use tokio_postgres::types::Type;
+use tokio::time::timeout;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Client};
 
 use super::rows::Rows;
@@ -32,6 +34,7 @@ pub(crate) struct Link {
     types: Arc<TypeCatalog>,
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
+    answer_timeout: Option<Duration>,
 }
 
 /// What happened on the link.
@@ -51,13 +54,19 @@ struct Journal {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, types: Arc<TypeCatalog>, driver: JoinHandle<()>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        types: Arc<TypeCatalog>,
+        driver: JoinHandle<()>,
+        answer_timeout: Option<Duration>,
+    ) -> Self {
         Self {
             client,
             statements: Mutex::new(StatementCache::new()),
             types,
             journal: Mutex::new(Journal::default()),
             driver,
+            answer_timeout,
         }
     }
 
@@ -117,9 +126,21 @@ impl Link {
     /// Sends SQL without binds, several statements perhaps.
     pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
         let mut ticket = Ticket::new(self);
-        let result = self.client.batch_execute(sql).await;
+        let result = self.answer(self.client.batch_execute(sql)).await?;
         ticket.answered();
         result.map_err(|error| self.report(&error))
+    }
+
+    /// Waits for the first answer to a statement. Without one in time the ticket is dropped
+    /// unanswered, so that the connection does not count as free.
+    async fn answer<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
+        let Some(limit) = self.answer_timeout else {
+            return Ok(statement.await);
+        };
+        timeout(limit, statement).await.map_err(|_| {
+            let message = format!("the database has not answered within {limit:?}");
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
+        })
     }
 
     /// Sends a statement and gives its rows as they come.
@@ -155,7 +176,8 @@ impl Link {
     ) -> QueryResult<tokio_postgres::Statement> {
         let mut ticket = Ticket::new(self);
         let types = statement.binds.types();
-        let result = self.client.prepare_typed(&statement.sql, &types).await;
+        let preparing = self.client.prepare_typed(&statement.sql, &types);
+        let result = self.answer(preparing).await?;
         ticket.answered();
         result.map_err(|error| self.report(&error))
     }
@@ -167,7 +189,7 @@ impl Link {
     ) -> QueryResult<Rows> {
         let ticket = Ticket::new(self);
         let sent = self.client.query_raw(prepared, &statement.binds.values);
-        self.rows(sent.await, ticket)
+        self.rows(self.answer(sent).await?, ticket)
     }
 
     async fn send_unnamed(self: &Arc<Self>, statement: &Statement) -> QueryResult<Rows> {
@@ -175,7 +197,7 @@ impl Link {
         let types: Vec<Type> = statement.binds.types();
         let binds = statement.binds.values.iter().zip(types);
         let sent = self.client.query_typed_raw(&statement.sql, binds);
-        self.rows(sent.await, ticket)
+        self.rows(self.answer(sent).await?, ticket)
     }
 
     fn rows(
@@ -210,13 +232,13 @@ impl Link {
             return Ok(known);
         }
         let mut ticket = Ticket::new(self);
-        let rows = self
-            .client
-            .query_typed(
-                "SELECT oid, typarray FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype($1)",
-                &[(&name.quoted(), Type::TEXT)],
-            )
-            .await;
+        let quoted = name.quoted();
+        let binds: [(&(dyn ToSql + Sync), Type); 1] = [(&quoted, Type::TEXT)];
+        let asked = self.client.query_typed(
+            "SELECT oid, typarray FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype($1)",
+            &binds,
+        );
+        let rows = self.answer(asked).await?;
         ticket.answered();
         let rows = rows.map_err(|error| self.report(&error))?;
         let row = rows.first().ok_or_else(|| {

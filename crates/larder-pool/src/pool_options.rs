@@ -1,0 +1,80 @@
+//! What a pool is told, and what it tells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::error::ConnectError;
+
+/// How many connections a pool keeps, for how long, and how long it lets callers wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolOptions {
+    /// The name that errors and figures show. `main` by default.
+    pub name: String,
+    /// Connections kept open. 5 by default.
+    pub size: usize,
+    /// Connections opened beyond `size` under load; they are closed when they come back
+    /// and nobody waits. 10 by default.
+    pub overflow: usize,
+    /// How long a caller waits for a connection. 30 s by default.
+    pub acquire_timeout: Duration,
+    /// Age at which a connection is replaced (`recycle`). An hour by default.
+    pub max_lifetime: Option<Duration>,
+    /// How long a connection may sit idle before it is closed. 10 minutes by default.
+    pub idle_timeout: Option<Duration>,
+    /// A connection that sat idle for this long is asked whether it is alive before it
+    /// is lent. 30 s by default; `None` never asks.
+    pub verify_after: Option<Duration>,
+    /// How long that question may take. 1 s by default.
+    pub verify_timeout: Duration,
+    /// How long ending an abandoned transaction on the server may take before its
+    /// connection is closed instead. 5 s by default.
+    pub rollback_timeout: Duration,
+}
+
+impl PoolOptions {
+    /// The defaults, with a name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            size: 5,
+            overflow: 10,
+            acquire_timeout: Duration::from_secs(30),
+            max_lifetime: Some(Duration::from_secs(3600)),
+            idle_timeout: Some(Duration::from_secs(600)),
+            verify_after: Some(Duration::from_secs(30)),
+            verify_timeout: Duration::from_secs(1),
+            rollback_timeout: Duration::from_secs(5),
+        }
+    }
+
+    pub(crate) fn hard_maximum(&self) -> usize {
+        self.size
+            .saturating_add(self.overflow)
+            .clamp(1, Semaphore::MAX_PERMITS)
+    }
+}
+
+/// The state of a pool at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PoolStatus {
+    /// The name of the pool.
+    pub name: String,
+    /// Connections that are kept open.
+    pub size: usize,
+    /// Connections allowed beyond that.
+    pub overflow: usize,
+    /// Open connections that nobody uses.
+    pub idle: usize,
+    /// Connections lent out, or being cleaned up after use.
+    pub in_use: usize,
+    /// Callers waiting.
+    pub waiting: usize,
+    /// Connections thrown away since the start because they could not be used again.
+    pub invalidated: u64,
+    /// The last error of connecting, if nothing has succeeded since.
+    pub last_connect_error: Option<Arc<ConnectError>>,
+}
