@@ -10,7 +10,9 @@ use crate::Error;
 /// Two kinds of closure are common. One consists of queries alone and returns
 /// Diesel's error; its transaction returns [`Error`], enriched with the server's own
 /// words. The other returns an error of the application, which only has to be able
-/// to hold an [`Error`] (`From<Error>`); its transaction returns just that type.
+/// to hold an [`Error`] (`From<Error>`); its transaction returns just that type. A
+/// closure that uses `?` has to name its error type once, as every async block does:
+/// `Ok::<_, MyError>(value)`.
 pub trait ClosureError: Sized + Send {
     /// What the transaction returns.
     type Outcome;
@@ -52,9 +54,5 @@ pub(crate) fn outcome<E: ClosureError>(error: TransactionError<E>) -> E::Outcome
     match error {
         TransactionError::Closure { error, server } => error.into_outcome(server),
         TransactionError::Pool(error) => E::outcome_of(error.into()),
-        other => E::outcome_of(Error::from(DieselError::QueryBuilderError(
-            // A variant that this version does not know; none exists today.
-            format!("{}", std::any::type_name_of_val(&other)).into(),
-        ))),
     }
 }

@@ -80,9 +80,11 @@ impl DatabaseOptions {
         Ok(options)
     }
 
-    /// For the embedded database: one connection, no TLS, and no requests to cancel.
-    pub fn embedded(mut self, connect_timeout: Duration) -> Self {
+    /// For the embedded database: one connection, no TLS, no requests to cancel, and a
+    /// deadline for statements on this side, because it has none itself.
+    pub fn embedded(mut self, connect_timeout: Duration, statement_timeout: Duration) -> Self {
         self.connect.cancel_requests = false;
+        self.connect.answer_timeout = Some(statement_timeout);
         self.connect.connect_timeout = connect_timeout;
         self.connect.tls.mode = TlsMode::Disable;
         self.pool.size = 1;

@@ -62,9 +62,15 @@ impl Server {
         created
     }
 
-    /// Drops a database and whoever is still connected to it.
-    pub(crate) async fn drop_database(&self, name: &str) -> Result<(), Error> {
+    /// Drops a database and whoever is still connected to it. Calls `connected` when
+    /// nothing is left to do but to tell the server.
+    pub(crate) async fn drop_database(
+        &self,
+        name: &str,
+        connected: impl FnOnce(),
+    ) -> Result<(), Error> {
         let admin = self.admin().await?;
+        connected();
         let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         admin.sql(drop).execute().await?;
         Ok(admin.shutdown(DRAIN).await?)

@@ -1,5 +1,8 @@
 //! The database of one test.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use larder_database::Database;
@@ -43,6 +46,12 @@ impl TestDatabase {
     /// How many connections a test has on a server. The embedded database has one.
     pub const CONNECTIONS: usize = 5;
 
+    /// How long the end of a test waits until the server can be told to drop its database.
+    const CONNECT: Duration = Duration::from_secs(10);
+
+    /// How long it then waits for the server.
+    const PATIENCE: Duration = Duration::from_millis(250);
+
     /// Makes a database with all of these migrations applied.
     ///
     /// # Errors
@@ -79,8 +88,8 @@ impl TestDatabase {
         use larder_embedded::{EmbeddedDatabase, EmbeddedOptions};
 
         let embedded = EmbeddedDatabase::start(EmbeddedOptions::default()).await?;
-        let options =
-            DatabaseOptions::from_url(embedded.url())?.embedded(std::time::Duration::from_secs(10));
+        let options = DatabaseOptions::from_url(embedded.url())?
+            .embedded(Duration::from_secs(10), Duration::from_secs(60));
         let database = Database::open(options).await?;
         database.migrate(migrations).await?;
         Ok(Self {
@@ -119,7 +128,7 @@ impl TestDatabase {
 }
 
 impl Drop for TestDatabase {
-    /// Drops the database on the server, on a thread of its own: the runtime of the
+    /// Drops the database on the server, from a thread of its own: the runtime of the
     /// test may be gone or busy unwinding.
     fn drop(&mut self) {
         let (server, name) = match &self.home {
@@ -127,17 +136,30 @@ impl Drop for TestDatabase {
             #[cfg(feature = "embedded")]
             Home::Embedded { .. } => return,
         };
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            match runtime {
-                Ok(runtime) => runtime.block_on(server.drop_database(&name)),
-                Err(_) => Ok(()),
-            }
-        });
-        if let Ok(Err(error)) = dropping.join() {
-            tracing::warn!("failed to {error}");
+        let (report, reports) = mpsc::channel();
+        std::thread::spawn(move || drop_on_server(&server, &name, &report));
+        // The server first waits for connections that are still logging in, to any of its
+        // databases, and one of those may be ours, stuck on the very thread that waits here.
+        // So nobody waits long: once it is told, the server goes on by itself.
+        if reports.recv_timeout(Self::CONNECT).is_ok() {
+            let _ = reports.recv_timeout(Self::PATIENCE);
         }
     }
+}
+
+/// Reports when the server is about to be told, and when it is done.
+fn drop_on_server(server: &Server, name: &str, report: &mpsc::Sender<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let dropped = match runtime {
+        Ok(runtime) => runtime.block_on(server.drop_database(name, || {
+            let _ = report.send(());
+        })),
+        Err(error) => return tracing::warn!("failed to drop the database of a test: {error}"),
+    };
+    if let Err(error) = dropped {
+        tracing::warn!("failed to {error}");
+    }
+    let _ = report.send(());
 }
