@@ -1,6 +1,11 @@
 //! What can go wrong in a service, and of which kind it is.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::ops::RangeInclusive;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use larder_pool::SqlState;
 
 use crate::import::CsvError;
 
@@ -40,6 +45,20 @@ pub enum Error {
     /// rejected.
     #[error(transparent)]
     Csv(#[from] CsvError),
+
+    /// The database could not be reached, or refused.
+    #[error(transparent)]
+    Database(larder_database::Error),
+
+    /// A batch of an import could not be written. Nothing of it is in the database; the batches
+    /// before it are.
+    #[error("write the restaurants of lines {} to {}: {source}", .lines.start(), .lines.end())]
+    ImportBatch {
+        /// The lines of the file that the batch came from.
+        lines: RangeInclusive<u64>,
+        /// Why.
+        source: larder_database::Error,
+    },
 }
 
 impl Error {
@@ -51,7 +70,61 @@ impl Error {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Conflict { .. } => ErrorKind::Conflict,
             Self::Csv(_) => ErrorKind::Csv,
+            Self::Database(_) | Self::ImportBatch { .. } => ErrorKind::Database,
         }
+    }
+
+    /// The error of the database, where it was one.
+    #[must_use]
+    pub fn database_error(&self) -> Option<&larder_database::Error> {
+        match self {
+            Self::Database(error) | Self::ImportBatch { source: error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<larder_database::Error> for Error {
+    /// A violated unique constraint becomes [`Error::Conflict`].
+    fn from(error: larder_database::Error) -> Self {
+        let reply = error.server_error();
+        match reply.filter(|reply| reply.state() == SqlState::UNIQUE_VIOLATION) {
+            Some(reply) => conflict(reply.table(), reply.constraint()),
+            None => Self::Database(error),
+        }
+    }
+}
+
+impl From<DieselError> for Error {
+    /// The same. Only the connection knows the SQLSTATE of other errors, so it is missing here:
+    /// a closure that returns Diesel's error to `transaction` keeps it.
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, reply) => {
+                conflict(reply.table_name(), reply.constraint_name())
+            }
+            _ => Self::Database(error.into()),
+        }
+    }
+}
+
+impl From<Infallible> for Error {
+    /// What is valid already is converted without a check.
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// The migrations name a unique constraint as PostgreSQL does: table, column, `key`.
+fn conflict(table: Option<&str>, constraint: Option<&str>) -> Error {
+    let constraint = constraint.unwrap_or_default();
+    let field = constraint
+        .strip_prefix(table.unwrap_or_default())
+        .and_then(|rest| rest.strip_prefix('_')?.strip_suffix("_key"))
+        .unwrap_or(constraint);
+    Error::Conflict {
+        field: field.to_owned(),
+        constraint: constraint.to_owned(),
     }
 }
 
@@ -67,6 +140,8 @@ pub enum ErrorKind {
     Conflict,
     /// A CSV file cannot be read on.
     Csv,
+    /// The database could not be reached, or refused.
+    Database,
 }
 
 /// A value that breaks a rule: which input, the value, and the rule.
@@ -149,6 +224,25 @@ mod tests {
         };
         assert!(error.to_string().contains("users_email_key"));
         assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn a_conflict_names_the_field_by_the_constraint() {
+        for (table, constraint, expected) in [
+            (Some("users"), "users_email_key", "email"),
+            (
+                Some("restaurants"),
+                "restaurants_source_id_key",
+                "source_id",
+            ),
+            (Some("users"), "users_pkey", "users_pkey"),
+            (None, "one_per_day", "one_per_day"),
+        ] {
+            match conflict(table, Some(constraint)) {
+                Error::Conflict { field, .. } => assert_eq!(field, expected),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Typed domain services on Larder: restaurants, reviews, users.
 //!
-//! - [`restaurants`], [`users`], [`reviews`]: the rows of each table, as they are read and as
-//!   they are written.
+//! - [`restaurants`]: the service that finds and writes them, and their rows; [`users`],
+//!   [`reviews`]: the rows of these tables, as they are read and as they are written.
 //! - [`inputs`]: what a service takes, valid once it exists; [`geography`]: distances and boxes.
 //! - [`import`]: restaurants from CSV or from a generator, in batches, with a report that
 //!   accounts for every row.
@@ -22,6 +22,7 @@ mod ids;
 pub mod import;
 pub mod inputs;
 mod migrations;
+mod read;
 pub mod restaurants;
 pub mod reviews;
 /// The tables as Diesel sees them. Columns that only an index or a query's text needs are left

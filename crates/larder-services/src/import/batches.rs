@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
+use std::ops::RangeInclusive;
 
 use super::RestaurantReader;
 use super::plausibility::Plausibility;
@@ -42,6 +43,14 @@ impl Batch {
     /// The restaurants in the order of the file.
     pub fn restaurants(&self) -> impl Iterator<Item = &NewRestaurant> {
         self.rows.iter().map(|row| &row.restaurant)
+    }
+
+    /// The first and the last line that they came from.
+    #[must_use]
+    pub fn lines(&self) -> RangeInclusive<u64> {
+        // Not always in order: a row stands where an earlier one with its source id stood.
+        let lines = || self.rows.iter().map(|row| row.line);
+        lines().min().unwrap_or_default()..=lines().max().unwrap_or_default()
     }
 
     /// How many restaurants there are: at least one.
@@ -108,6 +117,12 @@ impl<I: Iterator<Item = Result<Row>>> Import<I> {
     #[must_use]
     pub fn source(&self) -> &I {
         &self.rows
+    }
+
+    /// How many rows were read so far, whatever became of them.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        self.report.read
     }
 
     /// The next batch to be written; none at the end. Rejected rows on the way are reported.

@@ -3,8 +3,9 @@
 //! [`RestaurantReader`] turns CSV into rows and says of each row that it refuses why.
 //! [`RestaurantGenerator`] makes rows up where there is no file. [`Import`] takes rows from
 //! either, forms [`Batch`]es in which no source id occurs twice, and keeps the [`ImportReport`].
-//! Nothing here knows the database: whoever writes a batch reports it back with
-//! [`Import::written`].
+//! None of these knows the database: whoever writes a batch reports it back with
+//! [`Import::written`]. [`ImportJob`] is who does that with a database;
+//! [`RestaurantService::import`](crate::restaurants::RestaurantService::import) makes one.
 //!
 //! No row is lost: those that were read are imported, rejected, or duplicates of later ones.
 //!
@@ -29,16 +30,19 @@ mod batches;
 mod columns;
 mod csv_error;
 mod generate;
+mod job;
 mod plausibility;
 mod reader;
 mod report;
 mod row;
 mod tape;
+mod upsert;
 
 pub use batches::{Batch, Import};
 pub use columns::Column;
 pub use csv_error::{CsvError, CsvProblem};
 pub use generate::RestaurantGenerator;
+pub use job::{ImportJob, ImportProgress};
 pub use reader::RestaurantReader;
 pub use report::{ImportReport, RejectedRow};
-pub use row::{NumberedRestaurants, RestaurantRow, Row};
+pub use row::{NumberedRestaurants, RestaurantRow, Row, RowSource};

@@ -10,11 +10,12 @@ use serde::Serialize;
 pub struct ImportReport {
     /// Records in the file, without its header and without empty lines.
     pub read: u64,
-    /// Restaurants written.
+    /// Restaurants that the database has now as the file has them.
     pub imported: u64,
     /// Of these, how many were not there before.
     pub inserted: u64,
-    /// Of these, how many were there before and were written again.
+    /// Of these, how many were there before. Those that were the same already were not written
+    /// again, but they count here.
     pub updated: u64,
     /// Rows whose source id comes again further on: the later row counts.
     pub duplicates: u64,

@@ -1,5 +1,8 @@
 //! From a CSV record to a restaurant, or to the reason why it is none.
 
+use std::io::Read;
+
+use super::RestaurantReader;
 use super::columns::{Column, Header};
 use super::report::RejectedRow;
 use crate::error::{InvalidInput, Result, shortened};
@@ -65,6 +68,32 @@ impl Row {
         })
     }
 }
+
+/// Where the rows of an import come from.
+pub trait RowSource: Iterator<Item = Result<Row>> {
+    /// The columns that the rows have. An import writes only these, so what the source does not
+    /// have stays in the database as it is.
+    fn columns(&self) -> Vec<Column> {
+        Column::ALL.to_vec()
+    }
+
+    /// How many bytes were read so far; 0 where there is no file.
+    fn bytes_read(&self) -> u64 {
+        0
+    }
+}
+
+impl<R: Read> RowSource for RestaurantReader<R> {
+    fn columns(&self) -> Vec<Column> {
+        Self::columns(self).collect()
+    }
+
+    fn bytes_read(&self) -> u64 {
+        Self::bytes_read(self)
+    }
+}
+
+impl<I: Iterator<Item = NewRestaurant>> RowSource for NumberedRestaurants<I> {}
 
 /// Restaurants from elsewhere than a file as rows: checked, with their numbers for lines.
 #[derive(Clone, Debug)]

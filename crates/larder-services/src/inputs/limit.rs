@@ -15,10 +15,7 @@ impl Limit {
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where it is 0 or above 1,000.
     pub fn new(rows: u32) -> Result<Self> {
-        match u16::try_from(rows) {
-            Ok(rows @ 1..=1000) => Ok(Self(rows)),
-            _ => Err(InvalidInput::new("limit", rows, "must be from 1 to 1000").into()),
-        }
+        rows.try_into()
     }
 
     /// The number of rows, as Diesel's `limit` takes it.
@@ -28,13 +25,23 @@ impl Limit {
     }
 }
 
-impl TryFrom<u32> for Limit {
-    type Error = Error;
+macro_rules! limit_from {
+    ($($number:ty),+) => {$(
+        impl TryFrom<$number> for Limit {
+            type Error = Error;
 
-    fn try_from(rows: u32) -> Result<Self> {
-        Self::new(rows)
-    }
+            fn try_from(rows: $number) -> Result<Self> {
+                match u16::try_from(rows) {
+                    Ok(rows @ 1..=1000) => Ok(Self(rows)),
+                    _ => Err(InvalidInput::new("limit", rows, "must be from 1 to 1000").into()),
+                }
+            }
+        }
+    )+};
 }
+
+// Signed ones too: a literal without a type is an i32.
+limit_from!(u32, i32, u64, i64, usize);
 
 #[cfg(test)]
 mod tests {
@@ -47,5 +54,7 @@ mod tests {
         for bad in [0, 1001, 65_537, u32::MAX] {
             assert!(Limit::new(bad).is_err(), "{bad}");
         }
+        assert!(Limit::try_from(-1).is_err());
+        assert_eq!(Limit::try_from(7_usize).unwrap().get(), 7);
     }
 }

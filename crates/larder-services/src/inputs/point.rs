@@ -17,8 +17,8 @@ use crate::error::{Error, InvalidInput, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Coordinates")]
 pub struct Point {
-    latitude: f64,
-    longitude: f64,
+    pub(crate) latitude: f64,
+    pub(crate) longitude: f64,
 }
 
 impl Point {
@@ -61,6 +61,15 @@ impl Point {
     #[must_use]
     pub fn longitude(self) -> f64 {
         self.longitude
+    }
+}
+
+impl TryFrom<Result<Self>> for Point {
+    type Error = Error;
+
+    /// Lets [`Point::new`] stand where a point is taken: its error comes later, from there.
+    fn try_from(checked: Result<Self>) -> Result<Self> {
+        checked
     }
 }
 

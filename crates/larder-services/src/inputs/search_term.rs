@@ -38,8 +38,13 @@ impl SearchTerm {
     /// `\` in it mean themselves.
     #[must_use]
     pub fn containing_pattern(&self) -> String {
+        format!("%{}", self.beginning_pattern())
+    }
+
+    /// The same for what begins with the term.
+    #[must_use]
+    pub fn beginning_pattern(&self) -> String {
         let mut pattern = String::with_capacity(self.0.len() + 2);
-        pattern.push('%');
         for letter in self.0.chars() {
             if matches!(letter, '%' | '_' | '\\') {
                 pattern.push('\\');
@@ -48,6 +53,37 @@ impl SearchTerm {
         }
         pattern.push('%');
         pattern
+    }
+
+    /// The runs of letters and digits in the term.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .split(|letter: char| !letter.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+    }
+}
+
+impl TryFrom<&str> for SearchTerm {
+    type Error = Error;
+
+    fn try_from(typed: &str) -> Result<Self> {
+        Self::new(typed)
+    }
+}
+
+impl TryFrom<&String> for SearchTerm {
+    type Error = Error;
+
+    fn try_from(typed: &String) -> Result<Self> {
+        Self::new(typed)
+    }
+}
+
+impl TryFrom<String> for SearchTerm {
+    type Error = Error;
+
+    fn try_from(typed: String) -> Result<Self> {
+        Self::new(&typed)
     }
 }
 
@@ -84,5 +120,7 @@ mod tests {
     fn a_pattern_takes_every_letter_as_itself() {
         let term = SearchTerm::new(r"100% a_b \").unwrap();
         assert_eq!(term.containing_pattern(), r"%100\% a\_b \\%");
+        assert_eq!(term.beginning_pattern(), r"100\% a\_b \\%");
+        assert_eq!(term.words().collect::<Vec<_>>(), ["100", "a", "b"]);
     }
 }

@@ -1,0 +1,126 @@
+//! The service that finds and writes restaurants.
+
+use diesel::dsl::auto_type;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use larder_database::Database;
+
+use super::by_id::{self, RestaurantDetail};
+use super::{Nearby, NewRestaurant, Restaurant, RestaurantStatus, Search};
+use crate::error::{Error, Result};
+use crate::ids::RestaurantId;
+use crate::import::{Import, ImportJob, RowSource};
+use crate::inputs::{Point, Radius, SearchTerm};
+use crate::schema::restaurants;
+
+/// Finds and writes restaurants. Clones share the same database.
+///
+/// Reads find active restaurants that are not deleted.
+///
+/// ```no_run
+/// use larder_services::inputs::{Point, kilometers};
+/// use larder_services::restaurants::{NewRestaurant, RestaurantService};
+///
+/// # async fn example(database: larder_database::Database) -> larder_services::Result<()> {
+/// let restaurants = RestaurantService::new(database);
+/// let new = restaurants
+///     .create(NewRestaurant {
+///         latitude: Some(25.78),
+///         longitude: Some(-80.19),
+///         ..NewRestaurant::named("Harbor Noodle House")
+///     })
+///     .await?;
+///
+/// let near = restaurants.nearby(Point::new(25.77, -80.19), kilometers(10.0)).limit(50).load().await?;
+/// assert_eq!(near[0].restaurant.id, new.id);
+///
+/// let found = restaurants.search("noodle").load().await?;
+/// let detail = restaurants.by_id(found[0].id).await?;
+/// # drop(detail);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RestaurantService {
+    database: Database,
+}
+
+impl RestaurantService {
+    /// The service on a database that has the migrations of [`MIGRATIONS`](crate::MIGRATIONS).
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// The restaurants within a radius of a point, nearest first: 50 unless said otherwise.
+    ///
+    /// The point may be the result of [`Point::new`]. The radius is a
+    /// [`Distance`](crate::inputs::Distance) or a [`Radius`], whose default is 10 km. What is
+    /// wrong with either, [`load`](Nearby::load) says.
+    pub fn nearby(
+        &self,
+        center: impl TryInto<Point, Error: Into<Error>>,
+        radius: impl TryInto<Radius, Error: Into<Error>>,
+    ) -> Nearby {
+        let center = center.try_into().map_err(Into::into);
+        let radius = radius.try_into().map_err(Into::into);
+        Nearby::new(self.database.clone(), center, radius)
+    }
+
+    /// A restaurant with what its reviews say; none where there is none that is active.
+    ///
+    /// Only approved reviews count: a review that nobody may see must not move the average.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn by_id(&self, id: RestaurantId) -> Result<Option<RestaurantDetail>> {
+        by_id::load(&self.database, id).await
+    }
+
+    /// The restaurants that a term finds, the best first: 20 unless said otherwise.
+    ///
+    /// The term is a text as somebody typed it, or a [`SearchTerm`]. What is wrong with it,
+    /// [`load`](Search::load) says.
+    pub fn search(&self, term: impl TryInto<SearchTerm, Error: Into<Error>>) -> Search {
+        Search::new(self.database.clone(), term.try_into().map_err(Into::into))
+    }
+
+    /// Writes a new restaurant, and gives it as the database has it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where it breaks a rule,
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) where another restaurant has its
+    /// source id, [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.
+    ///
+    /// # Cancel safety
+    /// Dropped while COMMIT travels, it may or may not have taken effect; dropped before that, it
+    /// has not.
+    pub async fn create(&self, new: NewRestaurant) -> Result<Restaurant> {
+        new.check()?;
+        let written = self.database.transaction(async |conn| {
+            diesel::insert_into(restaurants::table)
+                .values(&new)
+                .returning(Restaurant::as_returning())
+                .get_result(conn)
+                .await
+        });
+        Ok(written.await?)
+    }
+
+    /// Writes the restaurants of an import: see [`ImportJob`].
+    pub fn import<'p, I: RowSource + Send + 'static>(&self, import: Import<I>) -> ImportJob<'p, I> {
+        ImportJob::new(self.database.clone(), import)
+    }
+}
+
+/// What reads find.
+#[auto_type]
+pub(super) fn is_visible() -> _ {
+    let active: RestaurantStatus = RestaurantStatus::Active;
+    restaurants::status
+        .eq(active)
+        .and(restaurants::deleted_at.is_null())
+}
