@@ -1,0 +1,145 @@
+//! Putting an instance together.
+
+use larder_config::{Config, ConfigLoader, Profile, SettingValue};
+use larder_database::{Database, DatabaseOptions};
+
+use crate::Result;
+use crate::instance::{Embedded, Larder};
+
+/// Settings for an instance beyond what the environment says.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> larder::Result<()> {
+/// use larder::prelude::*;
+///
+/// let larder = Larder::builder()
+///     .profile(Profile::Test)
+///     .set("database.url", "postgres://app@localhost/shop")
+///     .set("pool.size", 3)
+///     .start()
+///     .await?;
+/// # larder.shutdown().await
+/// # }
+/// ```
+#[must_use = "nothing happens until it is started"]
+pub struct LarderBuilder {
+    settings: Settings,
+}
+
+enum Settings {
+    Loader(Box<ConfigLoader>),
+    Loaded(Box<Config>),
+}
+
+impl LarderBuilder {
+    pub(crate) fn new() -> Self {
+        let loader = ConfigLoader::new().embedded_available(cfg!(feature = "embedded"));
+        Self {
+            settings: Settings::Loader(Box::new(loader)),
+        }
+    }
+
+    /// Starts with settings that are already loaded; what was set before is dropped.
+    pub fn config(mut self, config: Config) -> Self {
+        self.settings = Settings::Loaded(Box::new(config));
+        self
+    }
+
+    /// Chooses the profile, whatever the environment says. Without effect after
+    /// [`config`](Self::config).
+    pub fn profile(self, profile: Profile) -> Self {
+        self.map(|loader| loader.profile(profile))
+    }
+
+    /// Sets a value such as `pool.size`, above every other source. Without effect
+    /// after [`config`](Self::config).
+    pub fn set(self, key: impl Into<String>, value: impl Into<SettingValue>) -> Self {
+        self.map(|loader| loader.set(key, value))
+    }
+
+    /// Changes how settings are loaded: from which file, from which environment.
+    /// Without effect after [`config`](Self::config).
+    pub fn load_with(self, change: impl FnOnce(ConfigLoader) -> ConfigLoader) -> Self {
+        self.map(change)
+    }
+
+    fn map(self, change: impl FnOnce(ConfigLoader) -> ConfigLoader) -> Self {
+        let settings = match self.settings {
+            Settings::Loader(loader) => Settings::Loader(Box::new(change(*loader))),
+            loaded @ Settings::Loaded(_) => loaded,
+        };
+        Self { settings }
+    }
+
+    /// Reads the settings, starts the embedded database where there is no other, and connects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`](crate::Error::Config) with all faults of the settings, or what kept the database
+    /// from being reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it closes what it opened.
+    pub async fn start(self) -> Result<Larder> {
+        let config = match self.settings {
+            Settings::Loader(loader) => loader.load()?,
+            Settings::Loaded(config) => *config,
+        };
+        for notice in config.notices() {
+            tracing::warn!(key = notice.key, "{}", notice.message);
+        }
+        let (database, embedded) = match &config.database.url {
+            Some(url) => {
+                let options = DatabaseOptions::from_config(&config, url.expose())?;
+                (Database::open(options).await?, None)
+            }
+            None => open_embedded(&config).await?,
+        };
+        tracing::info!(
+            profile = %config.profile(),
+            database = if embedded.is_some() { "embedded" } else { "server" },
+            version = database.server_version(),
+            pool_size = database.pool_status().size,
+            pool_overflow = database.pool_status().overflow,
+            "larder started"
+        );
+        Ok(Larder::new(config, database, embedded))
+    }
+}
+
+impl std::fmt::Debug for LarderBuilder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("LarderBuilder")
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "embedded")]
+async fn open_embedded(config: &Config) -> Result<(Database, Option<Embedded>)> {
+    use larder_embedded::{EmbeddedDatabase, EmbeddedOptions};
+
+    let mut options = EmbeddedOptions::default();
+    options.directory.clone_from(&config.embedded.directory);
+    options.start_timeout = config.embedded.start_timeout;
+    let embedded = EmbeddedDatabase::start(options).await?;
+    let options = DatabaseOptions::from_config(config, embedded.url())?.embedded(
+        config.embedded.connect_timeout,
+        config.database.statement_timeout,
+    );
+    let database = Database::open(options).await?;
+    tracing::info!("the embedded database has one connection: the pool has size 1");
+    Ok((database, Some(embedded)))
+}
+
+/// Without the feature the settings refuse to load without a URL, so this is not reached.
+#[cfg(not(feature = "embedded"))]
+#[expect(clippy::unused_async, reason = "the other variant of it waits")]
+async fn open_embedded(_: &Config) -> Result<(Database, Option<Embedded>)> {
+    Err(crate::Error::Database(larder_database::Error::from(
+        larder_pool::Error::Options("there is no database.url".to_owned()),
+    )))
+}

@@ -1,0 +1,99 @@
+//! The error of a service that stands on Larder.
+
+/// A result with [`Error`] unless another error is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any error of Larder. Its text reads after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The settings have faults; the text lists all of them.
+    #[error(transparent)]
+    Config(#[from] larder_config::Error),
+
+    /// The database could not be reached, or a statement or transaction failed.
+    #[error(transparent)]
+    Database(#[from] larder_database::Error),
+
+    /// A domain service refused its input or found nothing.
+    #[error(transparent)]
+    Service(#[from] larder_services::Error),
+
+    /// The embedded database could not run.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    Embedded(#[from] larder_embedded::Error),
+
+    /// The process-wide instance exists already.
+    #[error(
+        "start the process-wide instance: it is already there; use larder::get(), or larder::shutdown() first"
+    )]
+    AlreadyInitialized,
+
+    /// The process-wide instance does not exist yet, or no more.
+    #[error("get the process-wide instance: {}; call larder::init() first", if *.after_shutdown { "it has been shut down" } else { "it has not been started" })]
+    NotInitialized {
+        /// Whether it existed before.
+        after_shutdown: bool,
+    },
+
+    /// Something else has set up `tracing` before.
+    #[error("set up logging: another subscriber is already there")]
+    Tracing,
+}
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The settings have faults.
+    Config,
+    /// The database could not be reached, or a statement or transaction failed.
+    Database,
+    /// A domain service refused its input or found nothing.
+    Service,
+    /// The embedded database could not run.
+    Embedded,
+    /// The process-wide instance exists already.
+    AlreadyInitialized,
+    /// The process-wide instance does not exist.
+    NotInitialized,
+    /// Logging could not be set up.
+    Tracing,
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config(_) => ErrorKind::Config,
+            Self::Database(_) => ErrorKind::Database,
+            Self::Service(_) => ErrorKind::Service,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(_) => ErrorKind::Embedded,
+            Self::AlreadyInitialized => ErrorKind::AlreadyInitialized,
+            Self::NotInitialized { .. } => ErrorKind::NotInitialized,
+            Self::Tracing => ErrorKind::Tracing,
+        }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn sql_state(&self) -> Option<larder_pool::SqlState> {
+        match self {
+            Self::Database(error) => error.sql_state(),
+            _ => None,
+        }
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<larder_pool::Error> for Error {
+    fn from(error: larder_pool::Error) -> Self {
+        Self::Database(error.into())
+    }
+}

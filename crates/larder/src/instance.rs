@@ -1,0 +1,175 @@
+//! A running instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use larder_config::Config;
+use larder_database::{Database, MigrationReport};
+use larder_services::restaurants::RestaurantService;
+use tokio::sync::Mutex;
+
+use crate::{LarderBuilder, Result};
+
+#[cfg(feature = "embedded")]
+pub(crate) type Embedded = larder_embedded::EmbeddedDatabase;
+#[cfg(not(feature = "embedded"))]
+pub(crate) type Embedded = std::convert::Infallible;
+
+/// The data layer of a service. Clones share the same instance.
+#[derive(Clone)]
+pub struct Larder(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    database: Database,
+    kind: DatabaseKind,
+    /// Taken when it is stopped.
+    embedded: Mutex<Option<Embedded>>,
+}
+
+/// Where the database runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DatabaseKind {
+    /// On a server.
+    Server,
+    /// Inside this program, with a single connection.
+    Embedded,
+}
+
+impl DatabaseKind {
+    /// The kind as one word, such as for JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
+impl Larder {
+    /// How long the embedded database may take to stop.
+    #[cfg(feature = "embedded")]
+    const STOP: Duration = Duration::from_secs(10);
+
+    /// Starts with what `LARDER_PROFILE`, `larder.toml` and the environment say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`](crate::Error::Config) with all faults of the settings at once,
+    /// or what kept the database from being reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it closes what it opened.
+    pub async fn from_env() -> Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Starts with settings of the caller's on top.
+    pub fn builder() -> LarderBuilder {
+        LarderBuilder::new()
+    }
+
+    pub(crate) fn new(config: Config, database: Database, embedded: Option<Embedded>) -> Self {
+        let kind = match embedded {
+            Some(_) => DatabaseKind::Embedded,
+            None => DatabaseKind::Server,
+        };
+        Self(Arc::new(Inner {
+            config,
+            database,
+            kind,
+            embedded: Mutex::new(embedded),
+        }))
+    }
+
+    /// The settings, each with its source.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The database: sessions, transactions, raw SQL.
+    pub fn db(&self) -> &Database {
+        &self.0.database
+    }
+
+    /// Where the database runs.
+    pub fn database_kind(&self) -> DatabaseKind {
+        self.0.kind
+    }
+
+    /// Restaurants: nearby, by id, search, create, import.
+    pub fn restaurants(&self) -> RestaurantService {
+        RestaurantService::new(self.0.database.clone())
+    }
+
+    /// Creates or updates the tables of the services that come with Larder.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses a migration. Those before it stay applied.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the migrations go on to their end in the background.
+    pub async fn migrate(&self) -> Result<MigrationReport> {
+        self.migrate_with(larder_services::MIGRATIONS).await
+    }
+
+    /// Applies migrations of the caller's own, such as
+    /// `larder::diesel_migrations::embed_migrations!()`.
+    ///
+    /// # Errors
+    ///
+    /// As [`migrate`](Self::migrate).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`migrate`](Self::migrate).
+    pub async fn migrate_with<S>(&self, migrations: S) -> Result<MigrationReport>
+    where
+        S: MigrationSource<Pg> + Send + 'static,
+    {
+        Ok(self.0.database.migrate(migrations).await?)
+    }
+
+    /// Lets nobody in any more, waits for the sessions in use (`pool.shutdown_timeout`),
+    /// closes all connections and stops the embedded database.
+    ///
+    /// # Errors
+    ///
+    /// If sessions were still in use at the deadline, or the embedded database did not
+    /// stop. Everything is closed all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the instance stays closed for newcomers; calling it again goes on.
+    pub async fn shutdown(&self) -> Result<()> {
+        let deadline = self.0.config.pool.shutdown_timeout;
+        let drained = self.0.database.shutdown(deadline).await;
+        let mut embedded = self.0.embedded.lock().await;
+        #[cfg(feature = "embedded")]
+        if let Some(embedded) = embedded.take() {
+            embedded.stop(Self::STOP).await?;
+        }
+        #[cfg(not(feature = "embedded"))]
+        if let Some(never) = embedded.take() {
+            match never {}
+        }
+        tracing::info!("larder stopped");
+        Ok(drained?)
+    }
+}
+
+impl std::fmt::Debug for Larder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Larder")
+            .field("profile", &self.0.config.profile())
+            .field("database", &self.0.database)
+            .finish_non_exhaustive()
+    }
+}
