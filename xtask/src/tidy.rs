@@ -9,7 +9,7 @@ use crate::process;
 use crate::workspace;
 
 /// A check by cargo: its name and its arguments.
-const CHECKS: [(&str, &[&str]); 3] = [
+const CHECKS: [(&str, &[&str]); 4] = [
     ("format", &["fmt", "--all", "--check"]),
     (
         "clippy",
@@ -18,6 +18,19 @@ const CHECKS: [(&str, &[&str]); 3] = [
             "--workspace",
             "--all-targets",
             "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
+    (
+        "clippy without features",
+        &[
+            "clippy",
+            "--package",
+            "larder",
+            "--package",
+            "larder-testing",
             "--",
             "-D",
             "warnings",

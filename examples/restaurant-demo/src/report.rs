@@ -1,0 +1,198 @@
+//! What happened: for people as text, for machines as JSON.
+
+use std::fmt;
+use std::time::Duration;
+
+use larder::prelude::Point;
+use larder::services::import::ImportReport;
+use larder::services::restaurants::RestaurantNearby;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+/// How many rejected rows and how many neighbours the text shows.
+const SHOWN: usize = 5;
+
+/// The whole demonstration.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) profile: String,
+    pub(crate) database: Database,
+    pub(crate) migrations: Migrations,
+    #[serde(skip)]
+    pub(crate) source: String,
+    pub(crate) import: ImportReport,
+    #[serde(rename = "import_ms", serialize_with = "milliseconds")]
+    pub(crate) imported_in: Duration,
+    pub(crate) reads: Reads,
+    pub(crate) writes: Writes,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Database {
+    pub(crate) kind: &'static str,
+    pub(crate) version: String,
+    #[serde(rename = "start_ms", serialize_with = "milliseconds")]
+    pub(crate) started_in: Duration,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Migrations {
+    pub(crate) applied: usize,
+    pub(crate) names: Vec<String>,
+    pub(crate) already_applied: usize,
+    #[serde(rename = "ms", serialize_with = "milliseconds")]
+    pub(crate) migrated_in: Duration,
+}
+
+/// The times are medians.
+pub(crate) struct Reads {
+    pub(crate) place: Point,
+    pub(crate) near: Vec<RestaurantNearby>,
+    pub(crate) nearby: Duration,
+    pub(crate) word: String,
+    pub(crate) found: usize,
+    pub(crate) search: Duration,
+    /// None where there was no restaurant to read.
+    pub(crate) by_id: Option<Duration>,
+}
+
+impl Serialize for Reads {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut reads = serializer.serialize_struct("Reads", 4)?;
+        // The list read is the one that later comparisons are made with.
+        reads.serialize_field("uncached_us", &micros(self.nearby))?;
+        reads.serialize_field("nearby_us", &micros(self.nearby))?;
+        reads.serialize_field("search_us", &micros(self.search))?;
+        reads.serialize_field("by_id_us", &self.by_id.map(micros))?;
+        reads.end()
+    }
+}
+
+pub(crate) struct Writes {
+    pub(crate) committed: Duration,
+    pub(crate) rolled_back: Duration,
+}
+
+impl Serialize for Writes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut writes = serializer.serialize_struct("Writes", 2)?;
+        writes.serialize_field("committed_us", &micros(self.committed))?;
+        writes.serialize_field("rolled_back_us", &micros(self.rolled_back))?;
+        writes.end()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            out,
+            "Started   {} PostgreSQL {}, profile {}, in {:.0?}",
+            self.database.kind, self.database.version, self.profile, self.database.started_in
+        )?;
+        let Migrations {
+            applied,
+            already_applied,
+            migrated_in,
+            ..
+        } = &self.migrations;
+        writeln!(
+            out,
+            "Migrated  {applied} applied, {already_applied} there before, in {migrated_in:.0?}"
+        )?;
+        self.show_import(out)?;
+        self.show_reads(out)?;
+        writeln!(
+            out,
+            "Wrote     a restaurant in a transaction, committed in {:.1?}; another one, rolled back in {:.1?}",
+            self.writes.committed, self.writes.rolled_back
+        )
+    }
+}
+
+impl Report {
+    fn show_import(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let import = &self.import;
+        writeln!(
+            out,
+            "Imported  {}: {} read, {} new, {} updated, {} repeated, {} rejected, in {:.2?}",
+            self.source,
+            import.read,
+            import.inserted,
+            import.updated,
+            import.duplicates,
+            import.rejected_count,
+            self.imported_in
+        )?;
+        if import.without_coordinates + import.implausible_coordinates > 0 {
+            writeln!(
+                out,
+                "          {} without coordinates, {} with implausible ones, which were kept",
+                import.without_coordinates, import.implausible_coordinates
+            )?;
+        }
+        for row in import.rejected.iter().take(SHOWN) {
+            writeln!(
+                out,
+                "          line {}: {} `{}` {}",
+                row.line,
+                row.field,
+                row.value.escape_debug(),
+                row.reason
+            )?;
+        }
+        let shown = u64::try_from(import.rejected.len().min(SHOWN)).unwrap_or(0);
+        if import.rejected_count > shown {
+            writeln!(
+                out,
+                "          and {} more; --json lists them",
+                import.rejected_count - shown
+            )?;
+        }
+        Ok(())
+    }
+
+    fn show_reads(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reads = &self.reads;
+        if reads.near.is_empty() {
+            return writeln!(out, "Read      nothing: no restaurant has coordinates");
+        }
+        writeln!(
+            out,
+            "Read      {} restaurants within 2 km of {:.4}, {:.4} in {:.1?}",
+            reads.near.len(),
+            reads.place.latitude(),
+            reads.place.longitude(),
+            reads.nearby
+        )?;
+        for near in reads.near.iter().take(SHOWN) {
+            writeln!(
+                out,
+                "          {:>6.0} m  {}{}",
+                near.distance_km * 1000.0,
+                near.restaurant.name,
+                near.restaurant
+                    .cuisine
+                    .as_ref()
+                    .map(|cuisine| format!(" ({cuisine})"))
+                    .unwrap_or_default()
+            )?;
+        }
+        writeln!(
+            out,
+            "          {} by searching for \"{}\" in {:.1?}",
+            reads.found, reads.word, reads.search
+        )?;
+        match reads.by_id {
+            Some(by_id) => writeln!(out, "          one by id in {by_id:.1?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(duration.as_millis())
+}
+
+fn micros(duration: Duration) -> u128 {
+    duration.as_micros()
+}
