@@ -7,8 +7,13 @@
 
 mod connection;
 mod diesel_features;
+mod embedded;
 mod error;
+mod global;
+mod initialisation;
 mod query;
+mod savepoint;
 mod session;
 mod support;
 mod transaction;
+mod user_defined_types;

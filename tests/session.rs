@@ -40,6 +40,23 @@ async fn a_session_is_one_connection_and_goes_back_to_the_pool() {
 }
 
 #[tokio::test]
+async fn a_connection_of_which_one_row_was_read_is_free_at_once() {
+    let test = accounts().await;
+    let db = open(&test, |options| options.pool.size = 1).await;
+    for _ in 0..20 {
+        let mut session = db.session().await.unwrap();
+        // `get_result` reads the first row and no further, not even to the end.
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
+            .get_result::<i32>(&mut session)
+            .await
+            .unwrap();
+        drop(session);
+        // Had there been something to clean up, a task would be at it now.
+        assert_eq!(db.pool_status().in_use, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_transaction_left_open_is_rolled_back_before_the_next_user() {
     use diesel_async::{AsyncConnection, TransactionManager};
 

@@ -2,10 +2,32 @@
 
 use std::time::Duration;
 
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use larder_database::{Database, DatabaseOptions, sql};
-use larder_pool::Session;
+use larder_pool::{Connection, Session};
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
+
+diesel::table! {
+    /// The table that `accounts()` makes.
+    accounts (id) {
+        id -> Integer,
+        balance -> BigInt,
+    }
+}
+
+/// Fails where the account has less (constraint `accounts_balance_check`).
+pub(crate) async fn withdraw(
+    connection: &mut Connection,
+    id: i32,
+    amount: i64,
+) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::balance.eq(accounts::balance - amount))
+        .execute(connection)
+        .await
+}
 
 /// Long enough for a busy machine, short enough to notice that something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,27 +1,12 @@
 //! Transactions end: they commit on `Ok` and roll back on everything else, on the server.
 
-use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use larder_database::{Error, ErrorKind, sql};
-use larder_pool::{Connection, IsolationLevel};
+use larder_pool::IsolationLevel;
 use tokio::sync::oneshot;
 
-use crate::support::{PATIENCE, accounts, backend, balance, eventually, open};
-
-diesel::table! {
-    accounts (id) {
-        id -> Integer,
-        balance -> BigInt,
-    }
-}
-
-async fn withdraw(connection: &mut Connection, id: i32, amount: i64) -> QueryResult<usize> {
-    diesel::update(accounts::table.find(id))
-        .set(accounts::balance.eq(accounts::balance - amount))
-        .execute(connection)
-        .await
-}
+use crate::support::{PATIENCE, accounts, backend, balance, eventually, open, withdraw};
 
 fn pool_error(error: &Error) -> larder_pool::ErrorKind {
     match error.kind() {
@@ -232,56 +217,6 @@ async fn a_statement_given_up_that_succeeded_does_not_prevent_the_commit() {
         .await
         .unwrap();
     assert_eq!(balance(test.database(), 1).await, 70);
-}
-
-#[tokio::test]
-async fn a_nested_transaction_is_a_savepoint() {
-    let test = accounts().await;
-    test.database()
-        .transaction(async |conn| {
-            withdraw(conn, 1, 10).await?;
-            let inner = conn
-                .transaction::<(), DieselError, _>(async |conn| {
-                    withdraw(conn, 2, 50).await?;
-                    Err(DieselError::RollbackTransaction)
-                })
-                .await;
-            assert_eq!(inner, Err(DieselError::RollbackTransaction));
-            // A failure inside is over with its savepoint.
-            let failed = conn
-                .transaction::<_, DieselError, _>(async |conn| withdraw(conn, 2, 1000).await)
-                .await;
-            assert!(failed.is_err());
-            conn.transaction::<_, DieselError, _>(async |conn| withdraw(conn, 2, 1).await)
-                .await
-        })
-        .await
-        .unwrap();
-    assert_eq!(balance(test.database(), 1).await, 90);
-    assert_eq!(balance(test.database(), 2).await, 99);
-}
-
-#[tokio::test]
-async fn a_failure_swallowed_in_a_savepoint_is_reported_there() {
-    let test = accounts().await;
-    test.database()
-        .transaction(async |conn| {
-            let inner = conn
-                .transaction::<_, DieselError, _>(async |conn| {
-                    withdraw(conn, 1, 10).await?;
-                    assert!(withdraw(conn, 2, 1000).await.is_err());
-                    Ok(())
-                })
-                .await;
-            let text = inner.unwrap_err().to_string();
-            assert!(text.contains("a statement in it had failed"), "{text}");
-            // The outer transaction goes on.
-            withdraw(conn, 2, 5).await
-        })
-        .await
-        .unwrap();
-    assert_eq!(balance(test.database(), 1).await, 100);
-    assert_eq!(balance(test.database(), 2).await, 95);
 }
 
 #[tokio::test]
