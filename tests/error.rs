@@ -99,7 +99,6 @@ async fn an_earlier_error_is_not_taken_for_a_later_one() {
     let error: Error = test
         .database()
         .transaction(async |conn| {
-            use diesel_async::AsyncConnection;
             let caught = conn
                 .transaction::<_, diesel::result::Error, _>(async |conn| {
                     diesel::sql_query("SELECT 1 / 0").execute(conn).await
@@ -111,4 +110,27 @@ async fn an_earlier_error_is_not_taken_for_a_later_one() {
         .await
         .unwrap_err();
     assert_eq!(error.sql_state(), None, "{error}");
+}
+
+#[tokio::test]
+async fn a_closure_that_mixes_errors_keeps_kind_and_constraint() {
+    let test = accounts().await;
+    let error = test
+        .database()
+        .transaction(async |conn| {
+            diesel::sql_query("INSERT INTO accounts VALUES (1, 1)")
+                .execute(conn)
+                .await?;
+            Ok::<_, larder::Error>(())
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.sql_state(),
+        Some(larder_pool::SqlState::UNIQUE_VIOLATION)
+    );
+    let larder::Error::Database(error) = error else {
+        panic!("not an error of the database: {error}");
+    };
+    assert_eq!(error.constraint(), Some("accounts_pkey"));
 }

@@ -133,7 +133,7 @@ async fn a_wrong_url_is_refused_without_being_repeated() {
 #[tokio::test]
 async fn a_running_instance_shows_no_password() {
     let test = TestDatabase::create(MIGRATIONS).await.unwrap();
-    let role = format!("shown_{}", std::process::id());
+    let role = format!("shown_in_{}", test.url().rsplit_once('/').unwrap().1);
     let db = test.database();
     db.sql(format!("CREATE ROLE {role} LOGIN PASSWORD 's3cr3t-two'"))
         .execute()

@@ -179,6 +179,19 @@ async fn rows_as_json_have_the_types_of_the_server() {
 }
 
 #[tokio::test]
+async fn json_of_several_statements_is_refused_and_runs_none() {
+    let test = accounts().await;
+    let error = test
+        .database()
+        .sql("DELETE FROM accounts RETURNING id; SELECT 1")
+        .fetch_json()
+        .await
+        .unwrap_err();
+    assert_eq!(error.sql_state().unwrap().as_str(), "42601");
+    assert_eq!(crate::support::balance(test.database(), 1).await, 100);
+}
+
+#[tokio::test]
 async fn a_write_returns_its_id_or_its_rows_and_counts_what_it_touched() {
     let test = accounts().await;
     let id: i32 = test

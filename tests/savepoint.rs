@@ -1,7 +1,8 @@
 //! Transactions inside transactions.
 
 use diesel::result::Error as DieselError;
-use diesel_async::AsyncConnection;
+
+use larder_database::ErrorKind;
 
 use crate::support::{accounts, balance, withdraw};
 
@@ -54,4 +55,54 @@ async fn a_failure_swallowed_in_a_savepoint_is_reported_there() {
         .unwrap();
     assert_eq!(balance(test.database(), 1).await, 100);
     assert_eq!(balance(test.database(), 2).await, 95);
+}
+
+/// A nested transaction whose future is dropped while it waits.
+async fn give_up_inside(conn: &mut larder_pool::Connection) {
+    let inside = conn.transaction::<(), DieselError, _>(async |conn| {
+        withdraw(conn, 2, 50).await?;
+        std::future::pending().await
+    });
+    let short = std::time::Duration::from_millis(50);
+    assert!(tokio::time::timeout(short, inside).await.is_err());
+}
+
+#[tokio::test]
+async fn a_nested_transaction_that_was_given_up_takes_all_with_it() {
+    let test = accounts().await;
+    let error = test
+        .database()
+        .transaction(async |conn| {
+            withdraw(conn, 1, 10).await?;
+            give_up_inside(conn).await;
+            withdraw(conn, 1, 10).await
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Pool(larder_pool::ErrorKind::GivenUpInside)
+    );
+    assert_eq!(balance(test.database(), 1).await, 100);
+    assert_eq!(balance(test.database(), 2).await, 100);
+}
+
+#[tokio::test]
+async fn so_it_does_in_the_transaction_of_a_session() {
+    let test = accounts().await;
+    let mut session = test.database().session().await.unwrap();
+    let error = session
+        .transaction::<_, DieselError, _>(async |conn| {
+            withdraw(conn, 1, 10).await?;
+            give_up_inside(conn).await;
+            Ok(())
+        })
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("was given up"), "{error}");
+    // And the session goes on outside of any transaction.
+    assert!(!session.is_in_transaction());
+    withdraw(&mut session, 1, 1).await.unwrap();
+    assert_eq!(balance(test.database(), 1).await, 99);
+    assert_eq!(balance(test.database(), 2).await, 100);
 }

@@ -187,12 +187,36 @@ async fn ok_after_a_failure_that_nobody_read_is_not_a_commit() {
         .transaction(async |conn| {
             withdraw(conn, 1, 30).await?;
             // Sent, and given up before the error comes back.
-            let failing = diesel::sql_query("SELECT 1 / (pg_sleep(0.05) IS NULL)::int");
-            let given_up = futures::future::select(
-                Box::pin(failing.execute(conn)),
-                Box::pin(tokio::task::yield_now()),
-            );
+            let failing = conn.batch_execute("SELECT 1 / (pg_sleep(0.05) IS NULL)::int");
+            let given_up =
+                futures::future::select(Box::pin(failing), Box::pin(tokio::task::yield_now()));
             drop(given_up.await);
+            Ok::<_, DieselError>(())
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(pool_error(&error), larder_pool::ErrorKind::Aborted);
+    assert_eq!(balance(test.database(), 1).await, 100);
+}
+
+#[tokio::test]
+async fn ok_after_rows_that_nobody_read_to_their_failing_end_is_not_a_commit() {
+    use futures::TryStreamExt;
+
+    #[derive(diesel::QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        n: i32,
+    }
+
+    let test = accounts().await;
+    let error = test
+        .database()
+        .transaction(async |conn| {
+            withdraw(conn, 1, 30).await?;
+            let query = "SELECT 1 / (100000 - n) AS n FROM generate_series(1, 100000) n";
+            let mut rows = diesel::sql_query(query).load_stream::<Number>(conn).await?;
+            assert_eq!(rows.try_next().await?.map(|row| row.n), Some(0));
             Ok::<_, DieselError>(())
         })
         .await
@@ -206,11 +230,9 @@ async fn a_statement_given_up_that_succeeded_does_not_prevent_the_commit() {
     let test = accounts().await;
     test.database()
         .transaction(async |conn| {
-            let slow = diesel::sql_query("SELECT pg_sleep(0.05)");
-            let given_up = futures::future::select(
-                Box::pin(slow.execute(conn)),
-                Box::pin(tokio::task::yield_now()),
-            );
+            let slow = conn.batch_execute("SELECT pg_sleep(0.05)");
+            let given_up =
+                futures::future::select(Box::pin(slow), Box::pin(tokio::task::yield_now()));
             drop(given_up.await);
             withdraw(conn, 1, 30).await
         })
@@ -288,6 +310,36 @@ async fn a_connection_lost_during_commit_leaves_the_outcome_unknown() {
         "{error}"
     );
     // The pool of one is not poisoned.
+    assert_eq!(balance(&db, 1).await, 100);
+}
+
+#[tokio::test]
+async fn a_connection_lost_before_commit_took_no_effect_and_says_so() {
+    let test = accounts().await;
+    let watcher = test.database();
+    let db = open(&test, |options| options.pool.size = 1).await;
+    let error = db
+        .transaction(async |conn| {
+            withdraw(conn, 1, 30).await?;
+            let pid: i32 = sql("SELECT pg_backend_pid()").fetch_scalar_on(conn).await?;
+            watcher
+                .sql("SELECT pg_terminate_backend(:pid, 5000)")
+                .bind("pid", pid)
+                .execute()
+                .await?;
+            // What the server said with its last words is on its way to us.
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(pool_error(&error), larder_pool::ErrorKind::Lost);
+    assert!(
+        error.to_string().contains("terminating connection"),
+        "{error}"
+    );
     assert_eq!(balance(&db, 1).await, 100);
 }
 

@@ -247,3 +247,22 @@ async fn a_type_that_does_not_exist_is_named() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_large_result_of_a_type_that_is_not_known_yet_arrives() {
+    #[derive(QueryableByName)]
+    struct Felt {
+        #[diesel(sql_type = sql_types::Mood)]
+        mood: Mood,
+    }
+
+    let (_test, mut conn) = feeling_database().await;
+    let query = "SELECT 'happy'::mood AS mood FROM generate_series(1, 200000)";
+    let moods = diesel::sql_query(query).load::<Felt>(&mut conn);
+    let moods = tokio::time::timeout(crate::support::PATIENCE, moods)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(moods.len(), 200_000);
+    assert!(moods.iter().all(|felt| felt.mood == Mood::Happy));
+}

@@ -77,6 +77,32 @@ impl Database {
         Ok(self.pool.session().await?)
     }
 
+    /// Runs a closure of reads on a connection, outside of any transaction. What it
+    /// would write commits by itself.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own, or why no connection could be had. See [`ClosureError`] for the
+    /// types: an error of Diesel's comes out with the server's own words.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the statement that is running is ended on the server.
+    pub async fn read<R, E, F>(&self, closure: F) -> Result<R, E::Outcome>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<R, E>
+            + AsyncClosure<&'c mut Connection, Result<R, E>, Future: Send>
+            + Send,
+        R: Send,
+        E: ClosureError,
+    {
+        let mut session = self.session().await.map_err(E::outcome_of)?;
+        match closure(&mut session).await {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.into_outcome(session.last_server_error())),
+        }
+    }
+
     /// Runs a closure in a transaction: commits if it returns `Ok`, rolls back on
     /// `Err`, on a panic and when the future is dropped. Inside, `conn.transaction`
     /// makes a savepoint.

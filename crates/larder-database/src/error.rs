@@ -20,8 +20,15 @@ pub enum Error {
     NotFound,
 
     /// The migrations could not be read or applied.
-    #[error("apply the migrations: {0}")]
-    Migration(String),
+    #[error("apply the migrations: {}{reason}", migration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
+    Migration {
+        /// The one that failed, if it was one.
+        migration: Option<String>,
+        /// Why.
+        reason: String,
+        /// The error as the server stated it, if it was the server's.
+        server: Option<Box<ServerError>>,
+    },
 }
 
 /// What kind of thing went wrong.
@@ -45,7 +52,7 @@ impl Error {
             Self::Pool(error) => ErrorKind::Pool(error.kind()),
             Self::Sql(_) => ErrorKind::Sql,
             Self::NotFound => ErrorKind::NotFound,
-            Self::Migration(_) => ErrorKind::Migration,
+            Self::Migration { .. } => ErrorKind::Migration,
         }
     }
 
@@ -53,18 +60,25 @@ impl Error {
     pub fn server_error(&self) -> Option<&ServerError> {
         match self {
             Self::Pool(error) => error.server_error(),
+            Self::Migration { server, .. } => server.as_deref(),
             _ => None,
         }
     }
 
     /// The SQLSTATE, where the server gave one.
     pub fn sql_state(&self) -> Option<SqlState> {
-        self.server_error().map(ServerError::state)
+        match self {
+            Self::Pool(error) => error.sql_state(),
+            _ => self.server_error().map(ServerError::state),
+        }
     }
 
     /// The constraint that the server found violated.
     pub fn constraint(&self) -> Option<&str> {
-        self.server_error().and_then(ServerError::constraint)
+        match self {
+            Self::Pool(error) => error.constraint(),
+            _ => self.server_error().and_then(ServerError::constraint),
+        }
     }
 
     /// The error of a statement, with what its connection remembers of it.
@@ -77,7 +91,8 @@ impl Error {
 }
 
 impl From<DieselError> for Error {
-    /// Without the server's own words, which only the connection knows.
+    /// Without all of the server's own words, which only the connection knows: what is left
+    /// is the message, the constraint, and the SQLSTATE of the kinds that Diesel tells apart.
     fn from(error: DieselError) -> Self {
         Self::of_statement(error, None)
     }

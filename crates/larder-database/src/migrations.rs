@@ -5,7 +5,7 @@ use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::MigrationHarness;
-use larder_pool::Session;
+use larder_pool::{ServerError, Session};
 
 use crate::sql::sql;
 use crate::{Database, Error};
@@ -14,10 +14,11 @@ use crate::{Database, Error};
 /// may build an index for an hour. The number is "larder" in ASCII.
 const BEGIN: &str = "\
     SELECT pg_catalog.set_config('larder.statement_timeout', current_setting('statement_timeout'), false);
+    SELECT pg_catalog.set_config('larder.lock_timeout', current_setting('lock_timeout'), false);
     SET statement_timeout = 0;
     SET lock_timeout = '10min';
     SELECT pg_catalog.pg_advisory_lock(118970758882674);
-    RESET lock_timeout;";
+    SELECT pg_catalog.set_config('lock_timeout', current_setting('larder.lock_timeout'), false);";
 
 const END: &str = "\
     SELECT pg_catalog.pg_advisory_unlock(118970758882674);
@@ -53,7 +54,7 @@ impl Database {
         // Diesel's harness is synchronous: it drives the session from a thread of its own.
         tokio::task::spawn_blocking(move || apply(session, &migrations))
             .await
-            .map_err(|error| Error::Migration(error.to_string()))?
+            .map_err(|error| Failure::from(error).into_error(None))?
     }
 
     /// The migrations that [`migrate`](Self::migrate) would apply, oldest first. Writes nothing.
@@ -91,7 +92,7 @@ impl Database {
 fn names<S: MigrationSource<Pg>>(migrations: &S) -> Result<Vec<(String, String)>, Error> {
     Ok(migrations
         .migrations()
-        .map_err(failed)?
+        .map_err(|error| Failure::from(error).into_error(None))?
         .iter()
         .map(|migration| {
             let name = migration.name();
@@ -104,42 +105,73 @@ fn apply<S: MigrationSource<Pg>>(
     session: Session,
     migrations: &S,
 ) -> Result<MigrationReport, Error> {
+    // A migration may take its time, also where statements have a deadline on this side.
+    let answer_timeout = session.set_answer_timeout(None);
     let mut connection = AsyncConnectionWrapper::<Session>::from(session);
     let result = apply_on(&mut connection, migrations);
     let session = connection.into_inner();
-    if result.is_err() {
+    session.set_answer_timeout(answer_timeout);
+    result.map_err(|failure| {
+        let server = session.last_server_error();
         // It may still hold the lock, and closing it lets go of that.
         session.discard();
-    }
-    result
+        failure.into_error(server)
+    })
 }
 
 fn apply_on<S: MigrationSource<Pg>>(
     connection: &mut AsyncConnectionWrapper<Session>,
     migrations: &S,
-) -> Result<MigrationReport, Error> {
-    connection
-        .batch_execute(BEGIN)
-        .map_err(|error| failed(error.into()))?;
-    let already_applied = connection.applied_migrations().map_err(failed)?.len();
+) -> Result<MigrationReport, Failure> {
+    connection.batch_execute(BEGIN)?;
     let mut report = MigrationReport {
         applied: Vec::new(),
-        already_applied,
+        already_applied: connection.applied_migrations()?.len(),
     };
-    for migration in MigrationHarness::<Pg>::pending_migrations(connection, Borrowed(migrations))
-        .map_err(failed)?
-    {
+    let pending = MigrationHarness::<Pg>::pending_migrations(connection, Borrowed(migrations))?;
+    for migration in pending {
         let name = migration.name().to_string();
         tracing::info!(migration = name, "migrate");
-        connection
-            .run_migration(&*migration)
-            .map_err(|error| Error::Migration(format!("{name}: {error}")))?;
+        if let Err(error) = connection.run_migration(&*migration) {
+            return Err(Failure {
+                migration: Some(name),
+                error,
+            });
+        }
         report.applied.push(name);
     }
-    connection
-        .batch_execute(END)
-        .map_err(|error| failed(error.into()))?;
+    connection.batch_execute(END)?;
     Ok(report)
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong, and with which migration.
+struct Failure {
+    migration: Option<String>,
+    error: BoxError,
+}
+
+impl Failure {
+    fn into_error(self, server: Option<ServerError>) -> Error {
+        let reason = self.error.to_string();
+        // The connection may remember an older error.
+        let server = server.filter(|server| reason.contains(server.message()));
+        Error::Migration {
+            migration: self.migration,
+            reason,
+            server: server.map(Box::new),
+        }
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            migration: None,
+            error: error.into(),
+        }
+    }
 }
 
 /// Diesel's harness wants a source of its own.
@@ -151,8 +183,4 @@ impl<S: MigrationSource<Pg>> MigrationSource<Pg> for Borrowed<'_, S> {
     ) -> diesel::migration::Result<Vec<Box<dyn diesel::migration::Migration<Pg>>>> {
         self.0.migrations()
     }
-}
-
-fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::Migration(error.to_string())
 }

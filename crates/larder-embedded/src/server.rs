@@ -8,6 +8,7 @@ use std::time::Duration;
 use virtual_net as _;
 
 use pglite_oxide::{PgliteServer, extensions};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::Error;
@@ -47,9 +48,15 @@ impl Default for EmbeddedOptions {
 /// # }
 /// ```
 pub struct EmbeddedDatabase {
-    server: Option<PgliteServer>,
+    running: Option<Running>,
     url: String,
     directory: Option<PathBuf>,
+}
+
+/// The server and, as long as it runs, its directory.
+struct Running {
+    // In this order: the directory is free when the server has stopped.
+    server: PgliteServer,
     _lock: Option<File>,
 }
 
@@ -67,27 +74,34 @@ impl EmbeddedDatabase {
     pub async fn start(options: EmbeddedOptions) -> Result<Self, Error> {
         let lock = options.directory.as_deref().map(lock).transpose()?;
         let directory = options.directory.clone();
-        let starting = tokio::task::spawn_blocking(move || {
+        let (started, is_started) = oneshot::channel();
+        // A thread and not a task: a runtime that ends would wait for it.
+        std::thread::spawn(move || {
             let builder = PgliteServer::builder().extension(extensions::PG_TRGM);
-            match options.directory {
+            let server = match options.directory {
                 Some(directory) => builder.path(directory),
                 None => builder.temporary(),
             }
-            .start()
+            .start();
+            let running = server.map(|server| Running {
+                server,
+                _lock: lock,
+            });
+            // If nobody waits any more, it is stopped here and now.
+            drop(started.send(running));
         });
         let deadline = options.start_timeout;
-        let server = timeout(deadline, starting)
+        let running = timeout(deadline, is_started)
             .await
             .map_err(|_| Error::StartTimeout { deadline })?
-            .map_err(|error| Error::Server(error.to_string()))?
+            .map_err(|_| Error::Server("its thread ended".to_owned()))?
             .map_err(|error| Error::Server(format!("{error:#}")))?;
-        let url = server.database_url();
+        let url = running.server.database_url();
         tracing::debug!(url, ?directory, "embedded database started");
         Ok(Self {
-            server: Some(server),
+            running: Some(running),
             url,
             directory,
-            _lock: lock,
         })
     }
 
@@ -112,14 +126,24 @@ impl EmbeddedDatabase {
     ///
     /// Dropped, the database stops in the background.
     pub async fn stop(mut self, deadline: Duration) -> Result<(), Error> {
-        let Some(server) = self.server.take() else {
+        let Some(Running {
+            server,
+            _lock: lock,
+        }) = self.running.take()
+        else {
             return Ok(());
         };
-        let stopping = tokio::task::spawn_blocking(move || server.shutdown());
-        timeout(deadline, stopping)
+        let (stopped, is_stopped) = oneshot::channel();
+        std::thread::spawn(move || {
+            let result = server.shutdown();
+            drop(lock);
+            // Nobody listens if it took too long.
+            drop(stopped.send(result));
+        });
+        timeout(deadline, is_stopped)
             .await
             .map_err(|_| Error::StopTimeout { deadline })?
-            .map_err(|error| Error::Server(error.to_string()))?
+            .map_err(|_| Error::Server("its thread ended".to_owned()))?
             .map_err(|error| Error::Server(format!("{error:#}")))
     }
 }
@@ -138,8 +162,8 @@ impl Drop for EmbeddedDatabase {
     fn drop(&mut self) {
         // Stopping waits for the last connection, which may be closed by the very
         // thread that drops us: so it happens elsewhere.
-        if let Some(server) = self.server.take() {
-            std::thread::spawn(move || drop(server));
+        if let Some(running) = self.running.take() {
+            std::thread::spawn(move || drop(running));
         }
     }
 }

@@ -42,7 +42,9 @@ impl bb8::ManageConnection for Manager {
 
     async fn connect(&self) -> Result<Pooled, Error> {
         let connection = self.connector.connect().await?;
-        self.counters.connect_error.send_replace(None);
+        self.counters
+            .connect_errors
+            .send_modify(|errors| errors.current = None);
         Ok(Pooled::new(connection, &self.counters))
     }
 
@@ -75,8 +77,7 @@ pub(crate) struct Counters {
     pub(crate) in_use: AtomicUsize,
     pub(crate) waiting: AtomicUsize,
     pub(crate) invalidated: AtomicU64,
-    /// The last error of connecting, until a connection succeeds.
-    pub(crate) connect_error: watch::Sender<Option<Arc<ConnectError>>>,
+    pub(crate) connect_errors: watch::Sender<ConnectErrors>,
     /// Told whenever a session has come back.
     pub(crate) returned: Notify,
 }
@@ -88,10 +89,21 @@ impl Counters {
             in_use: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             invalidated: AtomicU64::new(0),
-            connect_error: watch::Sender::new(None),
+            connect_errors: watch::Sender::new(ConnectErrors::default()),
             returned: Notify::new(),
         })
     }
+}
+
+/// The errors of connecting.
+#[derive(Default)]
+pub(crate) struct ConnectErrors {
+    /// How many there were. Who waits for a connection wakes up when it grows.
+    pub(crate) count: u64,
+    /// The last of them.
+    pub(crate) last: Option<Arc<ConnectError>>,
+    /// The same, until a connection succeeds.
+    pub(crate) current: Option<Arc<ConnectError>>,
 }
 
 /// Where bb8 puts the errors of connections that it makes in the background.
@@ -108,7 +120,11 @@ impl bb8::ErrorSink<Error> for ErrorSink {
     fn sink(&self, error: Error) {
         tracing::warn!("failed to {error}");
         if let Error::Connect(error) = error {
-            self.0.connect_error.send_replace(Some(error));
+            self.0.connect_errors.send_modify(|errors| {
+                errors.count += 1;
+                errors.last = Some(Arc::clone(&error));
+                errors.current = Some(error);
+            });
         }
     }
 

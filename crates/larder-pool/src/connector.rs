@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use url::form_urlencoded;
 
 use crate::Error;
-use crate::connection::{Connection, Link, TypeCatalog};
+use crate::connection::{Connection, Driver, Link, TypeCatalog};
 use crate::error::{ConnectError, ConnectErrorCause};
 use crate::server_error::{ServerError, with_causes};
 use crate::tls::{self, TlsMode, TlsOptions};
@@ -61,18 +62,26 @@ impl ConnectOptions {
         }
         // Not parsed as a URL of the web: PostgreSQL's may name several hosts.
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        // What is not encoded would become part of a host or of a parameter, and be shown.
+        if place.matches('@').count() > 1 {
+            return Err(options(
+                "the URL has several `@`; in user and password it is written %40",
+            ));
+        }
         let (tls, query) = take_tls(query)?;
         let server = Config::from_str(&format!("postgres://{place}?{query}")).map_err(|error| {
             Error::Options(format!("the URL cannot be used: {}", with_causes(&error)))
         })?;
-        Ok(Self {
+        let options = Self {
             server,
             tls,
             connect_timeout: Duration::from_secs(10),
             settings: Vec::new(),
             answer_timeout: None,
             cancel_requests: true,
-        })
+        };
+        // Without these a connection whose other end is gone would look alive for hours.
+        Ok(options.keepalive(Duration::from_secs(30), Duration::from_secs(10), 3))
     }
 
     /// The name under which the server lists the connections.
@@ -153,7 +162,17 @@ impl fmt::Debug for ConnectOptions {
 fn take_tls(query: &str) -> Result<(TlsOptions, String), Error> {
     let mut tls = TlsOptions::default();
     let mut rest = form_urlencoded::Serializer::new(String::new());
+    // libpq reads a plus sign as itself and not as a space.
+    let query = query.replace('+', "%2B");
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        if !key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
+            return Err(Error::Options(
+                "the URL has a parameter with an impossible name; in user and password `?` is written %3F and `&` %26".to_owned(),
+            ));
+        }
         match &*key {
             "sslmode" => tls.mode = TlsMode::from_str(&value)?,
             "sslrootcert" => tls.root_certificate = Some(value.into_owned().into()),
@@ -162,7 +181,10 @@ fn take_tls(query: &str) -> Result<(TlsOptions, String), Error> {
             }
         }
     }
-    // libpq reads a plus sign as itself and not as a space.
+    if tls.mode == TlsMode::Require && tls.root_certificate.is_some() {
+        // As libpq does: whoever names authorities wants them asked.
+        tls.mode = TlsMode::VerifyCa;
+    }
     Ok((tls, rest.finish().replace('+', "%20")))
 }
 
@@ -231,6 +253,12 @@ impl Connector {
         self.options.cancel_requests
     }
 
+    /// Whether a connection may be cut off while the server works for it. The embedded
+    /// database, which takes no requests to cancel, ends when its connection breaks.
+    pub(crate) fn may_sever(&self) -> bool {
+        self.options.cancel_requests
+    }
+
     /// Connects, logs in and sets up. Bounded by `connect_timeout`.
     ///
     /// # Cancel safety
@@ -270,16 +298,15 @@ impl Connector {
     }
 
     /// Runs the protocol of a connection in a task of its own until either side closes it.
-    fn drive<S, T>(
-        &self,
-        mut connection: tokio_postgres::Connection<S, T>,
-    ) -> tokio::task::JoinHandle<()>
+    fn drive<S, T>(&self, mut connection: tokio_postgres::Connection<S, T>) -> Driver
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let sever = self.sever.clone();
-        self.drivers.spawn(async move {
+        let lost = Arc::new(OnceLock::new());
+        let cause = Arc::clone(&lost);
+        let task = self.drivers.spawn(async move {
             let messages = async {
                 while let Some(message) = poll_fn(|context| connection.poll_message(context)).await
                 {
@@ -289,7 +316,10 @@ impl Connector {
                         }
                         Ok(_) => {}
                         Err(error) => {
-                            tracing::debug!(error = %with_causes(&error), "connection lost");
+                            let error = with_causes(&error);
+                            tracing::debug!(error, "connection lost");
+                            // Only the first is kept, and there is no second.
+                            let _ = cause.set(error);
                             return;
                         }
                     }
@@ -299,7 +329,8 @@ impl Connector {
                 () = messages => {}
                 () = sever.cancelled() => {}
             }
-        })
+        });
+        Driver { task, lost }
     }
 
     /// Asks the server to end what a connection is running.
@@ -358,17 +389,8 @@ fn cause_of(error: &tokio_postgres::Error, detail: &str) -> ConnectErrorCause {
     }
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {
-                    return ConnectErrorCause::Refused;
-                }
-                std::io::ErrorKind::TimedOut => return ConnectErrorCause::TimedOut,
-                _ => {}
-            }
-        }
-        if inner.is::<rustls::Error>() {
-            return ConnectErrorCause::Tls;
+        if let Some(cause) = inner.downcast_ref::<io::Error>().and_then(cause_of_io) {
+            return cause;
         }
         source = inner.source();
     }
@@ -381,5 +403,27 @@ fn cause_of(error: &tokio_postgres::Error, detail: &str) -> ConnectErrorCause {
         ConnectErrorCause::Authentication
     } else {
         ConnectErrorCause::Other
+    }
+}
+
+fn cause_of_io(error: &io::Error) -> Option<ConnectErrorCause> {
+    // rustls stands inside the error and not behind it.
+    if error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>())
+    {
+        return Some(ConnectErrorCause::Tls);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+            Some(ConnectErrorCause::Refused)
+        }
+        io::ErrorKind::TimedOut => Some(ConnectErrorCause::TimedOut),
+        // A server or a balancer that restarts hangs up, also in the middle of TLS.
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Some(ConnectErrorCause::NotReady),
+        _ => None,
     }
 }

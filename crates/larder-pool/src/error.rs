@@ -8,7 +8,7 @@ use diesel::result::Error as DieselError;
 
 use crate::connector::Target;
 use crate::pool_options::PoolStatus;
-use crate::server_error::{ServerError, SqlState};
+use crate::server_error::{ServerError, SqlState, state_of};
 
 /// An error of this crate. Its text reads after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,22 @@ pub enum Error {
         cause: Option<Box<ServerError>>,
     },
 
+    /// The closure returned `Ok`, but a transaction inside it had been given up: its
+    /// future was dropped. Everything was rolled back.
+    #[error(
+        "commit: a transaction inside this one was given up before its end (its future was dropped), so everything was rolled back"
+    )]
+    GivenUpInside,
+
+    /// The connection was lost before COMMIT was sent. Nothing of the transaction took effect.
+    #[error(
+        "commit: the connection was lost before COMMIT was sent, so nothing took effect: {cause}"
+    )]
+    Lost {
+        /// How the connection was lost.
+        cause: String,
+    },
+
     /// The server refused the commit itself, as it does for a deferred constraint.
     /// Nothing of the transaction took effect.
     #[error("commit: {0}")]
@@ -103,6 +119,10 @@ pub enum ErrorKind {
     Statement,
     /// A transaction was rolled back although its closure returned `Ok`.
     Aborted,
+    /// A transaction was rolled back because one inside it was given up.
+    GivenUpInside,
+    /// The connection was lost before COMMIT was sent.
+    Lost,
     /// The server refused to commit.
     CommitRefused,
     /// Whether a transaction was committed is not known.
@@ -120,6 +140,8 @@ impl Error {
             Self::Drain { .. } => ErrorKind::Drain,
             Self::Statement { .. } => ErrorKind::Statement,
             Self::Aborted { .. } => ErrorKind::Aborted,
+            Self::GivenUpInside => ErrorKind::GivenUpInside,
+            Self::Lost { .. } => ErrorKind::Lost,
             Self::CommitRefused(_) => ErrorKind::CommitRefused,
             Self::CommitOutcomeUnknown { .. } => ErrorKind::CommitOutcomeUnknown,
         }
@@ -138,7 +160,33 @@ impl Error {
 
     /// The SQLSTATE, where the server gave one.
     pub fn sql_state(&self) -> Option<SqlState> {
-        self.server_error().map(ServerError::state)
+        match (self.server_error(), self) {
+            (Some(reply), _) => Some(reply.state()),
+            // Diesel's error knows some kinds, and nothing else is left of it.
+            (
+                None,
+                Self::Statement {
+                    source: DieselError::DatabaseError(kind, _),
+                    ..
+                },
+            ) => state_of(kind),
+            _ => None,
+        }
+    }
+
+    /// The constraint that the server found violated.
+    pub fn constraint(&self) -> Option<&str> {
+        match (self.server_error(), self) {
+            (Some(reply), _) => reply.constraint(),
+            (
+                None,
+                Self::Statement {
+                    source: DieselError::DatabaseError(_, information),
+                    ..
+                },
+            ) => information.constraint_name(),
+            _ => None,
+        }
     }
 
     /// The error of a statement, with what the connection remembers of it.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
-use crate::checkout::{Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
+use crate::checkout::{ConnectErrors, Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
 use crate::connector::{ConnectOptions, Connector};
 use crate::error::{AcquireError, ConnectError, Error};
 use crate::pool_options::{PoolOptions, PoolStatus};
@@ -83,6 +83,7 @@ impl Pool {
     ///
     /// Outside a tokio runtime.
     pub fn open_lazily(connect: ConnectOptions, options: PoolOptions) -> Result<Self, Error> {
+        options.check()?;
         let connector = Connector::new(connect)?;
         let counters = Counters::new();
         let manager = Manager {
@@ -97,7 +98,11 @@ impl Pool {
             .max_lifetime(options.max_lifetime)
             .idle_timeout(options.idle_timeout)
             // Our own deadline strikes first.
-            .connection_timeout(options.acquire_timeout + Duration::from_secs(1))
+            .connection_timeout(
+                options
+                    .acquire_timeout
+                    .saturating_add(Duration::from_secs(1)),
+            )
             // Trying again is for those who wait: bb8 would go on behind their backs.
             .retry_connection(false)
             .error_sink(Box::new(ErrorSink(Arc::clone(&counters))))
@@ -125,9 +130,8 @@ impl Pool {
     /// Dropped, it leaves the queue and takes nothing with it.
     pub async fn session(&self) -> Result<Session, Error> {
         let started = Instant::now();
-        let deadline = started + self.0.options.acquire_timeout;
         let waiting = Gauge::waiting(&self.0.counters);
-        let lease = match timeout_at(deadline, self.lease()).await {
+        let lease = match timeout(self.0.options.acquire_timeout, self.lease()).await {
             Ok(lease) => lease?,
             Err(_) => {
                 drop(waiting);
@@ -187,7 +191,7 @@ impl Pool {
             in_use: counters.in_use.load(Ordering::Relaxed),
             waiting: counters.waiting.load(Ordering::Relaxed),
             invalidated: counters.invalidated.load(Ordering::Relaxed),
-            last_connect_error: counters.connect_error.borrow().clone(),
+            last_connect_error: counters.connect_errors.borrow().current.clone(),
         }
     }
 
@@ -277,14 +281,15 @@ impl Pool {
     /// back to the pool meanwhile is taken.
     async fn pooled(&self) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
         let pool = self.0.shelf.get().ok_or_else(|| self.is_gone())?;
-        let mut errors = self.0.counters.connect_error.subscribe();
+        let mut errors = self.0.counters.connect_errors.subscribe();
+        let mut seen = errors.borrow().count;
         let mut pause = Self::FIRST_PAUSE;
         loop {
             let mut arriving = std::pin::pin!(pool.get_owned());
             tokio::select! {
                 biased;
                 Ok(pooled) = &mut arriving => return Ok(pooled),
-                error = next_error(&mut errors) => {
+                error = next_error(&mut errors, &mut seen) => {
                     if error.cause().is_permanent() {
                         return Err(Error::Connect(error));
                     }
@@ -320,16 +325,21 @@ impl Pool {
 }
 
 /// The next error of connecting, whoever caused the attempt.
-async fn next_error(errors: &mut watch::Receiver<Option<Arc<ConnectError>>>) -> Arc<ConnectError> {
-    loop {
-        if errors.changed().await.is_err() {
-            // The sender lives as long as the pool, and so does whoever waits here.
-            return std::future::pending().await;
-        }
-        if let Some(error) = &*errors.borrow_and_update() {
-            return Arc::clone(error);
-        }
-    }
+async fn next_error(
+    errors: &mut watch::Receiver<ConnectErrors>,
+    seen: &mut u64,
+) -> Arc<ConnectError> {
+    let Ok(errors) = errors.wait_for(|errors| errors.count > *seen).await else {
+        // The sender lives as long as the pool, and so does whoever waits here.
+        return std::future::pending().await;
+    };
+    *seen = errors.count;
+    #[expect(clippy::expect_used, reason = "both are set together")]
+    let last = errors
+        .last
+        .as_ref()
+        .expect("an error that was counted is there");
+    Arc::clone(last)
 }
 
 impl std::fmt::Debug for Pool {

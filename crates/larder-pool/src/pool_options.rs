@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::error::ConnectError;
+use crate::error::{ConnectError, Error};
 
 /// How many connections a pool keeps, for how long, and how long it lets callers wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,25 @@ impl PoolOptions {
             verify_timeout: Duration::from_secs(1),
             rollback_timeout: Duration::from_secs(5),
         }
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Options`] for what would make a pool that nobody can use.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let wrong = |problem: &str| Err(Error::Options(format!("pool `{}`: {problem}", self.name)));
+        if self.size == 0 {
+            return wrong("its size is 0; it needs at least 1");
+        }
+        if self.acquire_timeout.is_zero() {
+            return wrong("its acquire_timeout is 0; nobody would get a connection");
+        }
+        if self.max_lifetime.is_some_and(|age| age.is_zero())
+            || self.idle_timeout.is_some_and(|age| age.is_zero())
+        {
+            return wrong("a max_lifetime or idle_timeout of 0 is no limit; leave it out instead");
+        }
+        Ok(())
     }
 
     pub(crate) fn hard_maximum(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState as Code};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState as Code};
 
 /// The five characters by which PostgreSQL names an error (its manual, appendix A).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +52,7 @@ impl fmt::Debug for SqlState {
 pub struct ServerError {
     state: SqlState,
     severity: String,
+    ends_connection: bool,
     message: String,
     detail: Option<String>,
     hint: Option<String>,
@@ -63,6 +64,7 @@ pub struct ServerError {
 }
 
 impl ServerError {
+    /// The server's part of an error, if it has one.
     pub(crate) fn of(error: &tokio_postgres::Error) -> Option<Self> {
         error.as_db_error().and_then(Self::of_reply)
     }
@@ -76,6 +78,10 @@ impl ServerError {
         Some(Self {
             state: SqlState::new(reply.code().code())?,
             severity: reply.severity().to_owned(),
+            ends_connection: matches!(
+                reply.parsed_severity(),
+                Some(Severity::Fatal | Severity::Panic)
+            ),
             message: reply.message().to_owned(),
             detail: reply.detail().map(str::to_owned),
             hint: reply.hint().map(str::to_owned),
@@ -95,6 +101,11 @@ impl ServerError {
     /// `ERROR`, `FATAL` or `PANIC`, in the language of the server.
     pub fn severity(&self) -> &str {
         &self.severity
+    }
+
+    /// Whether the server closes the connection with this error (FATAL, PANIC).
+    pub fn ends_connection(&self) -> bool {
+        self.ends_connection
     }
 
     /// The sentence of the server. It may contain values of the statement.
@@ -195,8 +206,8 @@ impl DatabaseErrorInformation for ServerError {
     }
 }
 
-/// The error that Diesel's callers see.
-pub(crate) fn to_diesel(error: &tokio_postgres::Error) -> DieselError {
+/// The error that Diesel's callers see. `lost` says why the connection is gone, where that is known.
+pub(crate) fn to_diesel(error: &tokio_postgres::Error, lost: Option<&str>) -> DieselError {
     match ServerError::of(error) {
         Some(reply) => {
             let kind = kind_of(error.code());
@@ -204,13 +215,32 @@ pub(crate) fn to_diesel(error: &tokio_postgres::Error) -> DieselError {
         }
         None if error.is_closed() => DieselError::DatabaseError(
             DatabaseErrorKind::ClosedConnection,
-            Box::new("the connection is closed".to_owned()),
+            Box::new(match lost {
+                Some(cause) => format!("the connection is closed: {cause}"),
+                None => "the connection is closed".to_owned(),
+            }),
         ),
         None => DieselError::DatabaseError(
             DatabaseErrorKind::UnableToSendCommand,
             Box::new(with_causes(error)),
         ),
     }
+}
+
+/// The code behind a kind of Diesel's, for errors of which nothing else is left.
+pub(crate) fn state_of(kind: &DatabaseErrorKind) -> Option<SqlState> {
+    let code = match kind {
+        DatabaseErrorKind::UniqueViolation => Code::UNIQUE_VIOLATION,
+        DatabaseErrorKind::ForeignKeyViolation => Code::FOREIGN_KEY_VIOLATION,
+        DatabaseErrorKind::RestrictViolation => Code::RESTRICT_VIOLATION,
+        DatabaseErrorKind::ExclusionViolation => Code::EXCLUSION_VIOLATION,
+        DatabaseErrorKind::NotNullViolation => Code::NOT_NULL_VIOLATION,
+        DatabaseErrorKind::CheckViolation => Code::CHECK_VIOLATION,
+        DatabaseErrorKind::SerializationFailure => Code::T_R_SERIALIZATION_FAILURE,
+        DatabaseErrorKind::ReadOnlyTransaction => Code::READ_ONLY_SQL_TRANSACTION,
+        _ => return None,
+    };
+    SqlState::new(code.code())
 }
 
 fn kind_of(code: Option<&Code>) -> DatabaseErrorKind {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
+use tokio_postgres::CancelToken;
 
-use crate::Connection;
 use crate::checkout::{Gauge, Manager, Pooled};
+use crate::connector::Connector;
 use crate::pool::Inner;
+use crate::{AsyncClosure, Connection};
 
 /// A connection for several statements that each commit by themselves.
 ///
@@ -29,6 +31,26 @@ impl Session {
     /// worth restoring.
     pub fn discard(mut self) {
         self.condemn();
+    }
+
+    /// As [`Connection::transaction`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::transaction`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Connection::transaction`].
+    pub async fn transaction<R, E, F>(&mut self, closure: F) -> Result<R, E>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<R, E>
+            + AsyncClosure<&'c mut Connection, Result<R, E>, Future: Send>
+            + Send,
+        R: Send,
+        E: From<diesel::result::Error> + Send,
+    {
+        Connection::transaction(&mut *self, closure).await
     }
 
     fn lease(&self) -> &Lease {
@@ -79,11 +101,17 @@ impl Drop for Session {
             return;
         };
         let connection = &lease.pooled.connection;
-        if connection.is_broken() || connection.is_clean() {
+        if connection.is_broken() {
+            // The server may still be at work for it.
+            if lease.pool.connector.may_sever() {
+                connection.link().sever();
+            }
             return;
         }
-        let runtime = lease.pool.runtime.clone();
-        runtime.spawn(lease.recover());
+        if !connection.is_clean() {
+            let runtime = lease.pool.runtime.clone();
+            runtime.spawn(lease.recover());
+        }
     }
 }
 
@@ -98,7 +126,7 @@ pub(crate) struct Lease {
 impl Lease {
     /// How long a statement may go on after its caller has left before the server is
     /// asked to end it. Most are done by then, and their connection can be kept.
-    const PATIENCE: Duration = Duration::from_millis(20);
+    const PATIENCE: Duration = Duration::from_millis(100);
 
     pub(crate) fn new(pooled: bb8::PooledConnection<'static, Manager>, pool: Arc<Inner>) -> Self {
         Self {
@@ -119,45 +147,60 @@ impl Lease {
     /// Ends on the server what the user left open. The connection goes back to the
     /// pool if the server confirmed that, and is closed otherwise.
     async fn recover(mut self) {
+        if !self.pool.connector.may_sever() {
+            // Its only connection cannot be cut off, so its end is waited for.
+            self.roll_back().await;
+            return;
+        }
         let limit = self.pool.options.rollback_timeout;
-        match timeout(limit, self.roll_back()).await {
-            Ok(true) => self.pooled.connection.transaction.reset(),
-            Ok(false) => self.pooled.connection.condemn(),
-            Err(_) => {
-                tracing::warn!(
-                    pool = self.pool.options.name,
-                    "failed to end an abandoned transaction within {limit:?}: closing its connection"
-                );
-                self.pooled.connection.condemn();
-                self.pooled.connection.link().sever();
-            }
+        if timeout(limit, self.roll_back()).await.is_err() {
+            tracing::warn!(
+                pool = self.pool.options.name,
+                "failed to end an abandoned transaction within {limit:?}: closing its connection"
+            );
+            self.pooled.connection.condemn();
+            self.pooled.connection.link().sever();
         }
     }
 
-    /// Whether the connection is as good as new.
-    async fn roll_back(&mut self) -> bool {
+    async fn roll_back(&mut self) {
         let link = Arc::clone(self.pooled.connection.link());
+        // As long as it takes: the deadline of a statement is not meant for this.
+        let limit = link.set_answer_timeout(None);
         let mut rolled_back = std::pin::pin!(link.batch("ROLLBACK"));
-        if let Ok(result) = timeout(Self::PATIENCE, &mut rolled_back).await {
-            link.forget_failures();
-            return result.is_ok();
-        }
-        if self.pool.connector.sends_cancel_requests() {
-            let token = self.pooled.connection.cancel_token();
-            if let Err(error) = self.pool.connector.cancel(token).await {
-                tracing::debug!(%error, "failed to cancel an abandoned statement");
+        let (result, cancelled) = match timeout(Self::PATIENCE, &mut rolled_back).await {
+            Ok(result) => (result, false),
+            Err(_) => {
+                let token = self.pooled.connection.cancel_token();
+                let cancelled = cancel(&self.pool.connector, token).await;
+                (rolled_back.await, cancelled)
             }
+        };
+        link.set_answer_timeout(limit);
+        // A request to cancel may still be under way and would hit the next user.
+        if result.is_ok() && !cancelled {
+            self.pooled.connection.transaction.reset();
+        } else {
+            self.pooled.connection.condemn();
         }
-        // The rollback is waited for, so that the locks are free. But the request to
-        // cancel may still be under way and would hit the next user: the connection goes.
-        let _ = rolled_back.await;
-        false
     }
+}
+
+/// Asks the server to end the statement that is running; says whether it was asked.
+async fn cancel(connector: &Connector, token: CancelToken) -> bool {
+    if !connector.sends_cancel_requests() {
+        return false;
+    }
+    if let Err(error) = connector.cancel(token).await {
+        tracing::debug!(%error, "failed to cancel an abandoned statement");
+    }
+    true
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         self.pooled.last_used = Instant::now();
+        self.pooled.connection.forget_user();
         if self.place.is_some() {
             tracing::trace!(pool = self.pool.options.name, "checkin");
         }

@@ -115,7 +115,7 @@ impl TransactionBuilder {
             return Err(TransactionError::Pool(statement_failed(&session, error)));
         }
         match closure(&mut session).await {
-            Ok(value) => match commit(&mut session).await {
+            Ok(value) => match self.commit(&mut session).await {
                 Ok(()) => Ok(value),
                 Err(error) => Err(TransactionError::Pool(error)),
             },
@@ -125,6 +125,25 @@ impl TransactionBuilder {
                 Err(TransactionError::Closure { error, server })
             }
         }
+    }
+
+    async fn commit(&self, session: &mut Session) -> Result<(), Error> {
+        if matches!(session.transaction.level(), Ok(2..)) {
+            self.roll_back(session).await;
+            return Err(Error::GivenUpInside);
+        }
+        let Err(error) = TransactionManager::commit_transaction(session).await else {
+            return Ok(());
+        };
+        Err(match session.transaction.take_commit_failure() {
+            Some(CommitFailure::Aborted(cause)) => Error::Aborted {
+                cause: cause.map(Box::new),
+            },
+            Some(CommitFailure::Refused(reply)) => Error::CommitRefused(Box::new(reply)),
+            Some(CommitFailure::Lost(cause)) => Error::Lost { cause },
+            Some(CommitFailure::Unknown(cause)) => Error::CommitOutcomeUnknown { cause },
+            None => statement_failed(session, error),
+        })
     }
 
     fn begin(&self) -> String {
@@ -142,37 +161,19 @@ impl TransactionBuilder {
         sql
     }
 
-    /// Rolls back after an error of the closure, which is the one that the caller gets:
-    /// should this fail too, the session is not clean and ends the transaction its own way.
+    /// Rolls back. Should this fail, the session is not clean and ends the transaction its
+    /// own way: the caller gets the error that led here.
     async fn roll_back(&self, session: &mut Session) {
         let limit = self.pool.0.options.rollback_timeout;
-        while session.is_in_transaction() {
-            let rolled_back = TransactionManager::rollback_transaction(session);
-            match timeout(limit, rolled_back).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "failed to roll back: closing the connection");
-                    session.condemn();
-                    return;
-                }
-                Err(_) => return,
+        match timeout(limit, TransactionManager::unwind(session, 0)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "failed to roll back: closing the connection");
+                session.condemn();
             }
+            Err(_) => tracing::warn!("failed to roll back within {limit:?}"),
         }
     }
-}
-
-async fn commit(session: &mut Session) -> Result<(), Error> {
-    let Err(error) = TransactionManager::commit_transaction(session).await else {
-        return Ok(());
-    };
-    Err(match session.transaction.take_commit_failure() {
-        Some(CommitFailure::Aborted(cause)) => Error::Aborted {
-            cause: cause.map(Box::new),
-        },
-        Some(CommitFailure::Refused(reply)) => Error::CommitRefused(Box::new(reply)),
-        Some(CommitFailure::Unknown(cause)) => Error::CommitOutcomeUnknown { cause },
-        None => statement_failed(session, error),
-    })
 }
 
 fn statement_failed(session: &Session, error: DieselError) -> Error {

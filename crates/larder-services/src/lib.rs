@@ -22,7 +22,6 @@ mod ids;
 pub mod import;
 pub mod inputs;
 mod migrations;
-mod read;
 pub mod restaurants;
 pub mod reviews;
 /// The tables as Diesel sees them. Columns that only an index or a query's text needs are left

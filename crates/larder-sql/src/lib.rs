@@ -51,6 +51,7 @@ mod lexer;
 mod named;
 mod parameters;
 mod position;
+mod profile;
 mod statement;
 mod transaction_control;
 
@@ -59,5 +60,8 @@ pub use lexer::{Lexer, Token, TokenKind};
 pub use named::NamedStatement;
 pub use parameters::{ParameterFaults, UnusedParameter};
 pub use position::Position;
+pub use profile::{
+    Effect, Fingerprint, QualifiedName, StatementKind, StatementProfile, UnknownReason, classify,
+};
 pub use statement::{Statements, leading_keyword, statements};
 pub use transaction_control::{TransactionControl, transaction_control};

@@ -7,6 +7,7 @@
 //! server, and with the feature `embedded`, each test gets an embedded database.
 
 mod error;
+mod recorder;
 mod server;
 mod test_database;
 

@@ -10,6 +10,7 @@ use larder_database::{Database, DatabaseOptions, sql};
 use url::Url;
 
 use crate::Error;
+use crate::recorder::sql_of;
 
 /// Taken while a template is made, so that tests that start together make one. "template" in ASCII.
 const LOCK: i64 = 0x7465_6d70_6c61_7465;
@@ -136,7 +137,7 @@ pub(crate) async fn open(url: &str, size: usize) -> Result<Database, Error> {
     Ok(Database::open(options).await?)
 }
 
-/// Named after the migrations, so that a changed set gets a template of its own.
+/// Named after the migrations and what they say, so that a changed set gets a template of its own.
 fn template_name<S: MigrationSource<Pg>>(migrations: &S) -> Result<String, Error> {
     let mut hasher = DefaultHasher::new();
     let all = migrations
@@ -144,6 +145,9 @@ fn template_name<S: MigrationSource<Pg>>(migrations: &S) -> Result<String, Error
         .map_err(|error| Error::Migrations(error.to_string()))?;
     for migration in &all {
         migration.name().to_string().hash(&mut hasher);
+        sql_of(&**migration)
+            .map_err(|error| Error::Migrations(error.to_string()))?
+            .hash(&mut hasher);
     }
     Ok(format!("larder_template_{:016x}", hasher.finish()))
 }

@@ -10,6 +10,12 @@ use larder_database::Database;
 use crate::Error;
 use crate::server::{Server, open};
 
+/// How long the end of a test waits until the server can be told to drop its database.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long it then waits for the server.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// A database that belongs to one test, migrated, and gone when this is dropped.
 ///
 /// # Examples
@@ -31,6 +37,7 @@ pub struct TestDatabase {
     home: Home,
 }
 
+/// Where the database is. Dropped, it takes the database with it.
 enum Home {
     Server {
         server: Server,
@@ -45,12 +52,6 @@ enum Home {
 impl TestDatabase {
     /// How many connections a test has on a server. The embedded database has one.
     pub const CONNECTIONS: usize = 5;
-
-    /// How long the end of a test waits until the server can be told to drop its database.
-    const CONNECT: Duration = Duration::from_secs(10);
-
-    /// How long it then waits for the server.
-    const PATIENCE: Duration = Duration::from_millis(250);
 
     /// Makes a database with all of these migrations applied.
     ///
@@ -69,10 +70,13 @@ impl TestDatabase {
             Some(server) => {
                 let name = server.create(migrations).await?;
                 let url = server.url_of(&name);
+                // From here on it is dropped, also if nobody can connect to it.
+                let home = Home::Server { server, name };
+                let database = open(&url, Self::CONNECTIONS).await?;
                 Ok(Self {
-                    database: open(&url, Self::CONNECTIONS).await?,
+                    database,
                     url,
-                    home: Home::Server { server, name },
+                    home,
                 })
             }
             None => Self::embedded(migrations).await,
@@ -127,22 +131,22 @@ impl TestDatabase {
     }
 }
 
-impl Drop for TestDatabase {
+impl Drop for Home {
     /// Drops the database on the server, from a thread of its own: the runtime of the
     /// test may be gone or busy unwinding.
     fn drop(&mut self) {
-        let (server, name) = match &self.home {
-            Home::Server { server, name } => (server.clone(), name.clone()),
+        let (server, name) = match self {
+            Self::Server { server, name } => (server.clone(), name.clone()),
             #[cfg(feature = "embedded")]
-            Home::Embedded { .. } => return,
+            Self::Embedded { .. } => return,
         };
         let (report, reports) = mpsc::channel();
         std::thread::spawn(move || drop_on_server(&server, &name, &report));
         // The server first waits for connections that are still logging in, to any of its
         // databases, and one of those may be ours, stuck on the very thread that waits here.
         // So nobody waits long: once it is told, the server goes on by itself.
-        if reports.recv_timeout(Self::CONNECT).is_ok() {
-            let _ = reports.recv_timeout(Self::PATIENCE);
+        if reports.recv_timeout(CONNECT).is_ok() {
+            let _ = reports.recv_timeout(PATIENCE);
         }
     }
 }

@@ -18,6 +18,18 @@ enum Instance {
     Running(Larder),
 }
 
+impl Instance {
+    fn not_initialized(&self) -> Error {
+        let after_shutdown = matches!(
+            self,
+            Self::Absent {
+                after_shutdown: true
+            }
+        );
+        Error::NotInitialized { after_shutdown }
+    }
+}
+
 /// Starts the process-wide instance with what the environment says.
 ///
 /// # Errors
@@ -56,12 +68,7 @@ pub async fn init_with(builder: LarderBuilder) -> Result<Larder> {
 pub fn get() -> Result<Larder> {
     match &*read() {
         Instance::Running(larder) => Ok(larder.clone()),
-        Instance::Starting => Err(Error::NotInitialized {
-            after_shutdown: false,
-        }),
-        Instance::Absent { after_shutdown } => Err(Error::NotInitialized {
-            after_shutdown: *after_shutdown,
-        }),
+        other => Err(other.not_initialized()),
     }
 }
 
@@ -76,9 +83,19 @@ pub fn get() -> Result<Larder> {
 ///
 /// Dropped, the instance is gone; its connections close when the last user of it drops it.
 pub async fn shutdown() -> Result<()> {
-    let larder = get()?;
-    *write() = Instance::Absent {
-        after_shutdown: true,
+    let larder = {
+        let mut instance = write();
+        let absent = Instance::Absent {
+            after_shutdown: true,
+        };
+        match &*instance {
+            Instance::Running(larder) => {
+                let larder = larder.clone();
+                *instance = absent;
+                larder
+            }
+            other => return Err(other.not_initialized()),
+        }
     };
     larder.shutdown().await
 }

@@ -115,9 +115,8 @@ impl<'a> BoundSql<'a> {
         self.sql.fetch_scalar_on(&mut session).await
     }
 
-    /// Runs it and gives each row as a JSON object, made by the server (`to_jsonb`).
-    /// It has to be one statement that returns rows: SELECT, VALUES, or a write with
-    /// RETURNING.
+    /// Runs it and gives each row as a JSON object, made by the server. See
+    /// [`Sql::fetch_json_on`] for which statements that works with.
     ///
     /// # Errors
     ///

@@ -121,9 +121,12 @@ impl Sql {
         Ok(values.swap_remove(0))
     }
 
-    /// Runs it and gives each row as a JSON object, made by the server (`to_jsonb`), so
-    /// that every type has its JSON form. It has to be one statement that returns rows:
-    /// SELECT, VALUES, or a write with RETURNING.
+    /// Runs it and gives each row as a JSON object, made by the server (`to_jsonb`).
+    ///
+    /// It has to be one statement that returns rows: SELECT, VALUES, or a write with
+    /// RETURNING, but not one that begins with a WITH that writes. Of columns with the
+    /// same name the last one counts, and a `numeric` with more digits than an `f64`
+    /// holds is rounded: cast it to text.
     ///
     /// # Errors
     ///
@@ -179,12 +182,15 @@ enum Shape {
 
 fn json(text: &str) -> Result<String, Error> {
     // Without the semicolon that may end it; a comment at its end ends with the line.
-    let statement = larder_sql::statements(text)
-        .next()
-        .transpose()?
-        .unwrap_or(text);
+    // Several statements stay as they are, and the server refuses them.
+    let mut statements = larder_sql::statements(text);
+    let statement = match (statements.next().transpose()?, statements.next()) {
+        (Some(only), None) => only,
+        _ => text,
+    };
     Ok(format!(
-        "WITH larder_row AS (\n{statement}\n) SELECT pg_catalog.to_jsonb(larder_row) FROM larder_row"
+        "WITH larder_json_row_ AS (\n{statement}\n) \
+         SELECT pg_catalog.to_jsonb(larder_json_row_) FROM larder_json_row_"
     ))
 }
 

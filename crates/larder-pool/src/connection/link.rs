@@ -5,8 +5,7 @@
 //! That is what tells whether a transaction can be committed and whether a
 //! connection can be used again.
 
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -34,7 +33,8 @@ pub(crate) struct Link {
     types: Arc<TypeCatalog>,
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
-    answer_timeout: Option<Duration>,
+    answer_timeout: Mutex<Option<Duration>>,
+    lost: Arc<OnceLock<String>>,
 }
 
 /// What happened on the link.
@@ -49,15 +49,23 @@ struct Journal {
     given_up: bool,
     /// The first error since the transaction or its innermost savepoint began.
     failure: Option<ServerError>,
-    /// The last error of all.
+    /// The last error since the connection was lent.
     last_error: Option<ServerError>,
+    /// The two sides no longer agree on what comes next.
+    out_of_step: bool,
+}
+
+/// The task that runs the protocol of a connection, and why it ended.
+pub(crate) struct Driver {
+    pub(crate) task: JoinHandle<()>,
+    pub(crate) lost: Arc<OnceLock<String>>,
 }
 
 impl Link {
     pub(crate) fn new(
         client: Client,
         types: Arc<TypeCatalog>,
-        driver: JoinHandle<()>,
+        driver: Driver,
         answer_timeout: Option<Duration>,
     ) -> Self {
         Self {
@@ -65,8 +73,9 @@ impl Link {
             statements: Mutex::new(StatementCache::new()),
             types,
             journal: Mutex::new(Journal::default()),
-            driver,
-            answer_timeout,
+            driver: driver.task,
+            answer_timeout: Mutex::new(answer_timeout),
+            lost: driver.lost,
         }
     }
 
@@ -76,6 +85,26 @@ impl Link {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Why the connection is gone, if that is known.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    /// Whether the two sides no longer agree on what comes next, as after a COPY that
+    /// nobody feeds.
+    pub(crate) fn is_out_of_step(&self) -> bool {
+        self.journal().out_of_step
+    }
+
+    /// Changes how long a statement may stay without an answer; gives what it was.
+    pub(crate) fn set_answer_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
+        let mut current = self
+            .answer_timeout
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, limit)
     }
 
     pub(crate) fn cancel_token(&self) -> CancelToken {
@@ -115,11 +144,19 @@ impl Link {
         journal.given_up = false;
     }
 
+    /// The connection goes to somebody else, who is not to hear of this one's errors.
+    pub(crate) fn forget_everything(&self) {
+        let mut journal = self.journal();
+        journal.failure = None;
+        journal.given_up = false;
+        journal.last_error = None;
+    }
+
     pub(crate) fn cached_statements(&self) -> usize {
         self.statements().len()
     }
 
-    pub(crate) fn resize_statement_cache(&self, capacity: NonZeroUsize) {
+    pub(crate) fn resize_statement_cache(&self, capacity: usize) {
         self.statements().resize(capacity);
     }
 
@@ -127,14 +164,17 @@ impl Link {
     pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
         let mut ticket = Ticket::new(self);
         let result = self.answer(self.client.batch_execute(sql)).await?;
-        ticket.answered();
-        result.map_err(|error| self.report(&error))
+        ticket.settle(result)
     }
 
     /// Waits for the first answer to a statement. Without one in time the ticket is dropped
     /// unanswered, so that the connection does not count as free.
     async fn answer<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
-        let Some(limit) = self.answer_timeout else {
+        let limit = *self
+            .answer_timeout
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(limit) = limit else {
             return Ok(statement.await);
         };
         timeout(limit, statement).await.map_err(|_| {
@@ -144,30 +184,31 @@ impl Link {
     }
 
     /// Sends a statement and gives its rows as they come.
-    pub(crate) async fn query(self: &Arc<Self>, mut statement: Statement) -> QueryResult<Rows> {
+    pub(crate) async fn query<'conn>(
+        self: &Arc<Self>,
+        mut statement: Statement,
+    ) -> QueryResult<Rows<'conn>> {
         self.resolve_types(&mut statement).await?;
         let key = statement.key();
-        let prepared = key.as_ref().and_then(|key| self.statements().get(key));
-        if prepared.is_none() {
-            refuse_transaction_control(&statement.sql)?;
-        }
-        let result = match (prepared, &key) {
-            (Some(prepared), _) => self.send_prepared(&prepared, &statement).await,
-            (None, Some(key)) => match self.prepare(&statement).await {
-                Ok(prepared) => {
+        let kept = key.as_ref().and_then(|key| self.statements().get(key));
+        let prepared = match kept {
+            Some(kept) => kept,
+            None => {
+                refuse_transaction_control(&statement.sql)?;
+                let prepared = self.prepare(&statement).await?;
+                if let Some(key) = &key {
                     self.statements().insert(key.clone(), prepared.clone());
-                    self.send_prepared(&prepared, &statement).await
                 }
-                Err(error) => Err(error),
-            },
-            (None, None) => self.send_unnamed(&statement).await,
+                prepared
+            }
         };
-        if let (Err(_), Some(key)) = (&result, &key)
+        let sent = self.send(&prepared, &statement).await;
+        if let (Err(_), Some(key)) = (&sent, &key)
             && self.last_error_makes_statements_useless()
         {
             self.statements().remove(key);
         }
-        result
+        sent
     }
 
     async fn prepare(
@@ -178,39 +219,19 @@ impl Link {
         let types = statement.binds.types();
         let preparing = self.client.prepare_typed(&statement.sql, &types);
         let result = self.answer(preparing).await?;
-        ticket.answered();
-        result.map_err(|error| self.report(&error))
+        ticket.settle(result)
     }
 
-    async fn send_prepared(
+    async fn send<'conn>(
         self: &Arc<Self>,
         prepared: &tokio_postgres::Statement,
         statement: &Statement,
-    ) -> QueryResult<Rows> {
-        let ticket = Ticket::new(self);
+    ) -> QueryResult<Rows<'conn>> {
+        let mut ticket = Ticket::new(self);
         let sent = self.client.query_raw(prepared, &statement.binds.values);
-        self.rows(self.answer(sent).await?, ticket)
-    }
-
-    async fn send_unnamed(self: &Arc<Self>, statement: &Statement) -> QueryResult<Rows> {
-        let ticket = Ticket::new(self);
-        let types: Vec<Type> = statement.binds.types();
-        let binds = statement.binds.values.iter().zip(types);
-        let sent = self.client.query_typed_raw(&statement.sql, binds);
-        self.rows(self.answer(sent).await?, ticket)
-    }
-
-    fn rows(
-        self: &Arc<Self>,
-        sent: Result<tokio_postgres::RowStream, tokio_postgres::Error>,
-        mut ticket: Ticket,
-    ) -> QueryResult<Rows> {
-        match sent {
+        match self.answer(sent).await? {
             Ok(stream) => Ok(Rows::new(stream, ticket)),
-            Err(error) => {
-                ticket.answered();
-                Err(self.report(&error))
-            }
+            Err(error) => Err(ticket.failed(&error)),
         }
     }
 
@@ -239,8 +260,7 @@ impl Link {
             &binds,
         );
         let rows = self.answer(asked).await?;
-        ticket.answered();
-        let rows = rows.map_err(|error| self.report(&error))?;
+        let rows = ticket.settle(rows)?;
         let row = rows.first().ok_or_else(|| {
             DieselError::SerializationError(
                 format!("the type {} does not exist in this database", name.quoted()).into(),
@@ -255,7 +275,7 @@ impl Link {
     }
 
     /// Notes an error and gives it as Diesel states it.
-    pub(crate) fn report(&self, error: &tokio_postgres::Error) -> DieselError {
+    fn report(&self, error: &tokio_postgres::Error) -> DieselError {
         if let Some(reply) = ServerError::of(error) {
             if matches!(reply.state().as_str(), UNDEFINED_OBJECT | INTERNAL_ERROR) {
                 self.types.clear();
@@ -267,7 +287,7 @@ impl Link {
             }
             journal.last_error = Some(reply);
         }
-        to_diesel(error)
+        to_diesel(error, self.lost())
     }
 
     fn last_error_makes_statements_useless(&self) -> bool {
@@ -316,8 +336,26 @@ impl Ticket {
         self.answered = true;
     }
 
-    pub(crate) fn report(&self, error: &tokio_postgres::Error) -> DieselError {
+    /// The statement failed. An error of the server's is an answer; any other one means
+    /// that nobody knows what the server is doing.
+    pub(crate) fn failed(&mut self, error: &tokio_postgres::Error) -> DieselError {
+        if error.as_db_error().is_some() {
+            self.answered();
+        } else {
+            self.link.journal().out_of_step = true;
+        }
         self.link.report(error)
+    }
+
+    /// Takes the answer as a whole.
+    fn settle<T>(&mut self, result: Result<T, tokio_postgres::Error>) -> QueryResult<T> {
+        match result {
+            Ok(value) => {
+                self.answered();
+                Ok(value)
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
     }
 
     pub(crate) fn is_answered(&self) -> bool {

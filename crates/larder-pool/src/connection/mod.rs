@@ -13,12 +13,13 @@ mod statement;
 mod transaction_manager;
 mod types;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::connection::{CacheSize, Instrumentation};
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::result::Error as DieselError;
 use diesel::{ConnectionResult, QueryResult};
 use diesel_async::{AsyncConnection, AsyncConnectionCore, SimpleAsyncConnection};
 use futures::future::BoxFuture;
@@ -29,12 +30,13 @@ pub use self::row::{Row, Value};
 pub use self::rows::Rows;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
-pub(crate) use self::link::Link;
+pub(crate) use self::link::{Driver, Link};
 pub(crate) use self::transaction_manager::CommitFailure;
 pub(crate) use self::types::TypeCatalog;
 
 use self::link::refuse_transaction_control;
 use self::statement::Statement;
+use crate::AsyncClosure;
 use crate::connector::{ConnectOptions, Connector};
 use crate::server_error::ServerError;
 
@@ -72,9 +74,64 @@ impl Connection {
         self.link.last_error()
     }
 
+    /// Runs a closure in a transaction, or in a savepoint if one is open: commits if it
+    /// returns `Ok`, rolls back if it returns `Err`.
+    ///
+    /// It takes the place of the method of the same name of diesel-async's
+    /// `AsyncConnection`, and differs in this: if the closure gave up a nested
+    /// transaction (dropped its future) and returns `Ok`, everything is rolled back and
+    /// the result is an error. The other one would end the nested transaction and leave
+    /// this one open.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own, or why the transaction could not begin or did not commit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the transaction stays open: the enclosing one reports it, and a session
+    /// rolls it back when it ends.
+    pub async fn transaction<R, E, F>(&mut self, closure: F) -> Result<R, E>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<R, E>
+            + AsyncClosure<&'c mut Connection, Result<R, E>, Future: Send>
+            + Send,
+        R: Send,
+        E: From<DieselError> + Send,
+    {
+        let outside = self.transaction.level()?;
+        <TransactionManager as diesel_async::TransactionManager<Self>>::begin_transaction(self)
+            .await?;
+        match closure(&mut *self).await {
+            Ok(value) => {
+                if self.transaction.level()? != outside + 1 {
+                    TransactionManager::unwind(self, outside).await?;
+                    return Err(transaction_manager::given_up_inside().into());
+                }
+                <TransactionManager as diesel_async::TransactionManager<Self>>::commit_transaction(
+                    self,
+                )
+                .await?;
+                Ok(value)
+            }
+            Err(error) => {
+                if let Err(rollback) = TransactionManager::unwind(self, outside).await {
+                    tracing::debug!(%rollback, "failed to roll back");
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Whether a transaction is open.
     pub fn is_in_transaction(&self) -> bool {
         self.transaction.is_open()
+    }
+
+    /// Changes how long a statement may stay without an answer; `None` is without limit.
+    /// Gives what it was before. It holds until the session ends.
+    pub fn set_answer_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
+        self.link.set_answer_timeout(limit)
     }
 
     /// How many prepared statements the connection keeps. It never exceeds
@@ -97,11 +154,20 @@ impl Connection {
 
     /// Whether the connection can only be thrown away.
     pub(crate) fn is_broken(&self) -> bool {
-        self.condemned || self.link.is_closed()
+        self.condemned || self.link.is_closed() || self.link.is_out_of_step()
     }
 
-    /// Whether nothing of its last user is left: no open transaction, no statement
-    /// on its way, no BEGIN or COMMIT whose answer was not read.
+    /// Makes it as it was before its user came, as far as this side of it goes.
+    pub(crate) fn forget_user(&mut self) {
+        self.link.forget_everything();
+        self.link
+            .resize_statement_cache(statement::StatementCache::CAPACITY);
+        self.instrumentation = Box::new(Unobserved);
+    }
+
+    /// Whether no work of its last user is left: no open transaction, no statement
+    /// on its way, no BEGIN or COMMIT whose answer was not read. Settings that were
+    /// changed and locks that were taken for the session are not seen.
     pub(crate) fn is_clean(&self) -> bool {
         self.transaction.is_idle() && !self.link.is_busy()
     }
@@ -130,8 +196,8 @@ impl SimpleAsyncConnection for Connection {
 
 impl AsyncConnectionCore for Connection {
     type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
-    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Rows>>;
-    type Stream<'conn, 'query> = Rows;
+    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Rows<'conn>>>;
+    type Stream<'conn, 'query> = Rows<'conn>;
     type Row<'conn, 'query> = Row;
     type Backend = Pg;
 
@@ -190,7 +256,7 @@ impl AsyncConnection for Connection {
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
         let capacity = match size {
-            CacheSize::Disabled => NonZeroUsize::MIN,
+            CacheSize::Disabled => 0,
             _ => statement::StatementCache::CAPACITY,
         };
         self.link.resize_statement_cache(capacity);

@@ -75,34 +75,54 @@ impl Statement {
 }
 
 /// The prepared statements of one connection, bounded: the one unused for longest goes.
-pub(crate) struct StatementCache(LruCache<StatementKey, tokio_postgres::Statement>);
+pub(crate) struct StatementCache {
+    statements: LruCache<StatementKey, tokio_postgres::Statement>,
+    enabled: bool,
+}
 
 impl StatementCache {
     /// A service has some dozens of static statements; boxed queries come on top.
-    pub(super) const CAPACITY: NonZeroUsize = NonZeroUsize::new(256).expect("256 is not zero");
+    pub(super) const CAPACITY: usize = 256;
 
     pub(crate) fn new() -> Self {
-        Self(LruCache::new(Self::CAPACITY))
+        let mut cache = Self {
+            statements: LruCache::unbounded(),
+            enabled: true,
+        };
+        cache.resize(Self::CAPACITY);
+        cache
     }
 
     pub(crate) fn get(&mut self, key: &StatementKey) -> Option<tokio_postgres::Statement> {
-        self.0.get(key).cloned()
+        self.statements.get(key).cloned()
     }
 
     /// Keeps a statement; the one that has to go is closed on the server when its last user is done.
     pub(crate) fn insert(&mut self, key: StatementKey, statement: tokio_postgres::Statement) {
-        self.0.put(key, statement);
+        if self.enabled {
+            self.statements.put(key, statement);
+        }
     }
 
     pub(crate) fn remove(&mut self, key: &StatementKey) {
-        self.0.pop(key);
+        self.statements.pop(key);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.statements.len()
     }
 
-    pub(crate) fn resize(&mut self, capacity: NonZeroUsize) {
-        self.0.resize(capacity);
+    /// Keeps at most so many from now on; none at all if it is 0.
+    pub(crate) fn resize(&mut self, capacity: usize) {
+        match NonZeroUsize::new(capacity) {
+            Some(capacity) => {
+                self.enabled = true;
+                self.statements.resize(capacity);
+            }
+            None => {
+                self.enabled = false;
+                self.statements.clear();
+            }
+        }
     }
 }

@@ -37,6 +37,8 @@ pub struct TransactionState {
 pub(crate) enum CommitFailure {
     /// A statement had failed before; the transaction was rolled back.
     Aborted(Option<ServerError>),
+    /// The connection was lost before COMMIT was sent, so nothing took effect.
+    Lost(String),
     /// The server refused the commit itself, as it does for deferred constraints.
     Refused(ServerError),
     /// The connection was lost between COMMIT and its answer.
@@ -48,17 +50,14 @@ impl TransactionState {
         !matches!(self.status.transaction_depth(), Ok(None))
     }
 
-    /// Nothing is open and nothing is in doubt. A test transaction of Diesel's counts
-    /// as nothing: it is meant to outlive the checkout.
+    /// Nothing is open and nothing is in doubt.
     pub(crate) fn is_idle(&self) -> bool {
-        let TransactionManagerStatus::Valid(status) = &self.status else {
-            return false;
-        };
-        !self.in_doubt
-            && status
-                .in_transaction
-                .as_ref()
-                .is_none_or(|open| open.test_transaction)
+        !self.in_doubt && !self.is_open()
+    }
+
+    /// How deep the transactions are nested: 0 without any.
+    pub(crate) fn level(&mut self) -> QueryResult<u32> {
+        Ok(self.depth()?.map_or(0, NonZeroU32::get))
     }
 
     /// The server has confirmed that no transaction is open.
@@ -110,60 +109,80 @@ impl TransactionManager {
         connection.transaction.deepen()
     }
 
+    /// Ends what was begun above a level: a nested transaction whose future was dropped is
+    /// still open, whatever has run since.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not roll back.
+    pub(crate) async fn unwind(connection: &mut Connection, level: u32) -> QueryResult<()> {
+        while connection.transaction.level()? > level {
+            <Self as diesel_async::TransactionManager<Connection>>::rollback_transaction(
+                connection,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
     async fn commit_outermost(connection: &mut Connection) -> QueryResult<()> {
         if let Some(failure) = connection.link.failure() {
-            Self::roll_back_outermost(connection).await?;
+            // Whether or not the server hears of it: there is nothing to commit.
+            let _ = Self::roll_back_outermost(connection).await;
             return Err(not_committed(
                 connection,
                 CommitFailure::Aborted(Some(failure)),
             ));
         }
+        if connection.link.is_closed() {
+            let cause = connection.link.lost().unwrap_or("closed").to_owned();
+            connection.transaction.status.set_in_error();
+            return Err(not_committed(connection, CommitFailure::Lost(cause)));
+        }
         // An answer that nobody read may have been an error. In a failed transaction
         // the SELECT fails and COMMIT is not reached.
-        let sql = if connection.link.has_given_up() {
-            "SELECT 1; COMMIT"
-        } else {
-            "COMMIT"
-        };
+        let unread = connection.link.has_given_up() || connection.link.is_busy();
+        let sql = if unread { "SELECT 1; COMMIT" } else { "COMMIT" };
         match send(connection, sql).await {
             Ok(()) => {
                 connection.link.forget_failures();
                 connection.transaction.surface()
             }
-            Err(error) => Err(Self::commit_failed(connection, error).await),
+            Err(error) => Err(Self::commit_failed(connection, error, unread).await),
         }
     }
 
-    async fn commit_failed(connection: &mut Connection, error: DieselError) -> DieselError {
+    async fn commit_failed(
+        connection: &mut Connection,
+        error: DieselError,
+        unread: bool,
+    ) -> DieselError {
         let reply = connection
             .link
             .last_error()
             .filter(|reply| reply.is_reported_by(&error));
-        match reply {
-            Some(reply) if leaves_outcome_open(&reply) => {
+        let failure = match reply {
+            Some(reply) if leaves_outcome_open(&reply) => CommitFailure::Unknown(reply.to_string()),
+            Some(reply) if came_after_a_failure(&reply) => CommitFailure::Aborted(None),
+            Some(reply) => CommitFailure::Refused(reply),
+            None => CommitFailure::Unknown(error.to_string()),
+        };
+        let ended = match failure {
+            CommitFailure::Unknown(_) => {
                 connection.transaction.status.set_in_error();
-                not_committed(connection, CommitFailure::Unknown(reply.to_string()))
+                Ok(())
             }
-            Some(reply) if came_after_a_failure(&reply) => {
-                if let Err(error) = Self::roll_back_outermost(connection).await {
-                    return error;
-                }
-                not_committed(connection, CommitFailure::Aborted(None))
-            }
-            Some(reply) => {
-                // The server has ended the transaction with this error.
+            // The error was perhaps not that of COMMIT; a ROLLBACK too many does no harm.
+            _ if unread => Self::roll_back_outermost(connection).await,
+            _ => {
                 connection.link.forget_failures();
-                if let Err(error) = connection.transaction.surface() {
-                    return error;
-                }
-                connection.transaction.commit_failure = Some(CommitFailure::Refused(reply));
-                error
+                connection.transaction.surface()
             }
-            None => {
-                connection.transaction.status.set_in_error();
-                not_committed(connection, CommitFailure::Unknown(error.to_string()))
-            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "failed to end a transaction that was not committed");
         }
+        not_committed(connection, failure)
     }
 
     async fn roll_back_outermost(connection: &mut Connection) -> QueryResult<()> {
@@ -266,16 +285,26 @@ impl diesel_async::TransactionManager<Connection> for TransactionManager {
         &mut connection.transaction.status
     }
 
+    /// A test transaction of Diesel's is not broken, however long it stays open.
     fn is_broken_transaction_manager(connection: &mut Connection) -> bool {
-        !connection.transaction.is_idle()
+        let is_test = |status: &TransactionManagerStatus| match status {
+            TransactionManagerStatus::Valid(status) => status
+                .in_transaction
+                .as_ref()
+                .is_some_and(|open| open.test_transaction),
+            TransactionManagerStatus::InError => false,
+        };
+        let transaction = &connection.transaction;
+        !transaction.is_idle() && (transaction.in_doubt || !is_test(&transaction.status))
     }
 }
 
-/// Sends what begins or ends a transaction. Dropped on the way, it leaves the state in doubt.
+/// Sends what begins or ends a transaction. Without an answer, because the future was
+/// dropped or the deadline passed, the state stays in doubt.
 async fn send(connection: &mut Connection, sql: &str) -> QueryResult<()> {
     connection.transaction.in_doubt = true;
     let result = connection.link.batch(sql).await;
-    connection.transaction.in_doubt = false;
+    connection.transaction.in_doubt = connection.link.is_busy();
     result
 }
 
@@ -291,6 +320,12 @@ fn not_committed(connection: &mut Connection, failure: CommitFailure) -> DieselE
         CommitFailure::Refused(reply) => {
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(reply.clone()))
         }
+        CommitFailure::Lost(cause) => DieselError::DatabaseError(
+            DatabaseErrorKind::ClosedConnection,
+            Box::new(format!(
+                "the connection was lost before COMMIT was sent, so nothing took effect: {cause}"
+            )),
+        ),
         CommitFailure::Unknown(cause) => DieselError::DatabaseError(
             DatabaseErrorKind::ClosedConnection,
             Box::new(format!(
@@ -300,6 +335,17 @@ fn not_committed(connection: &mut Connection, failure: CommitFailure) -> DieselE
     };
     connection.transaction.commit_failure = Some(failure);
     error
+}
+
+/// The closure of a transaction ended well, but a transaction inside it never ended.
+pub(super) fn given_up_inside() -> DieselError {
+    DieselError::DatabaseError(
+        DatabaseErrorKind::Unknown,
+        Box::new(
+            "the transaction was rolled back: a transaction inside it was given up before its end"
+                .to_owned(),
+        ),
+    )
 }
 
 fn aborted(cause: Option<&ServerError>) -> DieselError {
@@ -315,9 +361,14 @@ fn aborted(cause: Option<&ServerError>) -> DieselError {
     )
 }
 
-/// The codes by which the server itself says that it does not know
-/// (40003 statement completion unknown, 08007 transaction resolution unknown).
+/// The codes by which the server itself says that it does not know (40003 statement
+/// completion unknown, 08007 transaction resolution unknown), and those with which it
+/// hangs up (class 08, and 57P01 to 57P03), perhaps after it has committed.
 fn leaves_outcome_open(error: &ServerError) -> bool {
-    matches!(error.state().as_str(), "40003" | "08007")
-        || matches!(error.severity(), "FATAL" | "PANIC")
+    error.ends_connection()
+        || error.state().class() == "08"
+        || matches!(
+            error.state().as_str(),
+            "40003" | "57P01" | "57P02" | "57P03"
+        )
 }

@@ -12,7 +12,6 @@ use super::Restaurant;
 use super::service::is_visible;
 use crate::error::Result;
 use crate::ids::RestaurantId;
-use crate::read::read;
 use crate::reviews::ReviewStatus;
 use crate::schema::{restaurants, reviews};
 
@@ -31,7 +30,7 @@ pub(super) async fn load(
     database: &Database,
     id: RestaurantId,
 ) -> Result<Option<RestaurantDetail>> {
-    read(database, async |conn| find(id, conn).await).await
+    Ok(database.read(async |conn| find(id, conn).await).await?)
 }
 
 pub(super) async fn find(

@@ -17,7 +17,6 @@ use super::service::is_visible;
 use crate::error::{Error, Result};
 use crate::geography::bounding_boxes;
 use crate::inputs::{Limit, Point, Radius, kilometers};
-use crate::read::read;
 use crate::schema::restaurants;
 
 use expressions::{DistanceKilometers, DistanceOnMap, InBoxes};
@@ -76,10 +75,8 @@ impl Nearby {
             radius: self.radius?,
         };
         let limit = self.limit?;
-        read(&self.database, async |conn| {
-            circle.nearest(limit, conn).await
-        })
-        .await
+        let reading = async |conn: &mut Connection| circle.nearest(limit, conn).await;
+        Ok(self.database.read(reading).await?)
     }
 }
 

@@ -15,7 +15,6 @@ use super::service::is_visible;
 use crate::error::{Error, Result};
 use crate::ids::RestaurantId;
 use crate::inputs::{Limit, SearchTerm};
-use crate::read::read;
 use crate::schema::restaurants;
 
 use expressions::{HasTerm, LooksLike, Match, Rank, Resemblance};
@@ -73,7 +72,8 @@ impl Search {
     /// May be dropped at any time.
     pub async fn load(self) -> Result<Vec<Restaurant>> {
         let (term, limit) = (self.term?, self.limit?);
-        read(&self.database, async |conn| find(&term, limit, conn).await).await
+        let reading = async |conn: &mut Connection| find(&term, limit, conn).await;
+        Ok(self.database.read(reading).await?)
     }
 }
 

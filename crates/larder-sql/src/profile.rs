@@ -1,0 +1,257 @@
+//! What a statement does, as far as its text tells.
+
+use std::collections::BTreeSet;
+
+use crate::statement::{leading_keyword, statements};
+
+mod commands;
+mod kind;
+mod lists;
+mod names;
+mod normal_text;
+mod parse;
+mod parser_text;
+mod pieces;
+mod tree;
+mod unknown;
+
+#[cfg(test)]
+mod tests;
+
+pub use kind::StatementKind;
+pub use names::QualifiedName;
+pub use normal_text::Fingerprint;
+pub use unknown::UnknownReason;
+
+use commands::Outcome;
+use pieces::Pieces;
+
+/// The longest text that is looked at, in bytes: 1 MiB.
+const LONGEST_TEXT: usize = 1 << 20;
+
+/// What a text does to the database, as far as the text tells.
+///
+/// It says nothing of what only the catalog knows: that a table is a view or a partition, what
+/// its triggers, rules and foreign keys do, whether a function writes, and which of several
+/// tables of one name is meant.
+///
+/// Made by [`classify`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatementProfile {
+    /// What kind of statement it is.
+    pub kind: StatementKind,
+    /// What it does to tables.
+    pub effect: Effect,
+    /// The tables whose rows it reads, in order of their names.
+    ///
+    /// The target of an UPDATE, DELETE or MERGE is among them only if it is read in another
+    /// place too. Views, sequences and system tables count as tables; names that a WITH gives
+    /// to queries do not.
+    pub reads: Vec<QualifiedName>,
+    /// The tables whose rows it writes, in order of their names; those that it creates from a
+    /// query too.
+    pub writes: Vec<QualifiedName>,
+    /// The functions that it calls by name, in order of their names.
+    ///
+    /// What is called by operators, casts, defaults, indexes and types is not visible in the
+    /// text. `current_date` and its like are among them; `coalesce`, `nullif`, `greatest`,
+    /// `least`, `grouping` and `row` are syntax and are not. `extract(..)`, `position(..)`,
+    /// `overlay(..)`, `trim(..)` and `AT TIME ZONE` stand here as the functions of `pg_catalog`
+    /// behind them, and `unnest`, `json_table` and `xmltable` under these names.
+    pub functions: Vec<QualifiedName>,
+    /// Whether it locks the rows that it reads: `FOR UPDATE`, `FOR SHARE` and their like.
+    pub locks_rows: bool,
+    /// Whether it makes a table from a query: `CREATE TABLE .. AS`, `SELECT .. INTO`.
+    pub creates_table: bool,
+    /// Whether it is a `TRUNCATE .. CASCADE`, which empties referencing tables too.
+    pub truncates_cascade: bool,
+    /// Whether a string in it may be read as a time relative to now: `'today'`, `'now'`.
+    /// Its result may then change although no table did.
+    pub moving_time: bool,
+    /// The same for all texts that differ only in values, in the lengths of lists of values, in
+    /// whitespace, comments and the case of what is not quoted.
+    pub fingerprint: Fingerprint,
+    /// The text that all those have in common, with `?` in place of values: it is safe to show.
+    pub normalised: Box<str>,
+}
+
+/// What a statement does to tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Neither reads nor writes rows: settings, locks, notifications, maintenance.
+    None,
+    /// Reads rows of the tables in [`reads`](StatementProfile::reads), and writes none itself.
+    /// A function that it calls may.
+    Read,
+    /// Writes rows of the tables in [`writes`](StatementProfile::writes).
+    Write,
+    /// Changes definitions. Which results that changes cannot be told from the text, so it
+    /// counts as writing everything, and the catalog has to be read again.
+    Schema,
+    /// Not known, so it counts as writing everything.
+    Unknown(UnknownReason),
+}
+
+impl StatementProfile {
+    /// Whether it counts as writing every table there is.
+    #[must_use]
+    pub fn writes_everything(&self) -> bool {
+        matches!(self.effect, Effect::Schema | Effect::Unknown(_))
+    }
+
+    /// Whether, as far as the text tells, it does nothing but read the rows of
+    /// [`reads`](Self::reads). Nothing else can be cached.
+    #[must_use]
+    pub fn is_plain_read(&self) -> bool {
+        self.kind == StatementKind::Select && self.effect == Effect::Read && !self.locks_rows
+    }
+
+    /// Why it is not known what the statement does, if it is not.
+    #[must_use]
+    pub fn unknown_reason(&self) -> Option<&UnknownReason> {
+        match &self.effect {
+            Effect::Unknown(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// Reads from `text` what it does.
+///
+/// A text may hold several statements; it does then what they do together. Texts above 1 MiB,
+/// statements of more than 20,000 words and signs (lists of values count once), deep nesting
+/// and what the parser does not understand have [`Effect::Unknown`]. Any text is accepted; the
+/// time is bounded.
+///
+/// ```
+/// use larder_sql::{Effect, StatementKind, classify};
+///
+/// let profile = classify(
+///     "WITH gone AS (DELETE FROM reviews WHERE status = 'spam' RETURNING *)
+///      SELECT count(*) FROM gone JOIN public.restaurants USING (id)",
+/// );
+/// assert_eq!(profile.kind, StatementKind::Select);
+/// assert_eq!(profile.effect, Effect::Write);
+/// assert_eq!(profile.writes[0].to_string(), "reviews");
+/// assert_eq!(profile.reads[0].to_string(), "public.restaurants");
+/// assert_eq!(profile.functions[0].name(), "count");
+///
+/// let one = classify("SELECT * FROM restaurants WHERE id IN (1, 2)");
+/// let other = classify("select * from restaurants -- by id\n where id in ($1)");
+/// assert_eq!(one.fingerprint, other.fingerprint);
+/// assert_eq!(&*one.normalised, "select * from restaurants where id in (?)");
+/// ```
+#[must_use]
+pub fn classify(text: &str) -> StatementProfile {
+    if text.len() > LONGEST_TEXT {
+        return too_long(text);
+    }
+    let mut profiles: Vec<StatementProfile> = Vec::new();
+    for statement in statements(text) {
+        match statement {
+            Ok(statement) => profiles.push(of_statement(statement)),
+            // The lexer meets the same fault in the whole text, and notes it.
+            Err(_) => return of_statement(text),
+        }
+    }
+    match profiles.len() {
+        0 => of_statement(""),
+        1 => profiles.remove(0),
+        _ => together(profiles),
+    }
+}
+
+fn of_statement(statement: &str) -> StatementProfile {
+    let found = Pieces::of(statement);
+    let mut outcome = commands::classify(&found.pieces);
+    if let Some(doubt) = found.doubt {
+        outcome = Outcome::unknown(outcome.kind, doubt);
+    }
+    StatementProfile {
+        kind: outcome.kind,
+        effect: outcome.effect,
+        reads: outcome.touched.reads.into_iter().collect(),
+        writes: outcome.touched.writes.into_iter().collect(),
+        functions: outcome.touched.functions.into_iter().collect(),
+        locks_rows: outcome.locks_rows,
+        creates_table: outcome.touched.creates_table,
+        truncates_cascade: outcome.truncates_cascade,
+        moving_time: found.moving_time,
+        fingerprint: Fingerprint::of_pieces(&found.pieces),
+        normalised: normal_text::display(&found.pieces).into(),
+    }
+}
+
+/// Several statements as one.
+fn together(profiles: Vec<StatementProfile>) -> StatementProfile {
+    let fingerprint = Fingerprint::of_batch(profiles.iter().map(|profile| profile.fingerprint));
+    let normalised: Vec<&str> = profiles
+        .iter()
+        .map(|profile| &*profile.normalised)
+        .collect();
+    let normalised = normalised.join("; ").into();
+    let mut all = Outcome::new(StatementKind::Batch, Effect::None);
+    let mut moving_time = false;
+    for profile in profiles {
+        moving_time |= profile.moving_time;
+        all.locks_rows |= profile.locks_rows;
+        all.truncates_cascade |= profile.truncates_cascade;
+        all.touched.creates_table |= profile.creates_table;
+        all.touched.reads.extend(profile.reads);
+        all.touched.writes.extend(profile.writes);
+        all.touched.functions.extend(profile.functions);
+        if profile.effect.strength() > all.effect.strength() {
+            all.effect = profile.effect;
+        }
+    }
+    let list = |names: BTreeSet<QualifiedName>| names.into_iter().collect();
+    StatementProfile {
+        kind: all.kind,
+        effect: all.effect,
+        reads: list(all.touched.reads),
+        writes: list(all.touched.writes),
+        functions: list(all.touched.functions),
+        locks_rows: all.locks_rows,
+        creates_table: all.touched.creates_table,
+        truncates_cascade: all.truncates_cascade,
+        moving_time,
+        fingerprint,
+        normalised,
+    }
+}
+
+impl Effect {
+    /// Of several statements the strongest effect counts.
+    fn strength(&self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Read => 1,
+            Self::Write => 2,
+            Self::Schema => 3,
+            Self::Unknown(_) => 4,
+        }
+    }
+}
+
+/// The profile of a text that is too long to be looked at.
+fn too_long(text: &str) -> StatementProfile {
+    let keyword = leading_keyword(text)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let reason = UnknownReason::TooLong;
+    StatementProfile {
+        fingerprint: Fingerprint::of_text(text),
+        normalised: format!("{keyword} ...").into(),
+        effect: Effect::Unknown(reason),
+        ..of_statement("")
+    }
+    .with_kind(StatementKind::Other)
+}
+
+impl StatementProfile {
+    fn with_kind(self, kind: StatementKind) -> Self {
+        Self { kind, ..self }
+    }
+}
