@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
-use crate::connector::Target;
+use crate::connect_options::Target;
 use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState, state_of};
 

@@ -14,6 +14,7 @@
 
 mod checkout;
 mod closure;
+mod connect_options;
 mod connection;
 mod connector;
 mod error;
@@ -25,8 +26,8 @@ mod tls;
 mod transaction;
 
 pub use crate::closure::AsyncClosure;
+pub use crate::connect_options::{ConnectOptions, Target};
 pub use crate::connection::{Connection, Row, Rows, TransactionManager, TransactionState, Value};
-pub use crate::connector::{ConnectOptions, Target};
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};

@@ -13,7 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::checkout::{ConnectErrors, Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
-use crate::connector::{ConnectOptions, Connector};
+use crate::connect_options::ConnectOptions;
+use crate::connector::Connector;
 use crate::error::{AcquireError, ConnectError, Error};
 use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::session::{Lease, Session};

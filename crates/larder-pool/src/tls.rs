@@ -208,3 +208,6 @@ impl ServerCertVerifier for AnyHost {
         self.0.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

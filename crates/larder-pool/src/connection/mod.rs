@@ -37,7 +37,8 @@ pub(crate) use self::types::TypeCatalog;
 use self::link::refuse_transaction_control;
 use self::statement::Statement;
 use crate::AsyncClosure;
-use crate::connector::{ConnectOptions, Connector};
+use crate::connect_options::ConnectOptions;
+use crate::connector::Connector;
 use crate::server_error::ServerError;
 
 /// A connection to PostgreSQL on which Diesel's queries run.
