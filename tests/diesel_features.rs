@@ -375,3 +375,65 @@ async fn reads_can_run_concurrently_on_several_connections() {
     });
     assert_eq!(futures::future::join_all(reads).await, [3; 20]);
 }
+
+#[tokio::test]
+async fn diesels_instrumentation_sees_statements_and_transactions_but_no_values() {
+    use std::sync::{Arc, Mutex};
+
+    use diesel::connection::InstrumentationEvent;
+
+    let (test, mut conn) = library().await;
+    let events: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&events);
+    AsyncConnection::set_instrumentation(&mut *conn, move |event: InstrumentationEvent<'_>| {
+        seen.lock().unwrap().push(format!("{event:?}"));
+    });
+    conn.transaction::<_, DieselError, _>(async |conn| {
+        authors::table
+            .filter(authors::name.eq("s3cr3t"))
+            .count()
+            .get_result::<i64>(conn)
+            .await
+    })
+    .await
+    .unwrap();
+    let names: Vec<String> = events
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|event| {
+            event
+                .split([' ', '{'])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "BeginTransaction",
+            "StartQuery",
+            "FinishQuery",
+            "CommitTransaction"
+        ]
+    );
+    let text = events.lock().unwrap().join("\n");
+    assert!(
+        text.contains("authors") && !text.contains("s3cr3t"),
+        "{text}"
+    );
+
+    // The next user of the connection is not observed.
+    events.lock().unwrap().clear();
+    drop(conn);
+    for _ in 0..TestDatabase::CONNECTIONS {
+        let mut next = test.database().session().await.unwrap();
+        authors::table
+            .count()
+            .get_result::<i64>(&mut next)
+            .await
+            .unwrap();
+    }
+    assert!(events.lock().unwrap().is_empty());
+}

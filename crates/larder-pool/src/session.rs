@@ -18,6 +18,9 @@ use crate::{AsyncClosure, Connection};
 /// Diesel's queries run on it as on any connection: `query.load(&mut session)`.
 /// Dropped, it goes back to the pool. What its user left open, a transaction or a
 /// statement that is still running, is ended on the server first.
+///
+/// Settings that were changed (SET), temporary tables, LISTEN and session-level locks are
+/// not undone: [`discard`](Self::discard) closes the connection instead of giving it back.
 pub struct Session {
     lease: Option<Lease>,
 }

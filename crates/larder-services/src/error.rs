@@ -62,6 +62,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Says that there is no `what` with a key.
+    pub(crate) fn not_found(what: &'static str, key: impl fmt::Display) -> Self {
+        Self::NotFound {
+            what,
+            key: key.to_string(),
+        }
+    }
+
     /// The kind of the failure, to decide by.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -211,10 +219,7 @@ mod tests {
         );
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
 
-        let error = Error::NotFound {
-            what: "restaurant",
-            key: "7".into(),
-        };
+        let error = Error::not_found("restaurant", 7);
         assert_eq!(error.to_string(), "find restaurant 7: there is none");
         assert_eq!(error.kind(), ErrorKind::NotFound);
 

@@ -1,7 +1,7 @@
-//! Typed domain services on Larder: restaurants, reviews, users.
+//! Typed domain services on Larder: restaurants, reviews, users, analytics.
 //!
-//! - [`restaurants`]: the service that finds and writes them, and their rows; [`users`],
-//!   [`reviews`]: the rows of these tables, as they are read and as they are written.
+//! - [`restaurants`], [`users`], [`reviews`]: for each a service that finds and writes them, and
+//!   their rows, as they are read and as they are written; [`analytics`]: statistics over them.
 //! - [`inputs`]: what a service takes, valid once it exists; [`geography`]: distances and boxes.
 //! - [`import`]: restaurants from CSV or from a generator, in batches, with a report that
 //!   accounts for every row.
@@ -15,6 +15,8 @@
     expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+pub mod analytics;
+mod changes;
 mod closed_set;
 mod error;
 pub mod geography;
@@ -24,6 +26,8 @@ pub mod inputs;
 mod migrations;
 pub mod restaurants;
 pub mod reviews;
+#[cfg(test)]
+mod scans;
 /// The tables as Diesel sees them. Columns that only an index or a query's text needs are left
 /// out.
 #[expect(

@@ -8,7 +8,10 @@ use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use larder_config::Config;
 use larder_database::{Database, MigrationReport};
+use larder_services::analytics::AnalyticsService;
 use larder_services::restaurants::RestaurantService;
+use larder_services::reviews::ReviewService;
+use larder_services::users::UserService;
 use tokio::sync::Mutex;
 
 use crate::{LarderBuilder, Result};
@@ -102,9 +105,24 @@ impl Larder {
         self.0.kind
     }
 
-    /// Restaurants: nearby, by id, search, create, import.
+    /// Restaurants: nearby, by id, search, create, update, status, delete, restore, import.
     pub fn restaurants(&self) -> RestaurantService {
         RestaurantService::new(self.0.database.clone())
+    }
+
+    /// Users: by id, by email, create, update, verify, deactivate, record a login.
+    pub fn users(&self) -> UserService {
+        UserService::new(self.0.database.clone())
+    }
+
+    /// Reviews: of a restaurant, add, edit, moderate, remove.
+    pub fn reviews(&self) -> ReviewService {
+        ReviewService::new(self.0.database.clone())
+    }
+
+    /// Analytics: statistics of one restaurant and of all, popular cuisines.
+    pub fn analytics(&self) -> AnalyticsService {
+        AnalyticsService::new(self.0.database.clone())
     }
 
     /// Creates or updates the tables of the services that come with Larder.

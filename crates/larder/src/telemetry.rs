@@ -1,9 +1,13 @@
 //! Setting up `tracing` by profile: lines for people in dev and test, JSON in staging and prod.
 
+use std::io::IsTerminal;
+
 use larder_config::{LogFormat, LoggingConfig};
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::{Error, Result};
 
@@ -29,16 +33,86 @@ const QUIET: &str = "tokio_postgres=info,postgres_protocol=info,rustls=info,bb8=
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub fn init_tracing(logging: &LoggingConfig) -> Result<()> {
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    subscriber(logging, std::io::stderr, colours)
+        .try_init()
+        .map_err(|_| Error::Tracing)
+}
+
+fn subscriber<W>(logging: &LoggingConfig, writer: W, colours: bool) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
+    let lines = match logging.format {
+        LogFormat::Json => lines.json().boxed(),
+        _ => lines.with_ansi(colours).boxed(),
+    };
     let filter = EnvFilter::new(format!("{QUIET},{}", logging.level));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
-    match logging.format {
-        LogFormat::Json => registry.with(lines.json()).try_init(),
-        _ => {
-            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr())
-                && std::env::var_os("NO_COLOR").is_none();
-            registry.with(lines.with_ansi(colours)).try_init()
+    tracing_subscriber::registry().with(filter).with(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use larder_config::{ConfigLoader, Profile};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
         }
     }
-    .map_err(|_| Error::Tracing)
+
+    /// What a profile writes of three events.
+    fn written(profile: Profile) -> String {
+        let config = ConfigLoader::new()
+            .profile(profile)
+            .no_file()
+            .environment([("DATABASE_URL", "postgres://app@db/shop")])
+            .load()
+            .unwrap();
+        let page = Page::default();
+        let copy = page.clone();
+        let subscriber = subscriber(&config.logging, move || copy.clone(), false);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(pool = "main", "larder started");
+            tracing::debug!("checkout");
+            // Never asked for: with the parameters of every statement.
+            tracing::debug!(target: "tokio_postgres::query", "executing statement");
+        });
+        let bytes = page.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn dev_writes_lines_for_people_and_more_of_them() {
+        let text = written(Profile::Dev);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("larder started pool=\"main\""), "{text}");
+        assert!(text.contains("checkout"), "{text}");
+    }
+
+    #[test]
+    fn staging_and_prod_write_json() {
+        for profile in [Profile::Staging, Profile::Prod] {
+            let text = written(profile);
+            assert_eq!(text.lines().count(), 1, "{text}");
+            let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(line["fields"]["message"], "larder started");
+            assert_eq!(line["fields"]["pool"], "main");
+        }
+    }
 }

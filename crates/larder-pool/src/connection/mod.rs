@@ -16,7 +16,9 @@ mod types;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::connection::{CacheSize, Instrumentation};
+use diesel::connection::{
+    CacheSize, Instrumentation, InstrumentationEvent, StrQueryHelper, get_default_instrumentation,
+};
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error as DieselError;
@@ -54,7 +56,8 @@ use crate::server_error::ServerError;
 pub struct Connection {
     link: Arc<Link>,
     pub(crate) transaction: TransactionState,
-    instrumentation: Box<dyn Instrumentation>,
+    /// Diesel's way to observe a connection; nothing is reported where nobody observes.
+    instrumentation: Option<Box<dyn Instrumentation>>,
     /// Set where the connection must not be used again, whatever it looks like.
     condemned: bool,
 }
@@ -64,7 +67,7 @@ impl Connection {
         Self {
             link: Arc::new(link),
             transaction: TransactionState::default(),
-            instrumentation: Box::new(Unobserved),
+            instrumentation: get_default_instrumentation(),
             condemned: false,
         }
     }
@@ -163,7 +166,7 @@ impl Connection {
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);
-        self.instrumentation = Box::new(Unobserved);
+        self.instrumentation = get_default_instrumentation();
     }
 
     /// Whether no work of its last user is left: no open transaction, no statement
@@ -191,7 +194,8 @@ impl std::fmt::Debug for Connection {
 impl SimpleAsyncConnection for Connection {
     async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         refuse_transaction_control(sql)?;
-        self.link.batch(sql).await
+        let link = &self.link;
+        observed(&mut self.instrumentation, sql, link.batch(sql)).await
     }
 }
 
@@ -210,8 +214,17 @@ impl AsyncConnectionCore for Connection {
         // The query is read here and not in the future, which may move between threads
         // where the query may not.
         let statement = self.statement(&source.as_query());
-        let link = &self.link;
-        async move { link.query(statement?).await }.boxed()
+        let Self {
+            link,
+            instrumentation,
+            ..
+        } = self;
+        async move {
+            let statement = statement?;
+            let sql = text_for(instrumentation, &statement);
+            observed(instrumentation, &sql, link.query(statement)).await
+        }
+        .boxed()
     }
 
     fn execute_returning_count<'conn, 'query, T>(
@@ -222,11 +235,20 @@ impl AsyncConnectionCore for Connection {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let statement = self.statement(&source);
-        let link = &self.link;
+        let Self {
+            link,
+            instrumentation,
+            ..
+        } = self;
         async move {
-            let mut rows = link.query(statement?).await?;
-            while rows.try_next().await?.is_some() {}
-            Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
+            let statement = statement?;
+            let sql = text_for(instrumentation, &statement);
+            let execute = async {
+                let mut rows = link.query(statement).await?;
+                while rows.try_next().await?.is_some() {}
+                Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
+            };
+            observed(instrumentation, &sql, execute).await
         }
         .boxed()
     }
@@ -248,11 +270,11 @@ impl AsyncConnection for Connection {
     }
 
     fn instrumentation(&mut self) -> &mut dyn Instrumentation {
-        &mut *self.instrumentation
+        &mut self.instrumentation
     }
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
-        self.instrumentation = Box::new(instrumentation);
+        self.instrumentation = Some(Box::new(instrumentation));
     }
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
@@ -262,6 +284,32 @@ impl AsyncConnection for Connection {
         };
         self.link.resize_statement_cache(capacity);
     }
+}
+
+/// The text of a statement, where somebody observes.
+fn text_for(instrumentation: &Option<Box<dyn Instrumentation>>, statement: &Statement) -> String {
+    match instrumentation {
+        Some(_) => statement.sql.clone(),
+        None => String::new(),
+    }
+}
+
+/// Tells Diesel's instrumentation when a statement starts and when its answer begins.
+/// Without the values: those are in no event.
+async fn observed<T>(
+    instrumentation: &mut Option<Box<dyn Instrumentation>>,
+    sql: &str,
+    statement: impl Future<Output = QueryResult<T>>,
+) -> QueryResult<T> {
+    let Some(instrumentation) = instrumentation else {
+        return statement.await;
+    };
+    let query = StrQueryHelper::new(sql);
+    instrumentation.on_connection_event(InstrumentationEvent::start_query(&query));
+    let result = statement.await;
+    let error = result.as_ref().err();
+    instrumentation.on_connection_event(InstrumentationEvent::finish_query(&query, error));
+    result
 }
 
 mod save_changes {
@@ -309,11 +357,4 @@ mod save_changes {
             .boxed()
         }
     }
-}
-
-/// The instrumentation of a connection that nobody observes through Diesel.
-struct Unobserved;
-
-impl Instrumentation for Unobserved {
-    fn on_connection_event(&mut self, _: diesel::connection::InstrumentationEvent<'_>) {}
 }

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 
 use diesel::QueryResult;
 use diesel::connection::{
-    InstrumentationEvent, TransactionDepthChange, TransactionManagerStatus,
+    Instrumentation as _, InstrumentationEvent, TransactionDepthChange, TransactionManagerStatus,
     ValidTransactionManagerStatus,
 };
 use diesel::result::{DatabaseErrorKind, Error as DieselError};

@@ -1,8 +1,7 @@
 //! One restaurant with what its reviews say.
 
-use diesel::dsl::{count, sql};
+use diesel::dsl::count;
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Nullable};
 use diesel_async::RunQueryDsl;
 use larder_database::Database;
 use larder_pool::Connection;
@@ -12,7 +11,7 @@ use super::Restaurant;
 use super::service::is_visible;
 use crate::error::Result;
 use crate::ids::RestaurantId;
-use crate::reviews::ReviewStatus;
+use crate::reviews::{AverageRating, ReviewStatus};
 use crate::schema::{restaurants, reviews};
 
 /// A restaurant with what its reviews say.
@@ -48,8 +47,7 @@ pub(super) async fn find(
         .select((
             Restaurant::as_select(),
             count(reviews::id.nullable()),
-            // Diesel's `avg` is a numeric, which needs a big-number library.
-            sql::<Nullable<Double>>("avg(reviews.rating)::double precision"),
+            AverageRating,
         ))
         .get_result(conn)
         .await

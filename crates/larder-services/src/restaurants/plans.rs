@@ -1,10 +1,6 @@
-//! Tests that the queries use their indexes on a large table, by what PostgreSQL counts in the
-//! transaction: what really ran, with prepared statements too, whose plans change after five runs.
+//! Tests that the queries use their indexes on a large table.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use larder_database::sql;
-use larder_pool::Connection;
 use larder_testing::TestDatabase;
 
 use super::nearby::Circle;
@@ -12,6 +8,7 @@ use super::{by_id, search};
 use crate::MIGRATIONS;
 use crate::ids::RestaurantId;
 use crate::inputs::{Limit, Point, Radius, SearchTerm, kilometers};
+use crate::scans::scans;
 
 /// One city of 100,000, about as dense as New York: a tenth of it is within five kilometers.
 const CITY: &str = "
@@ -24,44 +21,6 @@ const CITY: &str = "
         25.79 + (random() - 0.5) * 0.3, -80.24 + (random() - 0.5) * 0.3,
         CASE WHEN number % 20 = 0 THEN 'inactive' ELSE 'active' END
     FROM generate_series(1, 100000) AS number";
-
-/// What PostgreSQL counts for the table in one transaction.
-#[derive(Debug, QueryableByName)]
-struct Counts {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    seq_scan: i64,
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    idx_tup_fetch: i64,
-}
-
-async fn counts(conn: &mut Connection) -> Counts {
-    diesel::sql_query(
-        "SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'restaurants'",
-    )
-    .get_result(conn)
-    .await
-    .unwrap()
-}
-
-/// Reads eight times in a transaction; gives what PostgreSQL counted for one.
-macro_rules! counted {
-    ($database:expr, $reading:expr) => {
-        $database
-            .transaction(async |conn| {
-                let before = counts(conn).await;
-                for _ in 0..8 {
-                    $reading(conn).await?;
-                }
-                let after = counts(conn).await;
-                Ok::<_, diesel::result::Error>(Counts {
-                    seq_scan: after.seq_scan - before.seq_scan,
-                    idx_tup_fetch: (after.idx_tup_fetch - before.idx_tup_fetch) / 8,
-                })
-            })
-            .await
-            .unwrap()
-    };
-}
 
 #[tokio::test]
 async fn no_read_scans_the_whole_table() {
@@ -91,7 +50,7 @@ async fn no_read_scans_the_whole_table() {
             radius: Radius::new(kilometers(km)).unwrap(),
         };
         let limit = Limit::new(limit).unwrap();
-        let counts = counted!(database, async |conn| circle.nearest(limit, conn).await);
+        let counts = scans!(database, async |conn| circle.nearest(limit, conn).await);
         assert_eq!(counts.seq_scan, 0, "{circle:?} {limit:?}");
         assert!(
             counts.idx_tup_fetch <= most_read,
@@ -110,12 +69,12 @@ async fn no_read_scans_the_whole_table() {
     ] {
         let term = SearchTerm::new(typed).unwrap();
         let limit = Limit::new(20).unwrap();
-        let counts = counted!(database, async |conn| search::find(&term, limit, conn)
+        let counts = scans!(database, async |conn| search::find(&term, limit, conn)
             .await);
         assert_eq!(counts.seq_scan, 0, "{typed}");
     }
 
-    let counts = counted!(database, async |conn| by_id::find(RestaurantId(777), conn)
+    let counts = scans!(database, async |conn| by_id::find(RestaurantId(777), conn)
         .await);
     assert_eq!((counts.seq_scan, counts.idx_tup_fetch), (0, 1));
 }

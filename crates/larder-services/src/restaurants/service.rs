@@ -1,12 +1,13 @@
 //! The service that finds and writes restaurants.
 
-use diesel::dsl::auto_type;
+use chrono::{DateTime, Utc};
+use diesel::dsl::{auto_type, now};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use larder_database::Database;
 
 use super::by_id::{self, RestaurantDetail};
-use super::{Nearby, NewRestaurant, Restaurant, RestaurantStatus, Search};
+use super::{Nearby, NewRestaurant, Restaurant, RestaurantChanges, RestaurantStatus, Search};
 use crate::error::{Error, Result};
 use crate::ids::RestaurantId;
 use crate::import::{Import, ImportJob, RowSource};
@@ -15,7 +16,8 @@ use crate::schema::restaurants;
 
 /// Finds and writes restaurants. Clones share the same database.
 ///
-/// Reads find active restaurants that are not deleted.
+/// Reads find active restaurants that are not deleted. Writes find those of any status that are
+/// not deleted.
 ///
 /// ```no_run
 /// use larder_services::inputs::{Point, kilometers};
@@ -110,15 +112,130 @@ impl RestaurantService {
         Ok(written.await?)
     }
 
+    /// Changes a restaurant, and gives it as the database has it then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where a change breaks a rule,
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where there is no such restaurant or it
+    /// is deleted, [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) where another restaurant
+    /// has the new source id, [`ErrorKind::Database`](crate::ErrorKind::Database) where the
+    /// database fails.
+    ///
+    /// # Cancel safety
+    /// As [`create`](Self::create).
+    pub async fn update(&self, id: RestaurantId, changes: RestaurantChanges) -> Result<Restaurant> {
+        changes.check()?;
+        let location = changes.location.map(|place| {
+            (
+                restaurants::latitude.eq(place.map(Point::latitude)),
+                restaurants::longitude.eq(place.map(Point::longitude)),
+            )
+        });
+        let written = self.database.transaction(async |conn| {
+            diesel::update(restaurants::table.find(id))
+                .filter(restaurants::deleted_at.is_null())
+                .set((&changes, location, restaurants::updated_at.eq(now)))
+                .returning(Restaurant::as_returning())
+                .get_result(conn)
+                .await
+                .optional()
+        });
+        written.await?.ok_or_else(|| not_found(id))
+    }
+
+    /// Gives a restaurant another status: only an active one is found by reads.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where there is no such restaurant or it
+    /// is deleted, [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.
+    ///
+    /// # Cancel safety
+    /// As [`create`](Self::create).
+    pub async fn set_status(
+        &self,
+        id: RestaurantId,
+        status: RestaurantStatus,
+    ) -> Result<Restaurant> {
+        let written = self.database.transaction(async |conn| {
+            diesel::update(restaurants::table.find(id))
+                .filter(restaurants::deleted_at.is_null())
+                .set((
+                    restaurants::status.eq(status),
+                    restaurants::updated_at.eq(now),
+                ))
+                .returning(Restaurant::as_returning())
+                .get_result(conn)
+                .await
+                .optional()
+        });
+        written.await?.ok_or_else(|| not_found(id))
+    }
+
+    /// Deletes a restaurant: nobody finds it any more. The row stays, with its reviews, and
+    /// [`restore`](Self::restore) brings it back.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where there is no such restaurant or it
+    /// is deleted already, [`ErrorKind::Database`](crate::ErrorKind::Database) where the database
+    /// fails.
+    ///
+    /// # Cancel safety
+    /// As [`create`](Self::create).
+    pub async fn delete(&self, id: RestaurantId) -> Result<Restaurant> {
+        let written = self.database.transaction(async |conn| {
+            diesel::update(restaurants::table.find(id))
+                .filter(restaurants::deleted_at.is_null())
+                .set((
+                    restaurants::deleted_at.eq(now),
+                    restaurants::updated_at.eq(now),
+                ))
+                .returning(Restaurant::as_returning())
+                .get_result(conn)
+                .await
+                .optional()
+        });
+        written.await?.ok_or_else(|| not_found(id))
+    }
+
+    /// Brings back a deleted restaurant, with the status that it had.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where there is no such restaurant or it
+    /// is not deleted, [`ErrorKind::Database`](crate::ErrorKind::Database) where the database
+    /// fails.
+    ///
+    /// # Cancel safety
+    /// As [`create`](Self::create).
+    pub async fn restore(&self, id: RestaurantId) -> Result<Restaurant> {
+        let written = self.database.transaction(async |conn| {
+            diesel::update(restaurants::table.find(id))
+                .filter(restaurants::deleted_at.is_not_null())
+                .set((
+                    restaurants::deleted_at.eq(None::<DateTime<Utc>>),
+                    restaurants::updated_at.eq(now),
+                ))
+                .returning(Restaurant::as_returning())
+                .get_result(conn)
+                .await
+                .optional()
+        });
+        let missing = || Error::not_found("deleted restaurant", id);
+        written.await?.ok_or_else(missing)
+    }
+
     /// Writes the restaurants of an import: see [`ImportJob`].
     pub fn import<'p, I: RowSource + Send + 'static>(&self, import: Import<I>) -> ImportJob<'p, I> {
         ImportJob::new(self.database.clone(), import)
     }
 }
 
+fn not_found(id: RestaurantId) -> Error {
+    Error::not_found("restaurant", id)
+}
+
 /// What reads find.
 #[auto_type]
-pub(super) fn is_visible() -> _ {
+pub(crate) fn is_visible() -> _ {
     let active: RestaurantStatus = RestaurantStatus::Active;
     restaurants::status
         .eq(active)

@@ -106,14 +106,15 @@ impl NewReview {
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) with the first field that
     /// breaks a rule.
     pub fn check(&self) -> Result<()> {
-        check_text("title", self.title.as_deref().unwrap_or_default(), 300)?;
-        check_text(
-            "comment",
-            self.comment.as_deref().unwrap_or_default(),
-            20_000,
-        )?;
-        Ok(())
+        check_texts(self.title.as_deref(), self.comment.as_deref())
     }
+}
+
+/// The rules for the texts of a review, new or changed.
+pub(super) fn check_texts(title: Option<&str>, comment: Option<&str>) -> Result<()> {
+    check_text("title", title.unwrap_or_default(), 300)?;
+    check_text("comment", comment.unwrap_or_default(), 20_000)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -31,6 +31,12 @@ use crate::error::{Error, InvalidInput, Result};
 pub struct Rating(i16);
 
 impl Rating {
+    /// From this on, a rating is positive.
+    pub(crate) const LEAST_POSITIVE: Self = Self(4);
+
+    /// Up to this, a rating is negative.
+    pub(crate) const MOST_NEGATIVE: Self = Self(2);
+
     /// Takes a rating from 1 to 5.
     ///
     /// # Errors

@@ -2,16 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::PasswordHash;
-use crate::error::{InvalidInput, Result};
+use crate::error::{Error, Result};
 use crate::ids::UserId;
-use crate::inputs::check_text;
+use crate::inputs::{DisplayName, Email, Username};
 use crate::schema::users;
 
 /// A user, as everyone may see one: without the password hash.
-#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Identifiable, Serialize)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Identifiable, Serialize, Deserialize)]
 #[diesel(table_name = users, check_for_backend(diesel::pg::Pg))]
 pub struct User {
     /// Its id.
@@ -49,33 +49,35 @@ pub struct Credentials {
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = users)]
 pub struct NewUser {
-    username: String,
-    email: String,
-    display_name: Option<String>,
+    username: Username,
+    email: Email,
+    display_name: Option<DisplayName>,
     password_hash: PasswordHash,
 }
 
 impl NewUser {
-    /// A user with a name, an address and a password hash. White space around the first two is
-    /// removed.
+    /// A user with a name, an address and a password hash. The first two may be texts.
+    ///
+    /// ```
+    /// use larder_services::users::{NewUser, PasswordHash};
+    ///
+    /// let hash = PasswordHash::new("$argon2id$v=19$...")?;
+    /// let new = NewUser::new("reader", "reader@example.com", hash)?.with_display_name("The Reader")?;
+    /// # drop(new);
+    /// # Ok::<(), larder_services::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the name is not 1 to 100
-    /// characters, or the address is longer than 254 characters or is not one part, an `@` and
-    /// another part without white space.
-    pub fn new(username: &str, email: &str, password_hash: PasswordHash) -> Result<Self> {
-        let (username, email) = (username.trim(), email.trim());
-        if username.is_empty() {
-            return Err(InvalidInput::new("username", "", "must not be empty").into());
-        }
-        check_text("username", username, 100)?;
-        check_text("email", email, 254)?;
-        if !has_form_of_address(email) {
-            return Err(InvalidInput::new("email", email, "must have the form name@host").into());
-        }
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the name is no
+    /// [`Username`] or the address no [`Email`].
+    pub fn new(
+        username: impl TryInto<Username, Error: Into<Error>>,
+        email: impl TryInto<Email, Error: Into<Error>>,
+        password_hash: PasswordHash,
+    ) -> Result<Self> {
         Ok(Self {
-            username: username.to_owned(),
-            email: email.to_owned(),
+            username: username.try_into().map_err(Into::into)?,
+            email: email.try_into().map_err(Into::into)?,
             display_name: None,
             password_hash,
         })
@@ -84,21 +86,15 @@ impl NewUser {
     /// Gives the user a name to show, 200 characters at most; an empty one is none.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where it is too long.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where it is no
+    /// [`DisplayName`].
     pub fn with_display_name(mut self, name: &str) -> Result<Self> {
         let name = name.trim();
-        check_text("display_name", name, 200)?;
-        self.display_name = (!name.is_empty()).then(|| name.to_owned());
+        self.display_name = (!name.is_empty())
+            .then(|| DisplayName::new(name))
+            .transpose()?;
         Ok(self)
     }
-}
-
-/// Whether a text looks like an address. Only a delivered mail can prove that it is one.
-fn has_form_of_address(text: &str) -> bool {
-    !text.contains(char::is_whitespace)
-        && text
-            .rsplit_once('@')
-            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
 }
 
 #[cfg(test)]
@@ -107,7 +103,6 @@ mod tests {
     use diesel::pg::Pg;
 
     use super::*;
-    use crate::error::Error;
 
     fn hash() -> PasswordHash {
         PasswordHash::new("$argon2id$secret").unwrap()
@@ -146,7 +141,9 @@ mod tests {
             ("reader", "a@b")
         );
         let new = new.with_display_name(" The Reader ").unwrap();
-        assert_eq!(new.display_name.as_deref(), Some("The Reader"));
+        assert_eq!(new.display_name, DisplayName::new("The Reader").ok());
+        let new = new.with_display_name(" ").unwrap();
+        assert_eq!(new.display_name, None);
 
         for (username, email, input) in [
             ("", "a@b", "username"),

@@ -2,10 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod analytics;
 mod by_id;
 mod create;
 mod import;
 mod import_faults;
 mod nearby;
+mod reviews;
+mod reviews_write;
 mod search;
 mod support;
+mod update;
+mod users;

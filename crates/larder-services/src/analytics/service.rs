@@ -1,0 +1,70 @@
+//! The service that makes statistics.
+
+use larder_database::Database;
+
+use super::{DirectoryStatistics, PopularCuisines, RestaurantStatistics, all, restaurant};
+use crate::error::Result;
+use crate::ids::RestaurantId;
+
+/// Makes statistics over restaurants and their reviews. Clones share the same database.
+///
+/// ```no_run
+/// use larder_services::RestaurantId;
+/// use larder_services::analytics::AnalyticsService;
+///
+/// # async fn example(database: larder_database::Database) -> larder_services::Result<()> {
+/// let analytics = AnalyticsService::new(database);
+/// if let Some(one) = analytics.of_restaurant(RestaurantId(7)).await? {
+///     println!("{} of {} reviews are positive", one.positive_count, one.review_count);
+/// }
+/// let all = analytics.of_all().await?;
+/// for cuisine in analytics.popular_cuisines().limit(5).load().await? {
+///     println!("{}: {} of {}", cuisine.cuisine, cuisine.restaurant_count, all.restaurant_count);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct AnalyticsService {
+    database: Database,
+}
+
+impl AnalyticsService {
+    /// The service on a database that has the migrations of [`MIGRATIONS`](crate::MIGRATIONS).
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// What the reviews of a restaurant say, whatever its status; none where there is no such
+    /// restaurant or it is deleted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn of_restaurant(&self, id: RestaurantId) -> Result<Option<RestaurantStatistics>> {
+        let reading = self
+            .database
+            .read(async |conn| restaurant::find(id, conn).await);
+        Ok(reading.await?)
+    }
+
+    /// All active restaurants and their reviews, in numbers of the same moment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn of_all(&self) -> Result<DirectoryStatistics> {
+        let reading = self.database.read(async |conn| all::find(conn).await);
+        Ok(reading.await?)
+    }
+
+    /// The cuisines with the most active restaurants: 10 unless said otherwise.
+    pub fn popular_cuisines(&self) -> PopularCuisines {
+        PopularCuisines::new(self.database.clone())
+    }
+}
