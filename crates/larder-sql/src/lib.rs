@@ -1,8 +1,8 @@
 //! What a SQL statement is, read from its text.
 //!
-//! Three questions are answered here, all without a server and without a SQL
-//! grammar. They stand on one small [lexer](Lexer) for PostgreSQL's lexical
-//! rules, which knows where quotes, comments and identifiers begin and end:
+//! Four questions are answered here, all without a server. They stand on one
+//! small [lexer](Lexer) for PostgreSQL's lexical rules, which knows where
+//! quotes, comments and identifiers begin and end:
 //!
 //! - *Which parameters does it name?* [`NamedStatement`] turns `:name` into
 //!   `$1`, `$2`, ... so that values are bound by the protocol and never become
@@ -13,6 +13,10 @@
 //! - *Does it begin or end a transaction?* [`transaction_control`] finds
 //!   `COMMIT` and its like, which must not pass beside the code that owns the
 //!   transaction.
+//! - *What does it do?* [`classify`] gives a [`StatementProfile`]: the kind, the
+//!   tables read and written, the functions called, a fingerprint and a
+//!   normalised text; [`StatementProfiles`] remembers it by the text,
+//!   [`ProfileMemo`] by any key.
 //!
 //! ```
 //! use larder_sql::{NamedStatement, TransactionControl, transaction_control};
@@ -36,7 +40,47 @@
 //! # Ok::<(), larder_sql::Error>(())
 //! ```
 //!
-//! All of it takes time linear in the length of the text and accepts any text.
+//! # What a statement does
+//!
+//! ```
+//! use larder_sql::{Effect, StatementProfiles};
+//!
+//! let profiles = StatementProfiles::default();
+//! let update = profiles.classify(
+//!     "update reviews set status = $1 from users where users.id = reviews.user_id",
+//! );
+//! assert_eq!(update.effect, Effect::Write);
+//! assert_eq!(update.writes[0].name(), "reviews");
+//! assert_eq!(update.reads[0].name(), "users");
+//!
+//! let block = profiles.classify("do $$ begin delete from reviews; end $$");
+//! assert!(block.writes_everything());
+//! ```
+//!
+//! A statement goes through three steps. The lexer's tokens become a *normal
+//! form*: values, comments, whitespace and the case of letters are taken out,
+//! lists of values become one value. All that is said of a statement follows
+//! from its normal form. The first word then names the *command*. Queries,
+//! INSERT, UPDATE, DELETE and MERGE go to the *parser* of the `sqlparser`
+//! crate, and their tables and functions are read from its tree; the other
+//! commands are read directly.
+//!
+//! Where the parser may have misread something, the effect is
+//! [`Effect::Unknown`] and counts as writing everything: it does not
+//! understand the text; its tree, written out, lacks a word of the text; it
+//! takes a reserved word for a table or an alias; it finds a construct of
+//! another dialect. Nothing is guessed.
+//!
+//! What the catalog knows is not looked at here: views, partitions, triggers,
+//! rules, foreign keys, what functions do, and the functions behind operators,
+//! casts and `row.function` written like a column.
+//!
+//! # Limits
+//!
+//! Everything accepts any text. It takes time linear in the length of the
+//! text, except for the parser: it is given at most 20,000 words and signs and
+//! 64 levels of parentheses, and runs on a stack of its own.
+//!
 //! The lexer assumes `standard_conforming_strings = on`, PostgreSQL's default:
 //! a connection on which the setting is off reads backslashes in plain strings
 //! differently and must not be used with this crate.
@@ -48,6 +92,7 @@
 
 mod error;
 mod lexer;
+mod memo;
 mod named;
 mod parameters;
 mod position;
@@ -57,6 +102,7 @@ mod transaction_control;
 
 pub use error::{Construct, Error, ErrorKind};
 pub use lexer::{Lexer, Token, TokenKind};
+pub use memo::{ProfileMemo, StatementProfiles};
 pub use named::NamedStatement;
 pub use parameters::{ParameterFaults, UnusedParameter};
 pub use position::Position;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::statement::{leading_keyword, statements};
 
 mod commands;
+mod expressions;
 mod kind;
 mod lists;
 mod names;
@@ -12,6 +13,7 @@ mod normal_text;
 mod parse;
 mod parser_text;
 mod pieces;
+mod rewrites;
 mod tree;
 mod unknown;
 
@@ -28,6 +30,9 @@ use pieces::Pieces;
 
 /// The longest text that is looked at, in bytes: 1 MiB.
 const LONGEST_TEXT: usize = 1 << 20;
+
+/// The most statements that a text may hold to be looked at.
+const MOST_STATEMENTS: usize = 1_000;
 
 /// What a text does to the database, as far as the text tells.
 ///
@@ -120,8 +125,8 @@ impl StatementProfile {
 
 /// Reads from `text` what it does.
 ///
-/// A text may hold several statements; it does then what they do together. Texts above 1 MiB,
-/// statements of more than 20,000 words and signs (lists of values count once), deep nesting
+/// A text may hold several statements; it does then what they do together. Texts above 1 MiB
+/// or 1,000 statements, statements of more than 20,000 words and signs (lists of values count once), deep nesting
 /// and what the parser does not understand have [`Effect::Unknown`]. Any text is accepted; the
 /// time is bounded.
 ///
@@ -151,6 +156,7 @@ pub fn classify(text: &str) -> StatementProfile {
     let mut profiles: Vec<StatementProfile> = Vec::new();
     for statement in statements(text) {
         match statement {
+            Ok(_) if profiles.len() == MOST_STATEMENTS => return too_long(text),
             Ok(statement) => profiles.push(of_statement(statement)),
             // The lexer meets the same fault in the whole text, and notes it.
             Err(_) => return of_statement(text),
@@ -169,18 +175,33 @@ fn of_statement(statement: &str) -> StatementProfile {
     if let Some(doubt) = found.doubt {
         outcome = Outcome::unknown(outcome.kind, doubt);
     }
+    profile(
+        outcome,
+        found.moving_time,
+        Fingerprint::of_pieces(&found.pieces),
+        normal_text::display(&found.pieces),
+    )
+}
+
+fn profile(
+    outcome: Outcome,
+    moving_time: bool,
+    fingerprint: Fingerprint,
+    normalised: String,
+) -> StatementProfile {
+    let list = |names: BTreeSet<QualifiedName>| names.into_iter().collect();
     StatementProfile {
         kind: outcome.kind,
         effect: outcome.effect,
-        reads: outcome.touched.reads.into_iter().collect(),
-        writes: outcome.touched.writes.into_iter().collect(),
-        functions: outcome.touched.functions.into_iter().collect(),
+        reads: list(outcome.touched.reads),
+        writes: list(outcome.touched.writes),
+        functions: list(outcome.touched.functions),
         locks_rows: outcome.locks_rows,
         creates_table: outcome.touched.creates_table,
         truncates_cascade: outcome.truncates_cascade,
-        moving_time: found.moving_time,
-        fingerprint: Fingerprint::of_pieces(&found.pieces),
-        normalised: normal_text::display(&found.pieces).into(),
+        moving_time,
+        fingerprint,
+        normalised: normalised.into(),
     }
 }
 
@@ -191,7 +212,7 @@ fn together(profiles: Vec<StatementProfile>) -> StatementProfile {
         .iter()
         .map(|profile| &*profile.normalised)
         .collect();
-    let normalised = normalised.join("; ").into();
+    let normalised = normalised.join("; ");
     let mut all = Outcome::new(StatementKind::Batch, Effect::None);
     let mut moving_time = false;
     for profile in profiles {
@@ -206,20 +227,7 @@ fn together(profiles: Vec<StatementProfile>) -> StatementProfile {
             all.effect = profile.effect;
         }
     }
-    let list = |names: BTreeSet<QualifiedName>| names.into_iter().collect();
-    StatementProfile {
-        kind: all.kind,
-        effect: all.effect,
-        reads: list(all.touched.reads),
-        writes: list(all.touched.writes),
-        functions: list(all.touched.functions),
-        locks_rows: all.locks_rows,
-        creates_table: all.touched.creates_table,
-        truncates_cascade: all.truncates_cascade,
-        moving_time,
-        fingerprint,
-        normalised,
-    }
+    profile(all, moving_time, fingerprint, normalised)
 }
 
 impl Effect {
@@ -237,21 +245,11 @@ impl Effect {
 
 /// The profile of a text that is too long to be looked at.
 fn too_long(text: &str) -> StatementProfile {
-    let keyword = leading_keyword(text)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let reason = UnknownReason::TooLong;
-    StatementProfile {
-        fingerprint: Fingerprint::of_text(text),
-        normalised: format!("{keyword} ...").into(),
-        effect: Effect::Unknown(reason),
-        ..of_statement("")
-    }
-    .with_kind(StatementKind::Other)
-}
-
-impl StatementProfile {
-    fn with_kind(self, kind: StatementKind) -> Self {
-        Self { kind, ..self }
-    }
+    let keyword = leading_keyword(text).unwrap_or_default();
+    profile(
+        Outcome::unknown(StatementKind::Other, UnknownReason::TooLong),
+        false,
+        Fingerprint::of_text(text),
+        format!("{} ...", keyword.to_ascii_lowercase()),
+    )
 }

@@ -185,7 +185,10 @@ fn copy(pieces: &[Piece<'_>]) -> Outcome {
 fn condition_functions(
     condition: &[Piece<'_>],
 ) -> Result<std::collections::BTreeSet<QualifiedName>, UnknownReason> {
-    let mut select = vec![Piece::Word("select".into())];
+    let mut select = vec![
+        Piece::Word("select".into()),
+        Piece::Value(super::pieces::Value::Number),
+    ];
     select.extend_from_slice(condition);
     Ok(parse(&select)?.touched.functions)
 }
@@ -300,6 +303,12 @@ fn explain(pieces: &[Piece<'_>]) -> Outcome {
                 .get(at + 1)
                 .is_some_and(|value| value.is_any_word(&["false", "off"]))
     });
+    if statement
+        .first()
+        .is_some_and(|piece| piece.is_word("explain"))
+    {
+        return Outcome::unknown(StatementKind::Explain, UnknownReason::NoCommand);
+    }
     let inner = classify(statement).of_kind(StatementKind::Explain);
     if runs || matches!(inner.effect, Effect::Unknown(_) | Effect::None) {
         inner

@@ -52,7 +52,7 @@ impl QualifiedName {
     /// The name that `parts` give: `name`, `schema.name` or `database.schema.name`.
     ///
     /// The database can only be the one that is connected to, so it is left out.
-    pub(super) fn from_parts<'a>(parts: &[&'a str]) -> Option<Self> {
+    pub(super) fn from_parts(parts: &[&str]) -> Option<Self> {
         match *parts {
             [name] => Some(Self::new(None, name)),
             [schema, name] | [_, schema, name] => Some(Self::new(Some(schema), name)),

@@ -16,17 +16,17 @@ use crate::lexer::{Lexer, TokenKind};
 const MOST_PIECES: usize = 20_000;
 
 /// The most parentheses and brackets that may be open at one time.
-const DEEPEST: usize = 100;
+const DEEPEST: usize = 64;
 
 /// How far the parser may descend.
 const RECURSION_LIMIT: usize = 250;
 
-/// A chain such as `1 + 1 + 1 ..` makes a tree as deep as it is long, and the tree is walked
-/// and freed by recursion: enough for the longest statement in a build without optimisation.
+/// The parser descends through each parenthesis in many and large frames, and a chain such as
+/// `1 + 1 + 1 ..` makes a tree as deep as it is long, which is walked and freed by recursion.
+/// Neither fits into the stack of every thread, so a stack is made for the call: enough for the
+/// worst statement in a build without optimisation. The system gives memory only to what of it
+/// is used.
 const STACK: usize = 64 << 20;
-
-/// Above this many pieces a stack of its own is used.
-const FEW_PIECES: usize = 200;
 
 /// What the parser found.
 pub(super) struct Parsed {
@@ -43,12 +43,7 @@ pub(super) fn parse(pieces: &[Piece<'_>]) -> Result<Parsed, UnknownReason> {
     if depth(pieces) > DEEPEST {
         return Err(UnknownReason::TooDeep);
     }
-    if pieces.len() > FEW_PIECES {
-        stacker::grow(STACK, || parse_here(pieces))
-    } else {
-        const ENOUGH: usize = 4 << 20;
-        stacker::maybe_grow(ENOUGH, STACK, || parse_here(pieces))
-    }
+    stacker::grow(STACK, || parse_here(pieces))
 }
 
 fn parse_here(pieces: &[Piece<'_>]) -> Result<Parsed, UnknownReason> {
@@ -119,4 +114,4 @@ fn loses_words(sql: &str, statement: &Statement) -> bool {
 }
 
 /// Words that mean nothing where the parser leaves them out.
-const NOISE: &[&str] = &["as", "inner", "outer"];
+const NOISE: &[&str] = &["as", "first", "inner", "outer", "row", "rows"];

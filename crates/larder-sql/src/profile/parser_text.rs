@@ -7,6 +7,7 @@
 
 use super::names::is_reserved;
 use super::pieces::{Piece, Value};
+use super::rewrites::{Rewrite, rewrite};
 
 /// What the parser is given.
 pub(super) struct ParserText {
@@ -30,30 +31,23 @@ impl ParserText {
 
     /// Writes the piece at `at`, or what stands for it; gives the index of the next one.
     fn take(&mut self, pieces: &[Piece<'_>], at: usize) -> usize {
-        let previous = at.checked_sub(1).map(|at| &pieces[at]);
+        let before = &pieces[..at];
         let rest = &pieces[at..];
         match &rest[0] {
-            Piece::Word(word) => match word.as_ref() {
-                "for" if lock_length(rest) > 0 => {
-                    self.locks_rows = true;
-                    return at + lock_length(rest);
+            Piece::Word(word)
+                if word == "only" && rest.get(1).is_some_and(|p| p.is_symbol("(")) =>
+            {
+                return self.take_only(pieces, at);
+            }
+            Piece::Word(word) => match rewrite(word, before, rest) {
+                Some(Rewrite { text, taken, locks }) => {
+                    self.locks_rows |= locks;
+                    if !text.is_empty() {
+                        self.push(text);
+                    }
+                    return at + taken;
                 }
-                "only" if !previous.is_some_and(|p| p.is_any_word(&["row", "rows"])) => {}
-                "table" if is_table_command(previous) => self.push("select * from"),
-                // `current of cursor`: no more is known than that it is a condition.
-                "current" if rest.get(1).is_some_and(|next| next.is_word("of")) => {
-                    self.push("true");
-                    return at + 3;
-                }
-                "overriding"
-                    if rest
-                        .get(1)
-                        .is_some_and(|next| next.is_any_word(&["system", "user"]))
-                        && rest.get(2).is_some_and(|next| next.is_word("value")) =>
-                {
-                    return at + 3;
-                }
-                word => self.push(word),
+                None => self.push(word),
             },
             Piece::Quoted(name) => {
                 self.push("\"");
@@ -63,9 +57,25 @@ impl ParserText {
             Piece::Value(Value::String) => self.push("'s'"),
             Piece::Value(Value::Number) => self.push("1"),
             Piece::Value(Value::Bind) => self.push("$1"),
-            Piece::Symbol(symbol) => self.push(operator(symbol, previous, rest.get(1))),
+            // `(row).*`: the parser knows the star only after a name.
+            Piece::Symbol(".")
+                if before.last().is_some_and(|p| p.is_symbol(")"))
+                    && rest.get(1).is_some_and(|p| p.is_symbol("*")) =>
+            {
+                return at + 2;
+            }
+            Piece::Symbol(symbol) => self.push(operator(symbol, before.last(), rest.get(1))),
         }
         at + 1
+    }
+
+    /// `ONLY (name)`: the name without parentheses, which the parser has only for joins.
+    fn take_only(&mut self, pieces: &[Piece<'_>], only: usize) -> usize {
+        let mut at = only + 2;
+        while pieces.get(at).is_some_and(|p| !p.is_symbol(")")) {
+            at = self.take(pieces, at);
+        }
+        (at + 1).min(pieces.len())
     }
 
     fn push(&mut self, text: &str) {
@@ -74,49 +84,6 @@ impl ParserText {
         }
         self.sql.push_str(text);
     }
-}
-
-/// Whether `TABLE` begins the command `TABLE name`, after `previous`.
-fn is_table_command(previous: Option<&Piece<'_>>) -> bool {
-    !previous.is_some_and(|p| p.is_any_word(&["into", "temp", "temporary", "unlogged"]))
-}
-
-/// How many pieces `FOR UPDATE OF a, b SKIP LOCKED` and its like take; 0 if they do not stand
-/// at the start of `pieces`.
-fn lock_length(pieces: &[Piece<'_>]) -> usize {
-    let strengths: [&[&str]; 4] = [
-        &["update"],
-        &["no", "key", "update"],
-        &["share"],
-        &["key", "share"],
-    ];
-    let starts_with = |at: usize, words: &[&str]| {
-        words
-            .iter()
-            .enumerate()
-            .all(|(index, word)| pieces.get(at + index).is_some_and(|p| p.is_word(word)))
-    };
-    let Some(strength) = strengths.iter().find(|words| starts_with(1, words)) else {
-        return 0;
-    };
-    let mut at = 1 + strength.len();
-    if starts_with(at, &["of"]) {
-        at += 1;
-        // Names, and dots and commas between them.
-        while pieces.get(at).is_some_and(|p| p.identifier().is_some()) {
-            at += 1;
-            match pieces.get(at) {
-                Some(p) if p.is_symbol(",") || p.is_symbol(".") => at += 1,
-                _ => break,
-            }
-        }
-    }
-    if starts_with(at, &["nowait"]) {
-        at += 1;
-    } else if starts_with(at, &["skip", "locked"]) {
-        at += 2;
-    }
-    at
 }
 
 /// The operator to write for `symbol`.

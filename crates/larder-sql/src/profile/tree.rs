@@ -5,10 +5,14 @@ use std::ops::ControlFlow;
 use std::ptr;
 
 use sqlparser::ast::{
-    Cte, Delete, Expr, FromTable, Function, Insert, Merge, ObjectName, Query, Select, SetExpr,
-    Statement, TableAlias, TableFactor, TableObject, Update, Visit, Visitor,
+    Cte, Delete, Expr, FromTable, Function, Ident, Insert, Merge, ObjectName, Query, Select,
+    SetExpr, Statement, TableAlias, TableFactor, TableObject, TableSampleKind, TrimWhereField,
+    Update, Visit, Visitor,
 };
 
+use super::expressions::{
+    is_call_syntax, is_function_without_parentheses, is_plain, may_be_function,
+};
 use super::names::{QualifiedName, is_reserved};
 use super::{StatementKind, UnknownReason};
 
@@ -33,6 +37,15 @@ pub(super) fn read(statement: &Statement) -> Result<(StatementKind, Touched), Un
 
 /// The parser found something that PostgreSQL's grammar does not have there.
 const UNEXPECTED: UnknownReason = UnknownReason::Unsupported("construct of another dialect");
+
+/// The parser takes `interval from t` for an interval whose value is `from`, for example.
+const KEYWORD_AS_COLUMN: UnknownReason =
+    UnknownReason::Unsupported("keyword in the place of a column");
+
+/// Whether `ident` is a word that PostgreSQL cannot read as a name.
+fn is_keyword(ident: &Ident) -> bool {
+    ident.quote_style.is_none() && is_reserved(&ident.value)
+}
 
 fn kind(statement: &Statement) -> Option<StatementKind> {
     Some(match statement {
@@ -98,8 +111,7 @@ impl Reader {
         };
         if let [only] = name.0.as_slice()
             && let Some(ident) = only.as_ident()
-            && ident.quote_style.is_none()
-            && is_reserved(&ident.value)
+            && is_keyword(ident)
         {
             return stop(UnknownReason::Unsupported(
                 "keyword in the place of a table",
@@ -118,17 +130,20 @@ impl Reader {
         let Some(function) = QualifiedName::from_object_name(name) else {
             return stop(UNEXPECTED);
         };
-        let is_syntax = function.schema().is_none()
-            && name.0.iter().all(|part| {
-                part.as_ident()
-                    .is_some_and(|ident| ident.quote_style.is_none())
-            })
-            && matches!(
-                function.name(),
-                "coalesce" | "greatest" | "grouping" | "least" | "nullif" | "row"
-            );
-        if !is_syntax {
-            self.touched.functions.insert(function);
+        let unquoted = match name.0.as_slice() {
+            [only] => only.as_ident().filter(|ident| ident.quote_style.is_none()),
+            _ => None,
+        };
+        match unquoted.map(|ident| ident.value.as_str()) {
+            Some(word) if is_call_syntax(word) => {}
+            Some(word) if is_reserved(word) && !may_be_function(word) => {
+                return stop(UnknownReason::Unsupported(
+                    "keyword in the place of a function",
+                ));
+            }
+            _ => {
+                self.touched.functions.insert(function);
+            }
         }
         ControlFlow::Continue(())
     }
@@ -143,6 +158,31 @@ impl Reader {
         self.touched
             .functions
             .insert(QualifiedName::new(None, name));
+    }
+
+    /// A column, or a function that is called without parentheses.
+    fn column(&mut self, ident: &Ident) -> Flow {
+        if is_keyword(ident) {
+            if is_function_without_parentheses(&ident.value) {
+                self.unqualified(&ident.value);
+            } else if ident.value != "default" {
+                return stop(KEYWORD_AS_COLUMN);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The method of TABLESAMPLE is a function, and a volatile one.
+    fn sample(&mut self, sample: Option<&TableSampleKind>) {
+        if let Some(
+            TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample),
+        ) = sample
+        {
+            // Another method than the two built-in ones is an expression, and found as such.
+            if let Some(method) = &sample.name {
+                self.unqualified(&method.to_string().to_ascii_lowercase());
+            }
+        }
     }
 
     fn insert(&mut self, insert: &Insert) -> Flow {
@@ -247,9 +287,7 @@ impl Visitor for Reader {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Flow {
-        if alias(factor)
-            .is_some_and(|alias| alias.name.quote_style.is_none() && is_reserved(&alias.name.value))
-        {
+        if alias(factor).is_some_and(|alias| is_keyword(&alias.name)) {
             return stop(UnknownReason::Unsupported(
                 "keyword in the place of an alias",
             ));
@@ -257,8 +295,14 @@ impl Visitor for Reader {
         let is_target = self.targets.contains(&address(factor));
         match factor {
             TableFactor::Table {
-                name, args: None, ..
-            } => self.table(name, is_target),
+                name,
+                args: None,
+                sample,
+                ..
+            } => {
+                self.sample(sample.as_ref());
+                self.table(name, is_target)
+            }
             _ if is_target => stop(UNEXPECTED),
             TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => {
                 self.function(name)
@@ -296,43 +340,26 @@ impl Visitor for Reader {
             Expr::Extract { .. } => self.built_in("extract"),
             Expr::Position { .. } => self.built_in("position"),
             Expr::Overlay { .. } => self.built_in("overlay"),
-            Expr::Substring { .. } => self.unqualified("substring"),
+            Expr::Substring { shorthand, .. } => {
+                self.unqualified(if *shorthand { "substr" } else { "substring" });
+            }
             Expr::AtTimeZone { .. } => self.built_in("timezone"),
             Expr::Trim { trim_where, .. } => self.built_in(match trim_where {
-                Some(sqlparser::ast::TrimWhereField::Leading) => "ltrim",
-                Some(sqlparser::ast::TrimWhereField::Trailing) => "rtrim",
-                _ => "btrim",
+                Some(TrimWhereField::Leading) => "ltrim",
+                Some(TrimWhereField::Trailing) => "rtrim",
+                Some(TrimWhereField::Both) | None => "btrim",
             }),
             Expr::Ceil { .. } => self.unqualified("ceil"),
             Expr::Floor { .. } => self.unqualified("floor"),
-            Expr::Identifier(ident)
-                if ident.quote_style.is_none() && is_function_without_parentheses(&ident.value) =>
-            {
-                self.unqualified(&ident.value);
+            Expr::Identifier(ident) => return self.column(ident),
+            Expr::CompoundIdentifier(idents) if idents.first().is_some_and(is_keyword) => {
+                return stop(KEYWORD_AS_COLUMN);
             }
-            _ => {}
+            expr if is_plain(expr) => {}
+            _ => return stop(UNEXPECTED),
         }
         ControlFlow::Continue(())
     }
-}
-
-/// Words that call a function although no parentheses follow.
-fn is_function_without_parentheses(word: &str) -> bool {
-    matches!(
-        word,
-        "current_catalog"
-            | "current_date"
-            | "current_role"
-            | "current_schema"
-            | "current_time"
-            | "current_timestamp"
-            | "current_user"
-            | "localtime"
-            | "localtimestamp"
-            | "session_user"
-            | "system_user"
-            | "user"
-    )
 }
 
 /// Whether `TABLE name` stands in the set operations of `body`. The parser loses the quotes of
