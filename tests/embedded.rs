@@ -196,7 +196,7 @@ async fn a_shutdown_with_a_session_in_use_ends_all_the_same() {
         .unwrap()
         .unwrap_err();
     assert!(
-        error.to_string().contains("1 sessions were still in use"),
+        error.to_string().contains("sessions were still in use (1)"),
         "{error}"
     );
     drop(session);

@@ -152,6 +152,42 @@ async fn every_kind_of_value_goes_there_and_back() {
 }
 
 #[tokio::test]
+async fn a_column_of_another_type_is_refused_by_name() {
+    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let db = test.database();
+    let error = db
+        .sql("SELECT 3 AS price")
+        .fetch_scalar::<String>()
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("`price` is of type int4"), "{text}");
+    // The number of bytes is the same, the meaning is not.
+    assert!(
+        db.sql("SELECT 1.5::float8")
+            .fetch_scalar::<i64>()
+            .await
+            .is_err()
+    );
+    assert!(
+        db.sql("SELECT 7::int8")
+            .fetch_scalar::<f64>()
+            .await
+            .is_err()
+    );
+    assert!(db.sql("SELECT now()").fetch_scalar::<i64>().await.is_err());
+    // What is text under another name is text.
+    for text in ["'a'::varchar", "'a'::name", "'a'", "'a'::char(1)"] {
+        let back: String = db
+            .sql(format!("SELECT {text}"))
+            .fetch_scalar()
+            .await
+            .unwrap();
+        assert_eq!(back, "a", "{text}");
+    }
+}
+
+#[tokio::test]
 async fn rows_as_json_have_the_types_of_the_server() {
     let test = accounts().await;
     let rows = test

@@ -248,7 +248,7 @@ async fn a_shutdown_that_runs_out_of_time_closes_what_is_in_use_and_says_so() {
         .unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("drain pool `main`") && text.contains("1 sessions"),
+        text.contains("drain pool `main`") && text.contains("still in use (1)"),
         "{text}"
     );
     eventually(

@@ -107,6 +107,9 @@ impl Database {
     /// `Err`, on a panic and when the future is dropped. Inside, `conn.transaction`
     /// makes a savepoint.
     ///
+    /// A closure that uses `?` has to name its error once, as every async block does:
+    /// `Ok::<_, larder::Error>(value)`. [`ClosureError`] says which errors it may be.
+    ///
     /// # Errors
     ///
     /// The closure's own, or why the transaction did not take effect. See

@@ -19,7 +19,7 @@ pub enum Error {
     },
 
     /// The directory cannot be made or written to.
-    #[error("use {} for the embedded database", directory.display())]
+    #[error("use {} for the embedded database: {source}", directory.display())]
     Directory {
         /// The directory.
         directory: PathBuf,

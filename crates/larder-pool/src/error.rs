@@ -36,7 +36,7 @@ pub enum Error {
     /// Sessions were still in use when the deadline of the shutdown passed. Their
     /// connections were closed, and the server rolls back what they had open.
     #[error(
-        "drain pool `{pool}` within {deadline:?}: {in_use} sessions were still in use, and their connections were closed"
+        "drain pool `{pool}` within {deadline:?}: sessions were still in use ({in_use}), and their connections were closed"
     )]
     Drain {
         /// The name of the pool.

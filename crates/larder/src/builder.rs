@@ -73,6 +73,18 @@ impl LarderBuilder {
         Self { settings }
     }
 
+    /// Reads the settings and starts nothing: to set up logging before anything happens.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`](crate::Error::Config) with all faults of the settings.
+    pub fn load(self) -> Result<Config> {
+        match self.settings {
+            Settings::Loader(loader) => Ok(loader.load()?),
+            Settings::Loaded(config) => Ok(*config),
+        }
+    }
+
     /// Reads the settings, starts the embedded database where there is no other, and connects.
     ///
     /// # Errors
@@ -84,10 +96,7 @@ impl LarderBuilder {
     ///
     /// Dropped, it closes what it opened.
     pub async fn start(self) -> Result<Larder> {
-        let config = match self.settings {
-            Settings::Loader(loader) => loader.load()?,
-            Settings::Loaded(config) => *config,
-        };
+        let config = self.load()?;
         for notice in config.notices() {
             tracing::warn!(key = notice.key, "{}", notice.message);
         }

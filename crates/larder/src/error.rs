@@ -4,7 +4,10 @@
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Any error of Larder. Its text reads after "failed to".
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` writes that text too, so that a `main` that returns this error, or an `unwrap`
+/// in a test, tells a person what is wrong; [`kind`](Self::kind) is for programs.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The settings have faults; the text lists all of them.
@@ -40,6 +43,12 @@ pub enum Error {
     /// Something else has set up `tracing` before.
     #[error("set up logging: another subscriber is already there")]
     Tracing,
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "failed to {self}")
+    }
 }
 
 /// What kind of thing went wrong.

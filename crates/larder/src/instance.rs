@@ -138,8 +138,11 @@ impl Larder {
         self.migrate_with(larder_services::MIGRATIONS).await
     }
 
-    /// Applies migrations of the caller's own, such as
-    /// `larder::diesel_migrations::embed_migrations!()`.
+    /// Applies migrations of the caller's own, such as those of
+    /// `diesel_migrations::embed_migrations!()`, which needs that crate as a dependency.
+    ///
+    /// They share Diesel's table of applied migrations with those of
+    /// [`migrate`](Self::migrate), and the report counts both.
     ///
     /// # Errors
     ///

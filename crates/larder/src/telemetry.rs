@@ -28,9 +28,12 @@ const QUIET: &str = "tokio_postgres=info,postgres_protocol=info,rustls=info,bb8=
 /// ```no_run
 /// use larder::prelude::*;
 ///
-/// let config = Config::load()?;
+/// # async fn example() -> larder::Result<()> {
+/// let config = Larder::builder().load()?;
 /// larder::init_tracing(&config.logging)?;
-/// # Ok::<(), larder::Error>(())
+/// let larder = Larder::builder().config(config).start().await?;
+/// # larder.shutdown().await
+/// # }
 /// ```
 pub fn init_tracing(logging: &LoggingConfig) -> Result<()> {
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -6,17 +6,19 @@ use clap::Parser;
 
 /// Starts a database, imports restaurants, reads and writes, and reports what happened.
 ///
-/// Without DATABASE_URL, PostgreSQL runs inside this program and nothing is left behind.
+/// Without DATABASE_URL, PostgreSQL runs inside this program and nothing is left behind. With
+/// it, the tables and the imported restaurants stay in that database: use one made for it.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask demo",
+    bin_name = "cargo xtask demo",
     after_help = "Examples:\n  \
         cargo xtask demo --once\n  \
         cargo xtask demo --once --json --data restaurants.csv\n  \
         DATABASE_URL=postgres://me:secret@localhost/demo cargo xtask demo --once"
 )]
 pub(crate) struct Arguments {
-    /// End after the report. So far there is nothing after it, so this changes nothing.
+    /// End after the report.
     #[arg(long)]
     pub(crate) once: bool,
 

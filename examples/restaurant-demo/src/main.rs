@@ -13,6 +13,7 @@ mod measure;
 mod report;
 mod stages;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,6 +21,7 @@ use larder::ErrorKind;
 
 use crate::arguments::Arguments;
 use crate::error::Error;
+use crate::report::Report;
 
 const FAILED: u8 = 1;
 const WRONG_INPUT: u8 = 2;
@@ -43,18 +45,22 @@ async fn main() -> ExitCode {
             return ExitCode::from(exit_code(&error));
         }
     };
-    if arguments.json {
-        match serde_json::to_string_pretty(&report) {
-            Ok(json) => println!("{json}"),
-            Err(error) => {
-                eprintln!("error: failed to write the report as JSON: {error}");
-                return ExitCode::from(FAILED);
-            }
+    match write(&report, arguments.json) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: failed to write the report: {error}");
+            ExitCode::from(FAILED)
         }
-    } else {
-        print!("{report}");
     }
-    ExitCode::SUCCESS
+}
+
+fn write(report: &Report, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(report)?)
+    } else {
+        write!(out, "{report}")
+    }
 }
 
 fn exit_code(error: &Error) -> u8 {

@@ -58,10 +58,9 @@ pub(crate) struct Reads {
 
 impl Serialize for Reads {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut reads = serializer.serialize_struct("Reads", 4)?;
-        // The list read is the one that later comparisons are made with.
+        let mut reads = serializer.serialize_struct("Reads", 3)?;
+        // The list read, nearby, is the one that comparisons are made with.
         reads.serialize_field("uncached_us", &micros(self.nearby))?;
-        reads.serialize_field("nearby_us", &micros(self.nearby))?;
         reads.serialize_field("search_us", &micros(self.search))?;
         reads.serialize_field("by_id_us", &self.by_id.map(micros))?;
         reads.end()

@@ -110,6 +110,7 @@ impl<'a> BoundSql<'a> {
     pub async fn fetch_scalar<T>(self) -> Result<T, Error>
     where
         T: SqlValue + FromSql<T::SqlType, Pg>,
+        Pg: HasSqlType<T::SqlType>,
     {
         let mut session = self.database.session().await?;
         self.sql.fetch_scalar_on(&mut session).await

@@ -7,6 +7,7 @@ use diesel::QueryResult;
 use diesel::deserialize::{FromSql, QueryableByName};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::Error as DieselError;
 use diesel::row::{Field, Row as _};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Untyped};
@@ -15,7 +16,7 @@ use futures::TryStreamExt;
 use larder_pool::Connection;
 use larder_sql::NamedStatement;
 
-use super::value::SqlValue;
+use super::value::{SqlValue, fits};
 use crate::Error;
 
 /// Raw SQL with `:named` parameters, to be run on a connection: inside a transaction, for
@@ -104,7 +105,8 @@ impl Sql {
     ///
     /// # Errors
     ///
-    /// As [`execute_on`](Self::execute_on); [`Error::NotFound`] if there is no row.
+    /// As [`execute_on`](Self::execute_on); [`Error::NotFound`] if there is no row; an error
+    /// that names the column if it is of another type than `T` stands for.
     ///
     /// # Cancel safety
     ///
@@ -112,6 +114,7 @@ impl Sql {
     pub async fn fetch_scalar_on<T>(self, connection: &mut Connection) -> Result<T, Error>
     where
         T: SqlValue + FromSql<T::SqlType, Pg>,
+        Pg: HasSqlType<T::SqlType>,
     {
         let statement = self.resolve(Shape::AsWritten)?;
         let mut values = explain(scalars(statement, connection).await, connection)?;
@@ -197,17 +200,30 @@ fn json(text: &str) -> Result<String, Error> {
 async fn scalars<T>(statement: Statement, connection: &mut Connection) -> QueryResult<Vec<T>>
 where
     T: SqlValue + FromSql<T::SqlType, Pg>,
+    Pg: HasSqlType<T::SqlType>,
 {
     let mut rows = AsyncConnectionCore::load(connection, statement).await?;
     let mut values = Vec::new();
     while let Some(row) = rows.try_next().await? {
-        let field = row.get(0);
-        let value = field.as_ref().and_then(Field::value);
-        let value =
-            T::from_nullable_sql(value).map_err(diesel::result::Error::DeserializationError)?;
-        values.push(value);
+        let Some(field) = row.get(0) else {
+            return Err(unreadable("the statement returns no column".to_owned()));
+        };
+        if !fits::<T>(field.type_oid()) {
+            return Err(unreadable(format!(
+                "the column `{}` is of type {}, which cannot be read as {}: ask for another type or cast it in the SQL",
+                field.field_name().unwrap_or_default(),
+                field.type_name(),
+                std::any::type_name::<T>(),
+            )));
+        }
+        let value = T::from_nullable_sql(field.value());
+        values.push(value.map_err(DieselError::DeserializationError)?);
     }
     Ok(values)
+}
+
+fn unreadable(problem: String) -> DieselError {
+    DieselError::DeserializationError(problem.into())
 }
 
 fn explain<T>(result: QueryResult<T>, connection: &Connection) -> Result<T, Error> {

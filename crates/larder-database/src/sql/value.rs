@@ -1,7 +1,7 @@
 //! Which SQL type a Rust type stands for where nothing else says so.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use diesel::pg::Pg;
+use diesel::pg::{Pg, PgMetadataLookup, PgTypeMetadata};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{
     Array, BigInt, Binary, Bool, Date, Double, Float, HasSqlType, Integer, Jsonb, Nullable,
@@ -22,7 +22,8 @@ use diesel::sql_types::{
 /// | `Option<T>` | the type of `T`, or NULL |
 /// | `Vec<T>` | an array of the type of `T` |
 ///
-/// For any other type cast in the SQL, from text for instance: `:mood::mood`.
+/// For any other type cast in the SQL: `:mood::mood` where it is bound, `sum(pieces)::int8`
+/// (a `numeric` otherwise) or `id::text` (a `uuid`) where it is read.
 pub trait SqlValue: Send {
     /// The type in Diesel's terms.
     type SqlType: 'static;
@@ -97,5 +98,34 @@ where
 
     fn into_owned(self) -> Self::Owned {
         self.into_iter().map(V::into_owned).collect()
+    }
+}
+
+/// Whether a column of this type can be read as `T`. Diesel itself compares nothing but
+/// the number of bytes, so that an `int4` could pass for a `float4`.
+pub(crate) fn fits<T: SqlValue>(column: u32) -> bool
+where
+    Pg: HasSqlType<T::SqlType>,
+{
+    /// `text`, and what has the same binary form: `varchar`, `char(n)`, `name`, `unknown`.
+    const TEXTS: [u32; 5] = [25, 1043, 1042, 19, 705];
+    /// Their arrays.
+    const TEXT_ARRAYS: [u32; 4] = [1009, 1015, 1014, 1003];
+
+    let Ok(asked) = <Pg as HasSqlType<T::SqlType>>::metadata(&mut BuiltIn).oid() else {
+        return false;
+    };
+    asked == column
+        || [&TEXTS[..], &TEXT_ARRAYS[..]]
+            .iter()
+            .any(|same| same[0] == asked && same.contains(&column))
+}
+
+/// All types above are built in, so nothing has to be looked up.
+struct BuiltIn;
+
+impl PgMetadataLookup for BuiltIn {
+    fn lookup_type(&mut self, _: &str, _: Option<&str>) -> PgTypeMetadata {
+        PgTypeMetadata::new(0, 0)
     }
 }

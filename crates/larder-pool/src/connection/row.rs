@@ -37,6 +37,7 @@ impl<'a> diesel::row::Row<'a, Pg> for Row {
         let Raw(bytes) = self.0.get(index);
         Some(Value {
             name: column.name(),
+            type_name: column.type_().name(),
             oid: Oid(NonZeroU32::new(column.type_().oid())?),
             bytes,
         })
@@ -75,8 +76,21 @@ impl TypeOidLookup for Oid {
 #[derive(Debug)]
 pub struct Value<'a> {
     name: &'a str,
+    type_name: &'a str,
     oid: Oid,
     bytes: Option<&'a [u8]>,
+}
+
+impl Value<'_> {
+    /// The name of the type of the column, such as `int4`.
+    pub fn type_name(&self) -> &str {
+        self.type_name
+    }
+
+    /// The object id of the type of the column.
+    pub fn type_oid(&self) -> u32 {
+        self.oid.0.get()
+    }
 }
 
 impl<'a> Field<'a, Pg> for Value<'a> {
