@@ -23,7 +23,7 @@ section! {
             range: Range::of(0.0, MOST_CONNECTIONS),
             variables: &[Variable::plain("DB_MAX_OVERFLOW")],
         }
-        /// How long a caller waits for a connection before it gets an error that says who holds them. Keep it below the deadline of your own callers.
+        /// How long a caller waits for a connection before it gets an error that says how many are in use and how many wait. Keep it below the deadline of your own callers.
         acquire_timeout: Duration {
             default: Everywhere("30s"),
             range: Range::of(1.0, f64::INFINITY),
