@@ -90,6 +90,8 @@
     expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+mod builtin_names;
+pub mod catalog;
 mod error;
 mod lexer;
 mod memo;
@@ -107,7 +109,8 @@ pub use named::NamedStatement;
 pub use parameters::{ParameterFaults, UnusedParameter};
 pub use position::Position;
 pub use profile::{
-    Effect, Fingerprint, QualifiedName, StatementKind, StatementProfile, UnknownReason, classify,
+    Effect, Fingerprint, QualifiedName, SessionEffect, StatementKind, StatementProfile,
+    UnknownReason, classify,
 };
 pub use statement::{Statements, leading_keyword, statements};
 pub use transaction_control::{TransactionControl, transaction_control};

@@ -14,6 +14,8 @@ mod parse;
 mod parser_text;
 mod pieces;
 mod rewrites;
+mod row_actions;
+mod session_effect;
 mod tree;
 mod unknown;
 
@@ -23,6 +25,8 @@ mod tests;
 pub use kind::StatementKind;
 pub use names::QualifiedName;
 pub use normal_text::Fingerprint;
+pub(crate) use row_actions::RowActions;
+pub use session_effect::SessionEffect;
 pub use unknown::UnknownReason;
 
 use commands::Outcome;
@@ -79,6 +83,9 @@ pub struct StatementProfile {
     pub fingerprint: Fingerprint,
     /// The text that all those have in common, with `?` in place of values: it is safe to show.
     pub normalised: Box<str>,
+    /// In which ways it changes rows of the tables in `writes`.
+    pub(crate) actions: RowActions,
+    session_effect: SessionEffect,
 }
 
 /// What a statement does to tables.
@@ -111,6 +118,14 @@ impl StatementProfile {
     #[must_use]
     pub fn is_plain_read(&self) -> bool {
         self.kind == StatementKind::Select && self.effect == Effect::Read && !self.locks_rows
+    }
+
+    /// What it leaves behind on the session that runs it.
+    ///
+    /// Names of functions without a schema are taken for PostgreSQL's own where it has them.
+    #[must_use]
+    pub fn session_effect(&self) -> SessionEffect {
+        self.session_effect
     }
 
     /// Why it is not known what the statement does, if it is not.
@@ -175,8 +190,10 @@ fn of_statement(statement: &str) -> StatementProfile {
     if let Some(doubt) = found.doubt {
         outcome = Outcome::unknown(outcome.kind, doubt);
     }
+    let session_effect = session_effect::of_statement(&found.pieces, &outcome);
     profile(
         outcome,
+        session_effect,
         found.moving_time,
         Fingerprint::of_pieces(&found.pieces),
         normal_text::display(&found.pieces),
@@ -185,6 +202,7 @@ fn of_statement(statement: &str) -> StatementProfile {
 
 fn profile(
     outcome: Outcome,
+    session_effect: SessionEffect,
     moving_time: bool,
     fingerprint: Fingerprint,
     normalised: String,
@@ -202,6 +220,8 @@ fn profile(
         moving_time,
         fingerprint,
         normalised: normalised.into(),
+        actions: outcome.touched.actions,
+        session_effect,
     }
 }
 
@@ -215,8 +235,16 @@ fn together(profiles: Vec<StatementProfile>) -> StatementProfile {
     let normalised = normalised.join("; ");
     let mut all = Outcome::new(StatementKind::Batch, Effect::None);
     let mut moving_time = false;
+    let mut session_effect = SessionEffect::None;
     for profile in profiles {
+        let names_tables = matches!(profile.effect, Effect::Read | Effect::Write);
+        if session_effect == SessionEffect::Names && names_tables {
+            let reason = "statement that changes what names mean before others";
+            all.effect = Effect::Unknown(UnknownReason::Unsupported(reason));
+        }
         moving_time |= profile.moving_time;
+        session_effect = session_effect.max(profile.session_effect);
+        all.touched.actions |= profile.actions;
         all.locks_rows |= profile.locks_rows;
         all.truncates_cascade |= profile.truncates_cascade;
         all.touched.creates_table |= profile.creates_table;
@@ -227,7 +255,7 @@ fn together(profiles: Vec<StatementProfile>) -> StatementProfile {
             all.effect = profile.effect;
         }
     }
-    profile(all, moving_time, fingerprint, normalised)
+    profile(all, session_effect, moving_time, fingerprint, normalised)
 }
 
 impl Effect {
@@ -248,6 +276,7 @@ fn too_long(text: &str) -> StatementProfile {
     let keyword = leading_keyword(text).unwrap_or_default();
     profile(
         Outcome::unknown(StatementKind::Other, UnknownReason::TooLong),
+        SessionEffect::Names,
         false,
         Fingerprint::of_text(text),
         format!("{} ...", keyword.to_ascii_lowercase()),

@@ -8,7 +8,7 @@ use super::names::QualifiedName;
 use super::parse::parse;
 use super::pieces::Piece;
 use super::tree::Touched;
-use super::{Effect, StatementKind, UnknownReason};
+use super::{Effect, RowActions, StatementKind, UnknownReason};
 
 /// What is known of one statement.
 pub(super) struct Outcome {
@@ -160,6 +160,7 @@ fn copy(pieces: &[Piece<'_>]) -> Outcome {
             };
             if outcome.effect == Effect::Write {
                 outcome.touched.writes.insert(table);
+                outcome.touched.actions |= RowActions::INSERT;
                 // `COPY .. FROM .. WHERE condition`: it may call functions.
                 if let Some(condition) = rest.iter().position(|piece| piece.is_word("where")) {
                     match condition_functions(&rest[condition..]) {
@@ -216,6 +217,7 @@ fn truncate(pieces: &[Piece<'_>]) -> Outcome {
     if !rest.iter().all(|piece| piece.is_any_word(&options)) {
         return Outcome::unknown(kind, UnknownReason::NoCommand);
     }
+    outcome.touched.actions |= RowActions::TRUNCATE;
     outcome.truncates_cascade = rest.iter().any(|piece| piece.is_word("cascade"));
     outcome
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use sqlparser::ast::{Ident, ObjectName};
 
+use super::pieces::Pieces;
+
 /// How many bytes of an identifier PostgreSQL keeps (`NAMEDATALEN - 1`).
 const LONGEST_IDENTIFIER: usize = 63;
 
@@ -47,6 +49,31 @@ impl QualifiedName {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name that `text` is, as a statement would give it: `name`, `schema.name`, `"Name"`.
+    ///
+    /// `None` if it is not the name of one object.
+    ///
+    /// ```
+    /// use larder_sql::QualifiedName;
+    ///
+    /// let name = QualifiedName::parse(r#"Public."Daily Menu""#);
+    /// assert_eq!(name, Some(QualifiedName::new(Some("public"), "Daily Menu")));
+    /// assert_eq!(QualifiedName::parse("a b"), None);
+    /// ```
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let found = Pieces::of(text);
+        let (first, rest) = found.pieces.split_first()?;
+        let mut parts = vec![first.identifier()?];
+        for pair in rest.chunks(2) {
+            match pair {
+                [dot, part] if dot.is_symbol(".") => parts.push(part.identifier()?),
+                _ => return None,
+            }
+        }
+        found.doubt.is_none().then(|| Self::from_parts(&parts))?
     }
 
     /// The name that `parts` give: `name`, `schema.name` or `database.schema.name`.

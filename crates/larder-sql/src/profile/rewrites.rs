@@ -49,6 +49,9 @@ pub(super) fn rewrite(word: &str, before: &[Piece<'_>], rest: &[Piece<'_>]) -> O
             replace(3, "")
         }
         "asymmetric" | "symmetric" | "variadic" => replace(1, ""),
+        // `trim(both from x)`, as PostgreSQL writes it in the queries of views.
+        "from" if previous_is_any(&["both", "leading", "trailing"]) => replace(1, ""),
+        "collate" => collation(rest),
         "distinct" if previous("by") => replace(1, ""),
         "isnull" if !opens(1) => replace(1, "is null"),
         "notnull" if !opens(1) => replace(1, "is not null"),
@@ -76,6 +79,19 @@ pub(super) fn rewrite(word: &str, before: &[Piece<'_>], rest: &[Piece<'_>]) -> O
         }
         _ => None,
     }
+}
+
+/// `COLLATE schema.name`: the parser does not know it after every expression.
+fn collation(rest: &[Piece<'_>]) -> Option<Rewrite> {
+    let is_name = |at: usize| rest.get(at).is_some_and(|p| p.identifier().is_some());
+    let mut taken = 2;
+    if !is_name(1) {
+        return None;
+    }
+    while rest.get(taken).is_some_and(|p| p.is_symbol(".")) && is_name(taken + 1) {
+        taken += 2;
+    }
+    replace(taken, "")
 }
 
 /// What a query, or what stands in a WITH, can begin with.

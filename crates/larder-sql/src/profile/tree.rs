@@ -5,16 +5,16 @@ use std::ops::ControlFlow;
 use std::ptr;
 
 use sqlparser::ast::{
-    Cte, Delete, Expr, FromTable, Function, Ident, Insert, Merge, ObjectName, Query, Select,
-    SetExpr, Statement, TableAlias, TableFactor, TableObject, TableSampleKind, TrimWhereField,
-    Update, Visit, Visitor,
+    Cte, Delete, Expr, FromTable, Function, Ident, Insert, Merge, ObjectName, OnConflictAction,
+    OnInsert, Query, Select, SetExpr, Statement, TableAlias, TableFactor, TableObject,
+    TableSampleKind, TrimWhereField, Update, Visit, Visitor,
 };
 
 use super::expressions::{
     is_call_syntax, is_function_without_parentheses, is_plain, may_be_function,
 };
 use super::names::{QualifiedName, is_reserved};
-use super::{StatementKind, UnknownReason};
+use super::{RowActions, StatementKind, UnknownReason};
 
 /// What a statement touches.
 #[derive(Debug, Default)]
@@ -23,6 +23,7 @@ pub(super) struct Touched {
     pub(super) writes: BTreeSet<QualifiedName>,
     pub(super) functions: BTreeSet<QualifiedName>,
     pub(super) creates_table: bool,
+    pub(super) actions: RowActions,
 }
 
 /// Reads what `statement` touches.
@@ -186,6 +187,19 @@ impl Reader {
     }
 
     fn insert(&mut self, insert: &Insert) -> Flow {
+        self.touched.actions |= RowActions::INSERT;
+        // The parser knows no other kind than ON CONFLICT in PostgreSQL's dialect, and what is
+        // not known to do nothing may update.
+        let does_nothing = match &insert.on {
+            None => true,
+            Some(OnInsert::OnConflict(conflict)) => {
+                matches!(conflict.action, OnConflictAction::DoNothing)
+            }
+            Some(_) => false,
+        };
+        if !does_nothing {
+            self.touched.actions |= RowActions::UPDATE;
+        }
         match &insert.table {
             TableObject::TableName(name) => self.table(name, true),
             TableObject::TableFunction(_) | TableObject::TableQuery(_) => stop(UNEXPECTED),
@@ -193,6 +207,7 @@ impl Reader {
     }
 
     fn update(&mut self, update: &Update) -> Flow {
+        self.touched.actions |= RowActions::UPDATE;
         self.targets.insert(address(&update.table.relation));
         if update.table.joins.is_empty() {
             ControlFlow::Continue(())
@@ -202,6 +217,7 @@ impl Reader {
     }
 
     fn delete(&mut self, delete: &Delete) -> Flow {
+        self.touched.actions |= RowActions::DELETE;
         match &delete.from {
             FromTable::WithFromKeyword(from) if delete.tables.is_empty() => match &from[..] {
                 [only] if only.joins.is_empty() => {
@@ -215,6 +231,9 @@ impl Reader {
     }
 
     fn merge(&mut self, merge: &Merge) -> Flow {
+        self.touched.actions |= RowActions::INSERT;
+        self.touched.actions |= RowActions::UPDATE;
+        self.touched.actions |= RowActions::DELETE;
         self.targets.insert(address(&merge.table));
         ControlFlow::Continue(())
     }

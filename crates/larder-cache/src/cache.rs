@@ -1,0 +1,142 @@
+//! The cache: entries, flights and versions as one thing.
+
+mod invalidation;
+mod read;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock::Clock;
+use crate::entry::{Entry, EntryDescription};
+use crate::flight::Flights;
+use crate::key::Key;
+use crate::options::CacheOptions;
+use crate::patterns::Patterns;
+use crate::statistics::{CacheStatistics, Counters};
+use crate::store::Store;
+use crate::versions::Versions;
+
+/// Results of reads, kept in this process. Clones share the same cache.
+///
+/// See the [crate's documentation](crate) for an example.
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    flights: Arc<Flights>,
+    versions: Versions,
+    patterns: Patterns,
+    counters: Counters,
+    clock: Clock,
+    enabled: AtomicBool,
+    cleanup_interval: Duration,
+}
+
+impl Cache {
+    /// An empty cache. Spawns nothing; see [`Cache::run_cleanup`].
+    #[must_use]
+    pub fn new(options: CacheOptions) -> Self {
+        Self(Arc::new(Inner {
+            store: Store::new(options.max_entries, options.max_bytes),
+            flights: Arc::new(Flights::new()),
+            versions: Versions::new(),
+            patterns: Patterns::default(),
+            counters: Counters::new(),
+            clock: options.clock,
+            enabled: AtomicBool::new(true),
+            cleanup_interval: options.cleanup_interval,
+        }))
+    }
+
+    /// What of the entries is current. Shared with everything that learns of writes.
+    #[must_use]
+    pub fn versions(&self) -> &Versions {
+        &self.0.versions
+    }
+
+    /// Turns the cache on or off. Off, every read goes to its load, and nothing is kept; what
+    /// was kept is dropped.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.0.enabled.store(enabled, Ordering::Relaxed);
+        if !enabled {
+            // A load that lands just now may still store. That stays correct: invalidations
+            // count whether the cache is on or off.
+            self.0.store.clear();
+        }
+    }
+
+    /// Whether the cache is on.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.0.enabled.load(Ordering::Relaxed)
+    }
+
+    /// What the cache has done, and what it holds.
+    #[must_use]
+    pub fn statistics(&self) -> CacheStatistics {
+        self.0.counters.statistics(
+            self.0.versions.doubts(),
+            self.0.store.len() as u64,
+            self.0.store.bytes(),
+        )
+    }
+
+    /// What is known of the entry under this key; `None` if there is none.
+    #[must_use]
+    pub fn explain(&self, key: Key) -> Option<EntryDescription> {
+        let entry = self.0.store.peek(key)?;
+        Some(entry.describe(self.0.clock.now(), self.0.is_current(&entry)))
+    }
+
+    /// Removes the entries whose time is up, and says how many. It looks at no others.
+    pub fn clean_up(&self) -> usize {
+        let removed = self.0.store.remove_dead(self.0.clock.now());
+        self.0.counters.expired.add(removed as u64);
+        removed
+    }
+
+    /// Calls [`Cache::clean_up`] every `cleanup_interval`, for ever: to be spawned as a task
+    /// and aborted.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it stops, and loses nothing.
+    pub async fn run_cleanup(self) {
+        let period = self.0.cleanup_interval.max(Duration::from_millis(1));
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.clean_up();
+        }
+    }
+}
+
+impl Inner {
+    /// Whether nothing that the entry depends on was invalidated, by dependency, by pattern or
+    /// with everything.
+    fn is_current(&self, entry: &Entry) -> bool {
+        let facts = &entry.facts;
+        // Patterns before versions, see `Patterns::invalidate`.
+        self.patterns.spare(&facts.name, &facts.checked)
+            && self.versions.are_current(&facts.slots, facts.as_of)
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("enabled", &self.is_enabled())
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}

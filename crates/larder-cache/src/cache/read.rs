@@ -1,0 +1,383 @@
+//! A cached read: from the entry, from a flight, or by a load of its own.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use futures::FutureExt;
+use tokio::sync::oneshot;
+use tracing::Instrument;
+
+use super::{Cache, Inner};
+use crate::entry::{Age, Entry, Facts, Times};
+use crate::error::{LoadError, LoadErrorKind};
+use crate::flight::{Apron, Departure, Landed, Outcome, Seat};
+use crate::key::Key;
+use crate::options::Freshness;
+use crate::patterns::Checked;
+use crate::request::{EntryName, Loaded, Mode, Request, Served, Source};
+use crate::slots::Slots;
+use crate::statistics::Counters;
+
+/// What a read is told to do.
+enum Claim<V, E> {
+    /// Return this, and if there is a departure, load in the background.
+    Serve(Served<V>, Option<Departure<V, E>>),
+    /// Wait for a load that is under way.
+    Join(Seat<V, E>),
+    /// Load, and wait for it.
+    Lead(Departure<V, E>, oneshot::Receiver<Outcome<V, E>>),
+}
+
+/// How a load's result is stored.
+struct Storing {
+    freshness: Freshness,
+    name: EntryName,
+}
+
+impl Cache {
+    /// The value under `key`, if it is there, has this type, may be served, and no load needs
+    /// to be begun. Counts a hit or a stale hit, and nothing if it gives none:
+    /// [`Cache::get_or_load`] comes next then.
+    ///
+    /// An entry past its time within `stale_for` is given only while a load replaces it; else
+    /// `get_or_load` has to begin one.
+    #[must_use]
+    pub fn get<V>(&self, key: Key) -> Option<V>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let inner = &*self.0;
+        if !self.is_enabled() {
+            return None;
+        }
+        // The entry first, and then what was invalidated: an invalidation that returned
+        // before this call is seen whichever entry is found.
+        let entry = inner.store.get(key)?;
+        let age = entry.facts.times.age(inner.clock.now());
+        let lookups = inner.counters.lookups();
+        let count = match age {
+            Age::Fresh => &lookups.hits,
+            Age::Stale if entry.is_refreshing() => &lookups.stale_hits,
+            Age::Stale | Age::Expired => return None,
+        };
+        let value = entry.value::<V>()?;
+        if !inner.is_current(&entry) {
+            return None;
+        }
+        count.increment();
+        Some(value.clone())
+    }
+
+    /// The value under the request's key: from the cache, from a load that is under way, or by
+    /// `load`.
+    ///
+    /// One load per key runs at a time, as a task of its own, and all who wait for it share its
+    /// value or its error. A read that begins after a write was invalidated never gets a value
+    /// from before it. An empty list or `None` is a value like any other.
+    ///
+    /// `load` runs without the task-locals of the caller, and within its tracing span. It must
+    /// not ask for its own key: it would wait for itself.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] if the load failed and there is no value that `stale_if_error` allows.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the load goes on for the others and its value is stored. A load that goes past
+    /// the cache ([`Mode::Bypass`], a `ttl` of zero, cache off) is dropped with the caller.
+    pub async fn get_or_load<V, E, F, Fut>(
+        &self,
+        request: Request,
+        load: F,
+    ) -> Result<Served<V>, LoadError<E>>
+    where
+        V: Clone + Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Loaded<V>, E>> + Send + 'static,
+    {
+        let Request {
+            key,
+            freshness,
+            dependencies,
+            mode,
+            name,
+        } = request;
+        if mode == Mode::Bypass || freshness.ttl.is_zero() || !self.is_enabled() {
+            self.0.counters.bypassed.increment();
+            return self.load_alone(load).await;
+        }
+        let storing = Storing { freshness, name };
+        let lookups = || self.0.counters.lookups();
+        let mut has_joined = false;
+        loop {
+            match self.claim(key, &dependencies, mode) {
+                Claim::Serve(served, refresh) => {
+                    match served.source {
+                        Source::Hit => lookups().hits.increment(),
+                        _ => lookups().stale_hits.increment(),
+                    }
+                    if let Some(departure) = refresh {
+                        self.fly(departure, storing, load);
+                    }
+                    return Ok(served);
+                }
+                Claim::Join(mut seat) => {
+                    if !has_joined {
+                        lookups().joined.increment();
+                        has_joined = true;
+                    }
+                    match seat.wait().await {
+                        Ok(landed) if !seat.is_entitled(&landed, &self.0.versions) => {}
+                        // Its runtime ended. Ours has not.
+                        Err(LoadError::Cancelled) => {}
+                        outcome => return self.served(key, outcome, Source::Joined),
+                    }
+                }
+                Claim::Lead(departure, outcome) => {
+                    if !has_joined {
+                        lookups().misses.increment();
+                    }
+                    self.fly(departure, storing, load);
+                    let outcome = outcome.await.unwrap_or(Err(LoadError::Cancelled));
+                    return self.served(key, outcome, Source::Loaded);
+                }
+            }
+        }
+    }
+
+    /// Decides what a read does. One at a time for a key: between the look at the entry and the
+    /// look at the flights, none lands.
+    fn claim<V, E>(&self, key: Key, known: &Slots, mode: Mode) -> Claim<V, E>
+    where
+        V: Clone + Send + Sync + 'static,
+        E: Send + Sync + 'static,
+    {
+        let inner = &*self.0;
+        // Declared before the lock, and so dropped after it.
+        let entry;
+        let mut apron = inner.flights.lock(key);
+        let depart = |apron: &mut Apron<'_>, replaces| {
+            // Taken before the load begins.
+            let as_of = inner.versions.now();
+            apron.depart(Arc::clone(&inner.flights), as_of, known.clone(), replaces)
+        };
+        if mode == Mode::Normal {
+            entry = inner.current(key);
+            if let Some(entry) = &entry
+                && let Some(value) = entry.value::<V>()
+            {
+                let (source, refresh) = match entry.facts.times.age(inner.clock.now()) {
+                    Age::Fresh => (Some(Source::Hit), None),
+                    Age::Stale => {
+                        let under_way = apron.joinable(&inner.versions, &inner.patterns);
+                        let refresh = under_way
+                            .is_none()
+                            .then(|| depart(&mut apron, Some(Arc::clone(entry))).0);
+                        (Some(Source::Stale), refresh)
+                    }
+                    Age::Expired => (None, None),
+                };
+                if let Some(source) = source {
+                    drop(apron);
+                    let value = value.clone();
+                    return Claim::Serve(Served { value, source }, refresh);
+                }
+            }
+            if let Some(flight) = apron.joinable(&inner.versions, &inner.patterns)
+                && let Some(seat) = flight.seat(&inner.versions)
+            {
+                return Claim::Join(seat);
+            }
+        }
+        let (departure, outcome) = depart(&mut apron, None);
+        Claim::Lead(departure, outcome)
+    }
+
+    /// Loads as a task of its own.
+    fn fly<V, E, F, Fut>(&self, departure: Departure<V, E>, storing: Storing, load: F)
+    where
+        V: Clone + Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Loaded<V>, E>> + Send + 'static,
+    {
+        self.0.counters.loads.increment();
+        let cache = self.clone();
+        let Storing { freshness, name } = storing;
+        let flight = async move {
+            let loading = async {
+                let loaded = load().await?;
+                let name = loaded.storable.then(|| name.make());
+                Ok((loaded, name))
+            };
+            let loaded = catch_panic(loading).await;
+            cache.land(departure, freshness, loaded);
+        };
+        tokio::spawn(flight.in_current_span());
+    }
+
+    /// Stores what was loaded, if it is still current, and gives it to all who wait.
+    fn land<V, E>(
+        &self,
+        departure: Departure<V, E>,
+        freshness: Freshness,
+        loaded: Result<(Loaded<V>, Option<String>), LoadError<E>>,
+    ) where
+        V: Clone + Send + Sync + 'static,
+    {
+        let outcome = loaded.map(|(loaded, name)| {
+            let inner = &*self.0;
+            let slots = inner.versions.union(&departure.known, &loaded.dependencies);
+            if let Some(name) = name
+                && self.is_enabled()
+                && inner.versions.are_current(&slots, departure.as_of)
+            {
+                let facts = Facts {
+                    as_of: departure.as_of,
+                    flight: departure.number(),
+                    slots: slots.clone(),
+                    name: name.into(),
+                    checked: Checked::new(departure.as_of),
+                    times: Times::new(inner.clock.now(), freshness),
+                    refreshing: AtomicBool::new(false),
+                    value_bytes: loaded.bytes,
+                    value_type: std::any::type_name::<V>(),
+                };
+                inner.store(departure.key(), Entry::new(facts, loaded.value.clone()));
+            }
+            Landed {
+                value: loaded.value,
+                slots,
+            }
+        });
+        if let Err(error) = &outcome {
+            self.0
+                .counters
+                .load_failed(error.kind(), departure.is_refresh());
+        }
+        departure.land(outcome);
+    }
+
+    /// What a caller gets who waited for a flight.
+    fn served<V, E>(
+        &self,
+        key: Key,
+        outcome: Result<Landed<V>, LoadError<E>>,
+        source: Source,
+    ) -> Result<Served<V>, LoadError<E>>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        match outcome {
+            Ok(Landed { value, .. }) => Ok(Served { value, source }),
+            Err(error) => {
+                let value = self.0.kept_for_errors(key).ok_or(error)?;
+                self.0.counters.stale_on_error.increment();
+                Ok(Served {
+                    value,
+                    source: Source::StaleOnError,
+                })
+            }
+        }
+    }
+
+    /// Loads past the cache, in the caller's task.
+    async fn load_alone<V, E, F, Fut>(&self, load: F) -> Result<Served<V>, LoadError<E>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Loaded<V>, E>>,
+    {
+        self.0.counters.loads.increment();
+        match catch_panic(async { load().await }).await {
+            Ok(loaded) => Ok(Served {
+                value: loaded.value,
+                source: Source::Loaded,
+            }),
+            Err(error) => {
+                self.0.counters.load_failed(error.kind(), false);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// The entry under `key`, if it was not invalidated. One that was is removed.
+    fn current(&self, key: Key) -> Option<Arc<Entry>> {
+        let entry = self.store.get(key)?;
+        if self.is_current(&entry) {
+            return Some(entry);
+        }
+        self.store.remove(key, &entry);
+        None
+    }
+
+    /// Stores an entry, unless there is a good one of a later flight.
+    ///
+    /// An invalidation that comes between the check and the store does no harm: the entry
+    /// carries the version of its load and is checked again at every read.
+    fn store(&self, key: Key, entry: Arc<Entry>) {
+        // Declared before the lock, and so dropped after it.
+        let (kept, inserted);
+        let _apron = self.flights.lock(key);
+        kept = self.store.peek(key);
+        if let Some(kept) = &kept
+            && kept.facts.flight > entry.facts.flight
+            && self.is_current(kept)
+        {
+            return;
+        }
+        if !self.patterns.spare(&entry.facts.name, &entry.facts.checked) {
+            return;
+        }
+        inserted = self.store.insert(key, entry);
+        self.counters.evictions.add(inserted.evicted);
+        if inserted.refused {
+            self.counters.refused.increment();
+        } else {
+            self.counters.sets.increment();
+        }
+    }
+
+    /// The value to serve although its time is up, because a load failed.
+    fn kept_for_errors<V: Clone + 'static>(&self, key: Key) -> Option<V> {
+        let entry = self.store.get(key)?;
+        let value = entry.value::<V>()?;
+        let allowed = entry.facts.times.allow_on_error(self.clock.now()) && self.is_current(&entry);
+        allowed.then(|| value.clone())
+    }
+}
+
+/// Runs a load; a panic in it becomes an error.
+///
+/// Nothing that the load may have left half-done is used afterwards but what its caller shared
+/// with it on purpose.
+async fn catch_panic<T, E>(loading: impl Future<Output = Result<T, E>>) -> Result<T, LoadError<E>> {
+    match AssertUnwindSafe(loading).catch_unwind().await {
+        Ok(loaded) => loaded.map_err(|error| LoadError::Failed(Arc::new(error))),
+        Err(payload) => Err(LoadError::panicked(&*payload)),
+    }
+}
+
+impl Counters {
+    /// Counts a failed load, and logs what no caller may see.
+    fn load_failed(&self, kind: LoadErrorKind, in_background: bool) {
+        self.load_errors.increment();
+        match kind {
+            LoadErrorKind::Panicked => {
+                tracing::error!(target: "larder::cache", "a load panicked");
+            }
+            _ if in_background => {
+                tracing::warn!(target: "larder::cache", "a load in the background failed");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! An entry: a value and what decides whether it may be served.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::clock::Moment;
+use crate::options::Freshness;
+use crate::patterns::Checked;
+use crate::slots::Slots;
+use crate::versions::Version;
+
+/// A stored value. The last field is what lets an `Entry<V>` become an `Entry`, in one
+/// allocation with its value.
+pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
+    pub(crate) facts: Facts,
+    value: V,
+}
+
+/// All of an entry but its value.
+pub(crate) struct Facts {
+    /// The version that the load took before it began.
+    pub(crate) as_of: Version,
+    /// The number of the flight that loaded it: of two loads of a key, the later one.
+    pub(crate) flight: u64,
+    pub(crate) slots: Slots,
+    pub(crate) name: Box<str>,
+    pub(crate) checked: Checked,
+    pub(crate) times: Times,
+    /// Set while a load in the background replaces it.
+    pub(crate) refreshing: AtomicBool,
+    /// What the caller said the value takes.
+    pub(crate) value_bytes: u64,
+    pub(crate) value_type: &'static str,
+}
+
+/// Until when an entry may be served, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    stored: Moment,
+    fresh_until: Moment,
+    stale_until: Moment,
+    on_error_until: Moment,
+}
+
+/// How old an entry is, by its own freshness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    Fresh,
+    Stale,
+    Expired,
+}
+
+impl Times {
+    pub(crate) fn new(now: Moment, freshness: Freshness) -> Self {
+        let fresh_until = now.after(freshness.ttl);
+        Self {
+            stored: now,
+            fresh_until,
+            stale_until: fresh_until.after(freshness.stale_for),
+            on_error_until: fresh_until.after(freshness.stale_if_error),
+        }
+    }
+
+    pub(crate) fn age(&self, now: Moment) -> Age {
+        if now < self.fresh_until {
+            Age::Fresh
+        } else if now < self.stale_until {
+            Age::Stale
+        } else {
+            Age::Expired
+        }
+    }
+
+    /// Whether it may be served because a load failed.
+    pub(crate) fn allow_on_error(&self, now: Moment) -> bool {
+        self.on_error_until > self.fresh_until && now < self.on_error_until
+    }
+
+    /// From when on nobody may be served.
+    pub(crate) fn dead_from(&self) -> Moment {
+        self.stale_until.max(self.on_error_until)
+    }
+}
+
+impl Entry {
+    pub(crate) fn new<V: Any + Send + Sync>(facts: Facts, value: V) -> Arc<Self> {
+        Arc::new(Entry { facts, value })
+    }
+
+    /// What it weighs: its value by the caller's estimate, its name, its slots, the entry
+    /// itself, and about what the indices take for it.
+    pub(crate) fn weight(&self) -> u64 {
+        /// A place in the cache with its spare room and its part of the ghosts, a node of the
+        /// set of expiry times, and three headers of allocations.
+        const INDICES: usize = 192;
+        let facts = &self.facts;
+        let own = size_of::<Facts>() + INDICES + facts.name.len() + 4 * facts.slots.len();
+        facts.value_bytes.saturating_add(own as u64)
+    }
+
+    /// The value, if it has this type.
+    pub(crate) fn value<V: Any>(&self) -> Option<&V> {
+        self.value.downcast_ref()
+    }
+
+    pub(crate) fn is_refreshing(&self) -> bool {
+        // Relaxed: a hint about who begins to load. Nothing is read on the strength of it.
+        self.facts.refreshing.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_refreshing(&self, refreshing: bool) {
+        self.facts.refreshing.store(refreshing, Ordering::Relaxed);
+    }
+
+    pub(crate) fn describe(&self, now: Moment, is_current: bool) -> EntryDescription {
+        let times = &self.facts.times;
+        EntryDescription {
+            name: self.facts.name.to_string(),
+            state: match (is_current, times.age(now)) {
+                (false, _) => EntryState::Invalidated,
+                (true, Age::Fresh) => EntryState::Fresh,
+                (true, Age::Stale) => EntryState::Stale,
+                (true, Age::Expired) => EntryState::Expired,
+            },
+            age: now.since(times.stored),
+            fresh_for: times.fresh_until.since(now),
+            bytes: self.weight(),
+            dependencies: self.facts.slots.len(),
+            value_type: self.facts.value_type,
+            refreshing: self.is_refreshing(),
+        }
+    }
+}
+
+/// What is known of an entry, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EntryDescription {
+    /// The readable name.
+    pub name: String,
+    /// Whether it would be served.
+    pub state: EntryState,
+    /// How long ago it was stored.
+    pub age: Duration,
+    /// How much longer it is fresh; zero if it is not.
+    pub fresh_for: Duration,
+    /// What it weighs, in bytes.
+    pub bytes: u64,
+    /// How many dependencies it has; those that share a slot count once.
+    pub dependencies: usize,
+    /// The Rust type of its value.
+    pub value_type: &'static str,
+    /// Whether a load in the background replaces it just now.
+    pub refreshing: bool,
+}
+
+/// Whether an entry would be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EntryState {
+    /// It is served.
+    Fresh,
+    /// It is served while a load in the background replaces it.
+    Stale,
+    /// Its time is up. It is served only where a load failed and `stale_if_error` allows it.
+    Expired,
+    /// Something that it depends on was invalidated, or is in doubt. It is not served.
+    Invalidated,
+}

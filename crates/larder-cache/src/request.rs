@@ -1,0 +1,114 @@
+//! What a caller asks for, what a load gives, and what the caller gets.
+
+use std::fmt;
+
+use crate::dependency::Dependency;
+use crate::key::Key;
+use crate::options::Freshness;
+use crate::slots::Slots;
+
+/// A cached read.
+#[derive(Debug)]
+pub struct Request {
+    /// What the result is kept under.
+    pub key: Key,
+    /// How long the result is good for, if this read loads it. A result that is there is
+    /// served by the freshness that it was stored with.
+    pub freshness: Freshness,
+    /// What the result depends on, if all of it is known before the load; otherwise none.
+    ///
+    /// It decides who may share a load that is under way: with it, whoever comes before one of
+    /// these is invalidated; without it, whoever comes before anything is invalidated.
+    pub dependencies: Slots,
+    /// How the cache is used.
+    pub mode: Mode,
+    /// The readable name of the entry, which patterns are matched with.
+    pub name: EntryName,
+}
+
+/// How a read uses the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// Serves what is kept; else loads, or waits for a load that is under way, and stores.
+    #[default]
+    Normal,
+    /// Loads anew in any case and stores. Others may share the load.
+    Refresh,
+    /// Loads for this caller alone, in the caller's own task; serves and stores nothing.
+    Bypass,
+}
+
+/// The readable name of an entry, such as `restaurants:nearby:0f3a9c`, made only when the entry
+/// is stored.
+pub struct EntryName(Box<dyn FnOnce() -> String + Send>);
+
+impl EntryName {
+    /// A name that `make` makes when it is needed.
+    pub fn new(make: impl FnOnce() -> String + Send + 'static) -> Self {
+        Self(Box::new(make))
+    }
+
+    pub(crate) fn make(self) -> String {
+        (self.0)()
+    }
+}
+
+impl From<String> for EntryName {
+    fn from(name: String) -> Self {
+        Self::new(|| name)
+    }
+}
+
+impl From<&'static str> for EntryName {
+    fn from(name: &'static str) -> Self {
+        Self::new(|| name.to_owned())
+    }
+}
+
+impl fmt::Debug for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntryName").finish_non_exhaustive()
+    }
+}
+
+/// What a load returns.
+#[derive(Debug, Clone)]
+pub struct Loaded<V> {
+    /// The value, cheap to clone: every caller gets a clone.
+    pub value: V,
+    /// What the value depends on, including what is known only after the load. Those of
+    /// [`Request::dependencies`] count in any case.
+    pub dependencies: Vec<Dependency>,
+    /// An estimate of what the value takes, in bytes.
+    ///
+    /// An entry weighs this, and what it takes itself: its name, four bytes for each slot, and
+    /// a fixed part of about 320 bytes for the entry and its places in the indices.
+    pub bytes: u64,
+    /// Whether the value may be stored. If not, it still goes to all who wait for it.
+    pub storable: bool,
+}
+
+/// What a caller gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served<V> {
+    /// The value.
+    pub value: V,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// Kept, and fresh.
+    Hit,
+    /// Kept, and past its time, within `stale_for`. A load in the background replaces it.
+    Stale,
+    /// Kept, and past its time, within `stale_if_error`: a load had failed.
+    StaleOnError,
+    /// Loaded for this caller.
+    Loaded,
+    /// Loaded for another caller at the same time.
+    Joined,
+}

@@ -1,0 +1,171 @@
+//! Versions: what of all that was loaded is still right.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::dependency::Dependency;
+use crate::doubt::Doubt;
+use crate::slot::Slot;
+use crate::slots::{SlotTable, Slots};
+
+/// A moment in the sequence of invalidations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u64);
+
+impl Version {
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// The sequence of invalidations, and for each dependency the number of its last one.
+///
+/// A load takes [`Versions::now`] before it begins. Its result is current as long as nothing
+/// that it depends on was invalidated later, whether the dependencies were known before the
+/// load or only after it. An invalidation takes the next number and writes it to the slots of
+/// its dependencies; it touches no entry.
+///
+/// Clones share the same versions.
+///
+/// # Why nothing stale gets through
+///
+/// A writer first commits, then invalidates, and only then acknowledges the write.
+///
+/// - A load whose version *covers* the invalidation (`now()` gave its number or a later one)
+///   began after the commit and has read what was written: `now` acquires what the
+///   invalidation released when it took its number, and the commit was before that.
+/// - A load whose version does not cover it is found out by everybody who looks after the
+///   acknowledgement: the slot was raised before it, slots never sink, and whoever knows of
+///   the acknowledgement comes after the raise.
+///
+/// Between the two steps of an invalidation (the number is taken, the slot not yet raised) an
+/// old result still passes for current. The write has not been acknowledged then, so no reader
+/// is entitled to see it.
+#[derive(Clone)]
+pub struct Versions(Arc<Inner>);
+
+struct Inner {
+    sequence: AtomicU64,
+    everything: Slot,
+    table: SlotTable,
+    open_doubts: AtomicU64,
+    doubts: AtomicU64,
+}
+
+impl Versions {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Inner {
+            sequence: AtomicU64::new(0),
+            everything: Slot::default(),
+            table: SlotTable::new(),
+            open_doubts: AtomicU64::new(0),
+            doubts: AtomicU64::new(0),
+        }))
+    }
+
+    /// The version that a load takes before it begins.
+    #[must_use]
+    pub fn now(&self) -> Version {
+        Version(self.0.sequence.load(Ordering::Acquire))
+    }
+
+    /// Makes everything loaded so far that depends on one of these wrong.
+    ///
+    /// When this returns, no result from before is served, stored or joined any more.
+    pub fn invalidate(&self, dependencies: impl IntoIterator<Item = Dependency>) {
+        let mut dependencies = dependencies.into_iter().peekable();
+        if dependencies.peek().is_none() {
+            return;
+        }
+        let number = self.take_number();
+        for dependency in dependencies {
+            self.0.table.slot(dependency).invalidate(number);
+        }
+    }
+
+    /// Makes everything loaded so far wrong.
+    pub fn invalidate_everything(&self) {
+        self.0.everything.invalidate(self.take_number());
+    }
+
+    /// The slots of these dependencies, for checks by [`Versions::are_current`].
+    #[must_use]
+    pub fn slots(&self, dependencies: &[Dependency]) -> Slots {
+        self.0.table.slots(dependencies, &[])
+    }
+
+    /// Whether none of these was invalidated after `as_of`, and none is in doubt.
+    #[must_use]
+    pub fn are_current(&self, slots: &Slots, as_of: Version) -> bool {
+        self.0.everything.is_current(as_of.0) && self.0.table.are_current(slots, as_of.0)
+    }
+
+    /// Puts these dependencies in doubt: a write to them may or may not have taken effect.
+    ///
+    /// While the guard lives, nothing that depends on them is served, stored or joined. When it
+    /// is dropped they count as invalidated at that moment. Doubts may overlap.
+    pub fn doubt(&self, dependencies: impl IntoIterator<Item = Dependency>) -> Doubt {
+        let dependencies: Vec<Dependency> = dependencies.into_iter().collect();
+        Doubt::open(self.clone(), Some(self.slots(&dependencies)))
+    }
+
+    /// Puts everything in doubt, as [`Versions::doubt`] does with some dependencies.
+    pub fn doubt_everything(&self) -> Doubt {
+        Doubt::open(self.clone(), None)
+    }
+
+    /// Whether nothing at all was invalidated after `as_of`, and nothing is in doubt. The
+    /// question to ask when it is not known what a result depends on.
+    pub(crate) fn nothing_since(&self, as_of: Version) -> bool {
+        self.now() == as_of && self.0.open_doubts.load(Ordering::Acquire) == 0
+    }
+
+    /// `known` and the slots of further dependencies.
+    pub(crate) fn union(&self, known: &Slots, dependencies: &[Dependency]) -> Slots {
+        self.0.table.union(known, dependencies)
+    }
+
+    /// The next number of an invalidation; it must be written to slots next.
+    ///
+    /// Release: a load that sees this number sees the commit before it. Acquire keeps the
+    /// chain from one invalidation to the next.
+    pub(crate) fn take_number(&self) -> u64 {
+        self.0.sequence.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// How many doubts there were.
+    pub(crate) fn doubts(&self) -> u64 {
+        self.0.doubts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn open_doubt(&self, slots: Option<&Slots>) {
+        self.0.doubts.fetch_add(1, Ordering::Relaxed);
+        self.0.open_doubts.fetch_add(1, Ordering::AcqRel);
+        match slots {
+            Some(slots) => self.0.table.each(slots).for_each(Slot::open_doubt),
+            None => self.0.everything.open_doubt(),
+        }
+    }
+
+    pub(crate) fn close_doubt(&self, slots: Option<&Slots>) {
+        let number = self.take_number();
+        match slots {
+            Some(slots) => self
+                .0
+                .table
+                .each(slots)
+                .for_each(|slot| slot.close_doubt(number)),
+            None => self.0.everything.close_doubt(number),
+        }
+        self.0.open_doubts.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Versions")
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
+}

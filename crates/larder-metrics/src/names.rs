@@ -1,0 +1,180 @@
+//! All metrics of Larder: each stands here once, with its kind, unit, help text and labels.
+//!
+//! Names beginning with `db_client_` are those of OpenTelemetry's conventions for database
+//! clients, written the Prometheus way. Names beginning with `db_` only are the predecessor's;
+//! they are filled where `legacy_names` is on.
+//!
+//! Series of a pool carry the label `pool`, all other series of an instance the label
+//! `database`: the name from [`InstanceName`](crate::InstanceName), so that two instances in one
+//! process keep series of their own. The predecessor's names have neither; instances add up.
+
+use metrics::Unit;
+
+use crate::definition::{Definition, Kind};
+
+#[cfg(test)]
+mod tests;
+
+/// Bounds in seconds: OpenTelemetry's, and finer ones below a millisecond.
+const DURATION: Kind = Kind::Histogram(&[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0,
+]);
+
+/// Bounds in seconds of the predecessor.
+const LEGACY_DURATION: Kind = Kind::Histogram(&[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0]);
+
+/// Bounds in rows.
+const ROWS: Kind = Kind::Histogram(&[
+    0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0,
+]);
+
+const COUNTER: Kind = Kind::Counter;
+const GAUGE: Kind = Kind::Gauge;
+
+/// Makes a constant of each row, and [`ALL`] of all. The help text is the documentation.
+macro_rules! table {
+    ($(
+        #[doc = $help:literal]
+        $constant:ident = $name:literal, $kind:expr, $unit:ident, [$($label:literal),*];
+    )*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Definition =
+                Definition::new($name, $kind, Unit::$unit, $help.trim_ascii(), &[$($label),*]);
+        )*
+
+        /// All metrics there are.
+        pub const ALL: &[Definition] = &[$($constant),*];
+    };
+}
+
+table! {
+    /// Duration of statements, from sending to the last row.
+    OPERATION_DURATION = "db_client_operation_duration_seconds", DURATION, Seconds,
+        ["db_system_name", "db_operation_name", "db_collection_name", "pool", "error_type", "db_response_status_code"];
+
+    /// Rows returned by statements that succeeded.
+    RETURNED_ROWS = "db_client_response_returned_rows", ROWS, Count,
+        ["db_operation_name", "db_collection_name"];
+
+    /// Duration of single statements by fingerprint, where per-fingerprint series are on.
+    STATEMENT_DURATION = "larder_statement_duration_seconds", DURATION, Seconds,
+        ["pool", "fingerprint"];
+
+    /// Statements that took as long as the threshold for slow ones or longer.
+    SLOW_STATEMENTS = "larder_slow_statements_total", COUNTER, Count,
+        ["pool", "db_operation_name", "db_collection_name"];
+
+    /// Connections by what they are doing.
+    CONNECTION_COUNT = "db_client_connection_count", GAUGE, Count, ["pool", "state"];
+
+    /// Most connections that may be open.
+    CONNECTION_MAX = "db_client_connection_max", GAUGE, Count, ["pool"];
+
+    /// Fewest idle connections that are kept.
+    CONNECTION_IDLE_MIN = "db_client_connection_idle_min", GAUGE, Count, ["pool"];
+
+    /// Most idle connections that are kept.
+    CONNECTION_IDLE_MAX = "db_client_connection_idle_max", GAUGE, Count, ["pool"];
+
+    /// Callers waiting for a connection.
+    CONNECTION_PENDING_REQUESTS = "db_client_connection_pending_requests", GAUGE, Count, ["pool"];
+
+    /// Callers that waited for a connection until their time was up.
+    CONNECTION_TIMEOUTS = "db_client_connection_timeouts_total", COUNTER, Count, ["pool"];
+
+    /// Duration of opening a connection.
+    CONNECTION_CREATE_TIME = "db_client_connection_create_time_seconds", DURATION, Seconds, ["pool"];
+
+    /// Duration of waiting for a connection.
+    CONNECTION_WAIT_TIME = "db_client_connection_wait_time_seconds", DURATION, Seconds, ["pool"];
+
+    /// Duration for which a connection was borrowed.
+    CONNECTION_USE_TIME = "db_client_connection_use_time_seconds", DURATION, Seconds, ["pool"];
+
+    /// Connections that could not be opened, by cause.
+    CONNECT_FAILURES = "larder_connect_failures_total", COUNTER, Count, ["pool", "cause"];
+
+    /// Connections thrown away because they could not be used again.
+    CONNECTIONS_INVALIDATED = "larder_connections_invalidated_total", COUNTER, Count, ["pool"];
+
+    /// Open connections beyond the size of the pool.
+    CONNECTIONS_OVERFLOW = "larder_connections_overflow", GAUGE, Count, ["pool"];
+
+    /// Reads through the cache, by tier and outcome.
+    CACHE_REQUESTS = "larder_cache_requests_total", COUNTER, Count, ["database", "tier", "outcome"];
+
+    /// Loads of the cache from the database, by outcome.
+    CACHE_LOADS = "larder_cache_loads_total", COUNTER, Count, ["database", "outcome"];
+
+    /// Duration of loads of the cache from the database.
+    CACHE_LOAD_DURATION = "larder_cache_load_duration_seconds", DURATION, Seconds, ["database"];
+
+    /// Entries stored in the cache since the start.
+    CACHE_SETS = "larder_cache_sets_total", COUNTER, Count, ["database", "tier"];
+
+    /// Entries in the cache.
+    CACHE_ENTRIES = "larder_cache_entries", GAUGE, Count, ["database", "tier"];
+
+    /// Estimated bytes of the entries in the cache.
+    CACHE_BYTES = "larder_cache_bytes", GAUGE, Bytes, ["database", "tier"];
+
+    /// Entries removed from the cache, by cause: capacity or expired.
+    CACHE_EVICTIONS = "larder_cache_evictions_total", COUNTER, Count, ["database", "tier", "cause"];
+
+    /// Invalidations of cached results, by cause.
+    CACHE_INVALIDATIONS = "larder_cache_invalidations_total", COUNTER, Count, ["database", "cause"];
+
+    /// Duration of operations of services, by outcome: success, error or cancelled.
+    SERVICE_OPERATION_DURATION = "larder_service_operation_duration_seconds", DURATION, Seconds,
+        ["database", "service", "operation", "outcome"];
+
+    /// Statements sent by operations of a service.
+    SERVICE_QUERIES = "larder_service_queries_total", COUNTER, Count, ["database", "service"];
+
+    /// Cached reads by operations of a service, by outcome: hit or miss.
+    SERVICE_CACHE_REQUESTS = "larder_service_cache_requests_total", COUNTER, Count,
+        ["database", "service", "outcome"];
+
+    /// Health of a check: 0 healthy, 1 degraded, 2 unhealthy, 3 critical.
+    HEALTH_STATUS = "larder_health_status", GAUGE, Count, ["database", "check"];
+
+    /// Health checks made, by the status they found.
+    HEALTH_CHECKS = "larder_health_checks_total", COUNTER, Count, ["database", "status"];
+
+    /// Seconds since the instance was started.
+    UPTIME = "larder_uptime_seconds", GAUGE, Seconds, ["database"];
+
+    /// Always 1; its label tells the version of Larder.
+    BUILD_INFO = "larder_build_info", GAUGE, Count, ["version"];
+
+    /// Statements by type and status (the predecessor's name).
+    LEGACY_QUERIES = "db_queries_total", COUNTER, Count, ["query_type", "status"];
+
+    /// Duration of statements by type (the predecessor's name).
+    LEGACY_QUERY_DURATION = "db_query_duration_seconds", LEGACY_DURATION, Seconds, ["query_type"];
+
+    /// Open connections (the predecessor's name).
+    LEGACY_POOL_SIZE = "db_connection_pool_size", GAUGE, Count, [];
+
+    /// Connections in use (the predecessor's name).
+    LEGACY_ACTIVE_CONNECTIONS = "db_active_connections", GAUGE, Count, [];
+
+    /// Reads answered by the cache (the predecessor's name).
+    LEGACY_CACHE_HITS = "db_cache_hits_total", COUNTER, Count, ["cache_type"];
+
+    /// Reads not answered by the cache (the predecessor's name).
+    LEGACY_CACHE_MISSES = "db_cache_misses_total", COUNTER, Count, ["cache_type"];
+
+    /// Slow statements by type (the predecessor's name).
+    LEGACY_SLOW_QUERIES = "db_slow_queries_total", COUNTER, Count, ["query_type"];
+}
+
+/// Tells the current recorder the unit and the help text of every metric.
+///
+/// [`Exporter::install`](crate::Exporter::install) does it.
+pub fn describe() {
+    for definition in ALL {
+        definition.describe();
+    }
+}

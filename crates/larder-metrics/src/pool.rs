@@ -1,0 +1,162 @@
+//! What happened to the connections of a pool.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use metrics::{Counter, Histogram};
+use serde::Serialize;
+
+use crate::names;
+use crate::window::{SlidingWindow, WindowStatistics};
+
+#[cfg(test)]
+mod tests;
+
+/// Counts and times what happens to the connections of one pool.
+///
+/// Make it after [`Exporter::install`](crate::Exporter::install), or its series go nowhere.
+pub struct PoolRecorder {
+    pool: String,
+    started: Instant,
+    connects: SlidingWindow,
+    failures_in_a_row: AtomicU64,
+    acquired: AtomicU64,
+    timeouts: AtomicU64,
+    series: Option<Series>,
+}
+
+/// The handles that need no further label.
+struct Series {
+    create_time: Histogram,
+    wait_time: Histogram,
+    use_time: Histogram,
+    timeouts: Counter,
+}
+
+/// What happened to the connections of a pool since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConnectionStatistics {
+    /// Connections that were opened.
+    pub opened: u64,
+    /// Connections that could not be opened.
+    pub errors: u64,
+    /// Failures to open one since the last success.
+    pub consecutive_errors: u64,
+    /// Times a connection was lent.
+    pub acquired: u64,
+    /// Callers that waited until their time was up.
+    pub timeouts: u64,
+}
+
+impl PoolRecorder {
+    /// A recorder with series, for the pool of this name.
+    #[must_use]
+    pub fn new(pool: impl Into<String>) -> Self {
+        let mut recorder = Self::without_series(pool);
+        let pool = &[recorder.pool.as_str()];
+        recorder.series = Some(Series {
+            create_time: names::CONNECTION_CREATE_TIME.histogram(pool),
+            wait_time: names::CONNECTION_WAIT_TIME.histogram(pool),
+            use_time: names::CONNECTION_USE_TIME.histogram(pool),
+            timeouts: names::CONNECTION_TIMEOUTS.counter(pool),
+        });
+        recorder
+    }
+
+    /// A recorder that keeps statistics only, for where metrics are off.
+    #[must_use]
+    pub fn without_series(pool: impl Into<String>) -> Self {
+        Self {
+            pool: pool.into(),
+            started: Instant::now(),
+            connects: SlidingWindow::default(),
+            failures_in_a_row: AtomicU64::new(0),
+            acquired: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
+            series: None,
+        }
+    }
+
+    /// The name of the pool.
+    #[must_use]
+    pub fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    /// A connection was opened, which took this long.
+    pub fn connected(&self, took: Duration) {
+        self.connects.add(self.second(), false);
+        self.failures_in_a_row.store(0, Ordering::Relaxed);
+        if let Some(series) = &self.series {
+            series.create_time.record(took);
+        }
+    }
+
+    /// A connection could not be opened, by a cause of few words such as `refused` or `tls`.
+    pub fn connect_failed(&self, cause: &'static str) {
+        self.connects.add(self.second(), true);
+        self.failures_in_a_row.fetch_add(1, Ordering::Relaxed);
+        if self.series.is_some() {
+            names::CONNECT_FAILURES
+                .counter(&[&self.pool, cause])
+                .increment(1);
+        }
+    }
+
+    /// A connection was lent after this wait.
+    pub fn acquired(&self, waited: Duration) {
+        self.acquired.fetch_add(1, Ordering::Relaxed);
+        if let Some(series) = &self.series {
+            series.wait_time.record(waited);
+        }
+    }
+
+    /// A caller got no connection in its time.
+    pub fn acquire_timed_out(&self) {
+        self.timeouts.fetch_add(1, Ordering::Relaxed);
+        if let Some(series) = &self.series {
+            series.timeouts.increment(1);
+        }
+    }
+
+    /// A connection came back after this long.
+    pub fn released(&self, used_for: Duration) {
+        if let Some(series) = &self.series {
+            series.use_time.record(used_for);
+        }
+    }
+
+    /// What happened since the start.
+    #[must_use]
+    pub fn statistics(&self) -> ConnectionStatistics {
+        let connects = self.connects.totals();
+        ConnectionStatistics {
+            opened: connects.calls - connects.failures,
+            errors: connects.failures,
+            consecutive_errors: self.failures_in_a_row.load(Ordering::Relaxed),
+            acquired: self.acquired.load(Ordering::Relaxed),
+            timeouts: self.timeouts.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Tries to connect in the last `span`, to the second; at most 15 minutes.
+    #[must_use]
+    pub fn connects_within(&self, span: Duration) -> WindowStatistics {
+        self.connects.statistics(self.second(), span)
+    }
+
+    fn second(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+}
+
+impl fmt::Debug for PoolRecorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolRecorder")
+            .field("pool", &self.pool)
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}

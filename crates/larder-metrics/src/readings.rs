@@ -1,0 +1,156 @@
+//! What a pool, a cache and health say at one moment, as series.
+//!
+//! The facade fills these from the components, which know nothing of metrics.
+
+use crate::names;
+use crate::scrape::Scrape;
+
+#[cfg(test)]
+mod tests;
+
+/// The state of a pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolReading {
+    /// Open connections that nobody uses.
+    pub idle: u64,
+    /// Connections in use.
+    pub used: u64,
+    /// The most connections that may be open.
+    pub max: u64,
+    /// The fewest idle connections that are kept.
+    pub idle_min: u64,
+    /// The most idle connections that are kept.
+    pub idle_max: u64,
+    /// Open connections beyond the size of the pool.
+    pub overflow: u64,
+    /// Callers waiting.
+    pub waiting: u64,
+    /// Connections thrown away since the start.
+    pub invalidated: u64,
+}
+
+impl PoolReading {
+    /// Gives it to a scrape under the name of the pool; under the predecessor's names too if
+    /// `legacy_names`.
+    pub fn publish(&self, scrape: &mut Scrape, pool: &str, legacy_names: bool) {
+        let gauges = [
+            (names::CONNECTION_MAX, self.max),
+            (names::CONNECTION_IDLE_MIN, self.idle_min),
+            (names::CONNECTION_IDLE_MAX, self.idle_max),
+            (names::CONNECTION_PENDING_REQUESTS, self.waiting),
+            (names::CONNECTIONS_OVERFLOW, self.overflow),
+        ];
+        for (definition, value) in gauges {
+            scrape.gauge(&definition, &[pool], value as f64);
+        }
+        for (state, value) in [("idle", self.idle), ("used", self.used)] {
+            scrape.gauge(&names::CONNECTION_COUNT, &[pool, state], value as f64);
+        }
+        scrape.counter(&names::CONNECTIONS_INVALIDATED, &[pool], self.invalidated);
+        if legacy_names {
+            let open = self.idle + self.used;
+            scrape.gauge(&names::LEGACY_POOL_SIZE, &[], open as f64);
+            scrape.gauge(&names::LEGACY_ACTIVE_CONNECTIONS, &[], self.used as f64);
+        }
+    }
+}
+
+/// The counts of one tier of the cache since the start, and what it holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CacheReading {
+    /// Fresh results served.
+    pub hits: u64,
+    /// Results served although their time was up, as the caller allowed.
+    pub stale_hits: u64,
+    /// Reads that had to load.
+    pub misses: u64,
+    /// Reads that waited for a load that was under way.
+    pub joined: u64,
+    /// Reads that were told to pass by the cache.
+    pub bypassed: u64,
+    /// Results that were not stored because they are too heavy.
+    pub refused: u64,
+    /// Loads that were begun.
+    pub loads: u64,
+    /// Loads that failed.
+    pub load_errors: u64,
+    /// Entries stored.
+    pub sets: u64,
+    /// Entries that gave way to others.
+    pub evictions: u64,
+    /// Entries removed because their time was up.
+    pub expired: u64,
+    /// Invalidations by cause.
+    pub invalidations: Vec<(String, u64)>,
+    /// Entries there are.
+    pub entries: u64,
+    /// Their estimated bytes.
+    pub bytes: u64,
+}
+
+impl CacheReading {
+    /// Gives it to a scrape; under the predecessor's names too if `legacy_names`.
+    ///
+    /// `tier` is `l1` for the cache of the process. `bypassed`, `loads`, `load_errors` and
+    /// `invalidations` are those of the whole cache: give them with one tier only.
+    pub fn publish(&self, scrape: &mut Scrape, database: &str, tier: &str, legacy_names: bool) {
+        let outcomes = [
+            ("hit", self.hits),
+            ("stale", self.stale_hits),
+            ("miss", self.misses),
+            ("joined", self.joined),
+            ("bypassed", self.bypassed),
+            ("refused", self.refused),
+            ("error", self.load_errors),
+        ];
+        for (outcome, total) in outcomes {
+            scrape.counter(&names::CACHE_REQUESTS, &[database, tier, outcome], total);
+        }
+        let loaded = self.loads.saturating_sub(self.load_errors);
+        for (outcome, total) in [("success", loaded), ("error", self.load_errors)] {
+            scrape.counter(&names::CACHE_LOADS, &[database, outcome], total);
+        }
+        for (cause, total) in [("capacity", self.evictions), ("expired", self.expired)] {
+            scrape.counter(&names::CACHE_EVICTIONS, &[database, tier, cause], total);
+        }
+        for (cause, total) in &self.invalidations {
+            scrape.counter(&names::CACHE_INVALIDATIONS, &[database, cause], *total);
+        }
+        scrape.counter(&names::CACHE_SETS, &[database, tier], self.sets);
+        scrape.gauge(
+            &names::CACHE_ENTRIES,
+            &[database, tier],
+            self.entries as f64,
+        );
+        scrape.gauge(&names::CACHE_BYTES, &[database, tier], self.bytes as f64);
+        if legacy_names {
+            let hits = self.hits + self.stale_hits;
+            scrape.counter(&names::LEGACY_CACHE_HITS, &["query"], hits);
+            let misses = self.misses + self.joined;
+            scrape.counter(&names::LEGACY_CACHE_MISSES, &["query"], misses);
+        }
+    }
+}
+
+/// What health found last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HealthReading {
+    /// Each check and its status: 0 healthy, 1 degraded, 2 unhealthy, 3 critical. Checks not
+    /// made yet are left out.
+    pub checks: Vec<(String, u8)>,
+    /// How many checks found each status since the start.
+    pub made: Vec<(String, u64)>,
+}
+
+impl HealthReading {
+    /// Gives it to a scrape.
+    pub fn publish(&self, scrape: &mut Scrape, database: &str) {
+        for (check, status) in &self.checks {
+            let labels = &[database, check.as_str()];
+            scrape.gauge(&names::HEALTH_STATUS, labels, f64::from(*status));
+        }
+        for (status, total) in &self.made {
+            scrape.counter(&names::HEALTH_CHECKS, &[database, status], *total);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Tests of what readings expose.
+
+use super::*;
+use crate::Exporter;
+
+fn page(read: impl Fn(&mut Scrape) + Send + Sync + 'static) -> String {
+    let (recorder, exporter) = Exporter::detached();
+    metrics::with_local_recorder(&recorder, || {
+        let _source = exporter.register(read);
+        exporter.render().unwrap()
+    })
+}
+
+fn assert_lines(page: &str, expected: &[&str]) {
+    for line in expected {
+        assert!(page.lines().any(|found| found == *line), "{line}\n{page}");
+    }
+}
+
+#[test]
+fn a_pool_shows_its_state() {
+    let reading = PoolReading {
+        idle: 4,
+        used: 3,
+        max: 15,
+        idle_min: 1,
+        idle_max: 5,
+        overflow: 2,
+        waiting: 6,
+        invalidated: 7,
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main", true));
+    assert_lines(
+        &shown,
+        &[
+            r#"db_client_connection_count{pool="main",state="idle"} 4"#,
+            r#"db_client_connection_count{pool="main",state="used"} 3"#,
+            r#"db_client_connection_max{pool="main"} 15"#,
+            r#"db_client_connection_idle_min{pool="main"} 1"#,
+            r#"db_client_connection_idle_max{pool="main"} 5"#,
+            r#"db_client_connection_pending_requests{pool="main"} 6"#,
+            r#"larder_connections_overflow{pool="main"} 2"#,
+            r#"larder_connections_invalidated_total{pool="main"} 7"#,
+            "db_connection_pool_size 7",
+            "db_active_connections 3",
+        ],
+    );
+    let without = page(move |scrape| reading.publish(scrape, "main", false));
+    assert!(!without.contains("db_connection_pool_size"));
+    assert!(!without.contains("db_active_connections"));
+}
+
+#[test]
+fn a_cache_shows_its_counts() {
+    let reading = CacheReading {
+        hits: 10,
+        stale_hits: 2,
+        misses: 3,
+        joined: 4,
+        bypassed: 5,
+        refused: 6,
+        loads: 9,
+        load_errors: 1,
+        sets: 8,
+        evictions: 11,
+        expired: 12,
+        invalidations: vec![("commit".to_owned(), 13)],
+        entries: 14,
+        bytes: 15,
+    };
+    let legacy = reading.clone();
+    let shown = page(move |scrape| legacy.publish(scrape, "main", "l1", true));
+    let requests = r#"larder_cache_requests_total{database="main",tier="l1",outcome="#;
+    for (outcome, total) in [
+        ("hit", 10),
+        ("stale", 2),
+        ("miss", 3),
+        ("joined", 4),
+        ("bypassed", 5),
+        ("refused", 6),
+        ("error", 1),
+    ] {
+        assert_lines(&shown, &[&format!("{requests}\"{outcome}\"}} {total}")]);
+    }
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_cache_loads_total{database="main",outcome="success"} 8"#,
+            r#"larder_cache_loads_total{database="main",outcome="error"} 1"#,
+            r#"larder_cache_sets_total{database="main",tier="l1"} 8"#,
+            r#"larder_cache_evictions_total{database="main",tier="l1",cause="capacity"} 11"#,
+            r#"larder_cache_evictions_total{database="main",tier="l1",cause="expired"} 12"#,
+            r#"larder_cache_invalidations_total{database="main",cause="commit"} 13"#,
+            r#"larder_cache_entries{database="main",tier="l1"} 14"#,
+            r#"larder_cache_bytes{database="main",tier="l1"} 15"#,
+            r#"db_cache_hits_total{cache_type="query"} 12"#,
+            r#"db_cache_misses_total{cache_type="query"} 7"#,
+        ],
+    );
+    let without = page(move |scrape| reading.publish(scrape, "main", "l1", false));
+    assert!(!without.contains("db_cache_hits_total"));
+}
+
+#[test]
+fn health_shows_each_check() {
+    let reading = HealthReading {
+        checks: vec![("database".to_owned(), 0), ("pool".to_owned(), 1)],
+        made: vec![("healthy".to_owned(), 20), ("degraded".to_owned(), 2)],
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_health_status{database="main",check="database"} 0"#,
+            r#"larder_health_status{database="main",check="pool"} 1"#,
+            r#"larder_health_checks_total{database="main",status="healthy"} 20"#,
+            r#"larder_health_checks_total{database="main",status="degraded"} 2"#,
+        ],
+    );
+}

@@ -1,0 +1,104 @@
+-- A hash of all that the document of the catalog is made of. Rows of a catalog that change
+-- only by new versions are told apart by the transaction that made them. Of pg_class, whose rows
+-- change by TRUNCATE and REFRESH too, the columns that matter are looked at.
+with
+relation as (
+    select c.oid, pg_catalog.hashtextextended(pg_catalog.concat_ws('|',
+               c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relowner, c.relnatts,
+               c.relrowsecurity, c.relforcerowsecurity, c.relispartition), 0) as hash
+    from pg_catalog.pg_class c
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+      and c.oid >= 16384
+      and (c.relpersistence <> 't' or c.relnamespace = pg_catalog.pg_my_temp_schema())
+),
+part as (
+    select 'class' as catalog, oid::pg_catalog.int8 as id, hash as version from relation
+    union all
+    select 'inherits', i.inhrelid::pg_catalog.int8 << 32 | i.inhparent::pg_catalog.int8, i.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_inherits i join relation r on r.oid = i.inhrelid
+    union all
+    select 'rewrite', w.oid::pg_catalog.int8, w.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_rewrite w join relation r on r.oid = w.ev_class
+    union all
+    select 'constraint', k.oid::pg_catalog.int8, k.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_constraint k join relation r on r.oid = k.conrelid
+    where k.contype in ('f', 'c')
+    union all
+    select 'domain constraint', k.oid::pg_catalog.int8, k.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_constraint k
+    where k.contypid <> 0
+    union all
+    select 'trigger', t.oid::pg_catalog.int8, t.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_trigger t join relation r on r.oid = t.tgrelid
+    where t.tgfoid >= 16384
+    union all
+    select 'attrdef', a.oid::pg_catalog.int8, a.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_attrdef a join relation r on r.oid = a.adrelid
+    union all
+    select 'policy', p.oid::pg_catalog.int8, p.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_policy p
+    union all
+    -- Columns of the user's types, which may be domains.
+    select 'attribute', a.attrelid::pg_catalog.int8 << 32 | a.attnum, a.atttypid::pg_catalog.int8
+    from pg_catalog.pg_attribute a join relation r on r.oid = a.attrelid
+    where a.atttypid >= 16384
+    union all
+    select 'proc', p.oid::pg_catalog.int8, p.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_proc p
+    where p.oid >= 16384
+    union all
+    select 'aggregate', a.aggfnoid::pg_catalog.oid::pg_catalog.int8, a.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_aggregate a
+    where a.aggfnoid::pg_catalog.oid >= 16384
+    union all
+    select 'operator', o.oid::pg_catalog.int8, o.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_operator o
+    where o.oid >= 16384
+    union all
+    select 'amop', a.oid::pg_catalog.int8, a.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_amop a
+    where a.oid >= 16384
+    union all
+    select 'cast', k.oid::pg_catalog.int8, k.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_cast k
+    where k.oid >= 16384
+    union all
+    -- Composite types are above, among the relations.
+    select 'type', t.oid::pg_catalog.int8, t.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_type t
+    where t.oid >= 16384 and t.typtype in ('d', 'e', 'r')
+    union all
+    select 'enum', e.oid::pg_catalog.int8, e.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_enum e
+    union all
+    select 'namespace', n.oid::pg_catalog.int8, n.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_namespace n
+    where n.nspname !~ '^pg_(toast_)?temp_'
+    union all
+    select 'extension', e.oid::pg_catalog.int8, e.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_extension e
+    union all
+    select 'member', d.objid::pg_catalog.int8, d.refobjid::pg_catalog.int8
+    from pg_catalog.pg_depend d
+    where d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+      and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.deptype = 'e'
+    union all
+    -- Who the user is decides whether row-level security holds.
+    select 'role', m.roleid::pg_catalog.int8 << 32 | m.member::pg_catalog.int8, m.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_auth_members m
+)
+select pg_catalog.md5(pg_catalog.concat_ws('|',
+    pg_catalog.current_setting('server_version_num'),
+    pg_catalog.current_setting('row_security'),
+    current_user,
+    (select pg_catalog.concat_ws(',', r.rolsuper, r.rolbypassrls)
+     from pg_catalog.pg_roles r where r.rolname = current_user),
+    pg_catalog.current_schemas(true)::pg_catalog.text,
+    (select pg_catalog.string_agg(pg_catalog.concat_ws(':', catalog, number, hash), ',' order by catalog)
+     from (
+         select catalog, pg_catalog.count(*) as number,
+                pg_catalog.sum(pg_catalog.hashint8extended(id, version)) as hash
+         from part
+         group by catalog
+     ) sums)
+))
