@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, CancelToken, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::connect_options::{ConnectOptions, Target};
-use crate::connection::{Connection, Driver, Link, TypeCatalog};
+use crate::connection::{Connection, Driver, Link, SessionSettings, Shared, Watch};
 use crate::error::{ConnectError, ConnectErrorCause};
 use crate::server_error::{ServerError, with_causes};
 use crate::tls::{self, TlsMode};
@@ -24,7 +24,9 @@ pub(crate) struct Connector {
     options: Arc<ConnectOptions>,
     target: Target,
     tls: Option<MakeRustlsConnect>,
-    types: Arc<TypeCatalog>,
+    shared: Shared,
+    /// The SQL with which a session begins.
+    setup: Arc<str>,
     drivers: TaskTracker,
     sever: CancellationToken,
 }
@@ -33,7 +35,7 @@ impl Connector {
     /// # Errors
     ///
     /// [`Error::Options`] if the root certificate cannot be read.
-    pub(crate) fn new(mut options: ConnectOptions) -> Result<Self, Error> {
+    pub(crate) fn new(mut options: ConnectOptions, watch: Arc<Watch>) -> Result<Self, Error> {
         let ssl_mode = match options.tls.mode {
             TlsMode::Disable => SslMode::Disable,
             TlsMode::Prefer => SslMode::Prefer,
@@ -46,9 +48,13 @@ impl Connector {
         };
         Ok(Self {
             target: options.target(),
-            options: Arc::new(options),
             tls,
-            types: Arc::default(),
+            setup: options.setup().into(),
+            shared: Shared {
+                types: Arc::default(),
+                watch,
+            },
+            options: Arc::new(options),
             drivers: TaskTracker::new(),
             sever: CancellationToken::new(),
         })
@@ -56,6 +62,15 @@ impl Connector {
 
     pub(crate) fn target(&self) -> &Target {
         &self.target
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The SQL with which a session begins.
+    pub(crate) fn setup(&self) -> &str {
+        &self.setup
     }
 
     pub(crate) fn sends_cancel_requests(&self) -> bool {
@@ -75,16 +90,23 @@ impl Connector {
     /// Dropped, it leaves nothing behind but a half-open socket that closes by itself.
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
         let limit = self.options.connect_timeout;
-        match timeout(limit, self.connect_without_deadline()).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(self.explain(&error).into()),
-            Err(_) => Err(Error::Connect(Arc::new(ConnectError {
+        let observer = &self.shared.watch.observer;
+        let started = Instant::now();
+        let error = match timeout(limit, self.connect_without_deadline()).await {
+            Ok(Ok(connection)) => {
+                observer.tell(|observer| observer.connected(started.elapsed()));
+                return Ok(connection);
+            }
+            Ok(Err(error)) => self.explain(&error),
+            Err(_) => Arc::new(ConnectError {
                 target: self.target.clone(),
                 cause: ConnectErrorCause::TimedOut,
                 detail: format!("gave up after {limit:?}"),
                 server: None,
-            }))),
-        }
+            }),
+        };
+        observer.tell(|observer| observer.connect_failed(&error));
+        Err(Error::Connect(error))
     }
 
     async fn connect_without_deadline(&self) -> Result<Connection, tokio_postgres::Error> {
@@ -99,10 +121,16 @@ impl Connector {
                 (client, self.drive(connection))
             }
         };
-        client.batch_execute(&self.options.setup()).await?;
+        let settings = SessionSettings::begin(&client, &self.setup).await?;
         tracing::debug!(target = %self.target, "connect");
-        let types = Arc::clone(&self.types);
-        let link = Link::new(client, types, driver, self.options.answer_timeout);
+        let shared = self.shared.clone();
+        let link = Link::new(
+            client,
+            shared,
+            settings,
+            driver,
+            self.options.answer_timeout,
+        );
         Ok(Connection::new(link))
     }
 
@@ -177,12 +205,6 @@ impl Connector {
             server: ServerError::of(error),
             detail,
         })
-    }
-}
-
-impl From<Arc<ConnectError>> for Box<ConnectError> {
-    fn from(error: Arc<ConnectError>) -> Self {
-        Self::new((*error).clone())
     }
 }
 

@@ -17,7 +17,9 @@ mod closure;
 mod connect_options;
 mod connection;
 mod connector;
+mod current;
 mod error;
+mod observer;
 mod pool;
 mod pool_options;
 mod server_error;
@@ -27,8 +29,12 @@ mod transaction;
 
 pub use crate::closure::AsyncClosure;
 pub use crate::connect_options::{ConnectOptions, Target};
-pub use crate::connection::{Connection, Row, Rows, TransactionManager, TransactionState, Value};
+pub use crate::connection::{
+    BoundValues, Connection, OwnedQuery, Recording, Row, Rows, SessionSettings, TransactionManager,
+    TransactionState, Value, query_text, static_query_id,
+};
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::observer::{Effects, EndedStatement, Observer, PoolObserver, StatementOutcome};
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
 pub use crate::server_error::{ServerError, SqlState};

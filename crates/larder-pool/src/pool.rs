@@ -14,12 +14,13 @@ use tokio::time::{Instant, timeout};
 
 use crate::checkout::{ConnectErrors, Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
 use crate::connect_options::ConnectOptions;
+use crate::connection::Watch;
 use crate::connector::Connector;
 use crate::error::{AcquireError, ConnectError, Error};
 use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::session::{Lease, Session};
 use crate::transaction::{TransactionBuilder, TransactionError};
-use crate::{AsyncClosure, Connection};
+use crate::{AsyncClosure, Connection, current};
 
 /// A pool of connections to one server. Clones share the same pool.
 ///
@@ -85,7 +86,8 @@ impl Pool {
     /// Outside a tokio runtime.
     pub fn open_lazily(connect: ConnectOptions, options: PoolOptions) -> Result<Self, Error> {
         options.check()?;
-        let connector = Connector::new(connect)?;
+        let watch = Watch::new(&options.name, options.observer.clone());
+        let connector = Connector::new(connect, watch)?;
         let counters = Counters::new();
         let manager = Manager {
             connector: connector.clone(),
@@ -136,13 +138,22 @@ impl Pool {
             Ok(lease) => lease?,
             Err(_) => {
                 drop(waiting);
+                self.0
+                    .options
+                    .observer
+                    .tell(|observer| observer.acquire_timed_out());
                 return Err(Error::Acquire(Box::new(AcquireError {
                     waited: started.elapsed(),
                     status: self.status(),
                 })));
             }
         };
-        tracing::trace!(pool = self.0.options.name, waited = ?started.elapsed(), "checkout");
+        let waited = started.elapsed();
+        self.0
+            .options
+            .observer
+            .tell(|observer| observer.acquired(waited));
+        tracing::trace!(pool = self.0.options.name, ?waited, "checkout");
         Ok(Session::new(lease))
     }
 
@@ -249,6 +260,13 @@ impl Pool {
             deadline,
             in_use,
         })
+    }
+
+    /// Whether the current task runs within a transaction of this pool: inside the closure of
+    /// [`transaction`](Self::transaction) or of [`Connection::transaction`]. Tasks that it
+    /// spawned do not.
+    pub fn is_in_transaction(&self) -> bool {
+        current::is_within(self.0.connector.shared().watch.id())
     }
 
     /// Whether [`Pool::shutdown`] was called.

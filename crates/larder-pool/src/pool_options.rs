@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::error::{ConnectError, Error};
+use crate::observer::Observer;
 
 /// How many connections a pool keeps, for how long, and how long it lets callers wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct PoolOptions {
     /// How long ending an abandoned transaction on the server may take before its
     /// connection is closed instead. 5 s by default.
     pub rollback_timeout: Duration,
+    /// Who is told of what happens on the connections. Nobody by default.
+    pub observer: Observer,
 }
 
 impl PoolOptions {
@@ -47,6 +50,7 @@ impl PoolOptions {
             verify_after: Some(Duration::from_secs(30)),
             verify_timeout: Duration::from_secs(1),
             rollback_timeout: Duration::from_secs(5),
+            observer: Observer::default(),
         }
     }
 

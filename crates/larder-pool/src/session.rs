@@ -19,8 +19,8 @@ use crate::{AsyncClosure, Connection};
 /// Dropped, it goes back to the pool. What its user left open, a transaction or a
 /// statement that is still running, is ended on the server first.
 ///
-/// Settings that were changed (SET), temporary tables, LISTEN and session-level locks are
-/// not undone: [`discard`](Self::discard) closes the connection instead of giving it back.
+/// So are settings that were changed (SET), temporary tables, LISTEN and session-level locks
+/// undone, at the cost of a round trip where any of them may have been used.
 pub struct Session {
     lease: Option<Lease>,
 }
@@ -100,7 +100,7 @@ impl std::fmt::Debug for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let Some(lease) = self.lease.take() else {
+        let Some(mut lease) = self.lease.take() else {
             return;
         };
         let connection = &lease.pooled.connection;
@@ -109,6 +109,7 @@ impl Drop for Session {
             if lease.pool.connector.may_sever() {
                 connection.link().sever();
             }
+            lease.lose();
             return;
         }
         if !connection.is_clean() {
@@ -124,6 +125,8 @@ pub(crate) struct Lease {
     pooled: bb8::PooledConnection<'static, Manager>,
     place: Option<(OwnedSemaphorePermit, Gauge)>,
     pool: Arc<Inner>,
+    /// When it was lent.
+    lent: Option<Instant>,
 }
 
 impl Lease {
@@ -136,6 +139,7 @@ impl Lease {
             pooled,
             place: None,
             pool,
+            lent: None,
         }
     }
 
@@ -145,24 +149,67 @@ impl Lease {
 
     pub(crate) fn hold(&mut self, permit: OwnedSemaphorePermit, in_use: Gauge) {
         self.place = Some((permit, in_use));
+        self.lent = Some(Instant::now());
     }
 
-    /// Ends on the server what the user left open. The connection goes back to the
-    /// pool if the server confirmed that, and is closed otherwise.
+    /// Ends on the server what the user left open, and undoes what was changed of the session.
+    /// The connection goes back to the pool if the server confirmed that, and is closed otherwise.
     async fn recover(mut self) {
+        self.recover_in_time().await;
+        if self.pooled.connection.is_broken() {
+            self.lose();
+        }
+    }
+
+    async fn recover_in_time(&mut self) {
         if !self.pool.connector.may_sever() {
             // Its only connection cannot be cut off, so its end is waited for.
-            self.roll_back().await;
+            self.restore().await;
             return;
         }
         let limit = self.pool.options.rollback_timeout;
-        if timeout(limit, self.roll_back()).await.is_err() {
+        if timeout(limit, self.restore()).await.is_err() {
             tracing::warn!(
                 pool = self.pool.options.name,
                 "failed to end an abandoned transaction within {limit:?}: closing its connection"
             );
             self.pooled.connection.condemn();
             self.pooled.connection.link().sever();
+        }
+    }
+
+    /// What was sent and never answered may have taken effect, and may yet.
+    fn lose(&mut self) {
+        let connection = &mut self.pooled.connection;
+        let link = Arc::clone(connection.link());
+        link.doubt_unread();
+        connection.transaction.lose(&link.watch().observer);
+    }
+
+    async fn restore(&mut self) {
+        let connection = &self.pooled.connection;
+        if !connection.transaction.is_idle() || connection.link().is_busy() {
+            self.roll_back().await;
+        }
+        if self.pooled.connection.has_changed_session() && !self.pooled.connection.is_broken() {
+            self.restore_session().await;
+        }
+    }
+
+    /// Makes the session as it was when it began. This is what `DISCARD ALL` does, but for the
+    /// prepared statements: they are ours, and tokio-postgres has some of its own.
+    async fn restore_session(&mut self) {
+        const DISCARD: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; \
+            UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD PLANS; \
+            DISCARD TEMP; DISCARD SEQUENCES;";
+        let link = Arc::clone(self.pooled.connection.link());
+        let setup = self.pool.connector.setup();
+        match link.batch(&format!("{DISCARD}{setup}")).await {
+            Ok(()) => self.pooled.connection.session_restored(),
+            Err(error) => {
+                tracing::debug!(%error, "failed to restore a session");
+                self.pooled.connection.condemn();
+            }
         }
     }
 
@@ -181,9 +228,11 @@ impl Lease {
         };
         link.set_answer_timeout(limit);
         // A request to cancel may still be under way and would hit the next user.
-        if result.is_ok() && !cancelled {
-            self.pooled.connection.transaction.reset();
-        } else {
+        if result.is_ok() {
+            let observer = &link.watch().observer;
+            self.pooled.connection.transaction.reset(observer);
+        }
+        if result.is_err() || cancelled {
             self.pooled.connection.condemn();
         }
     }
@@ -203,6 +252,12 @@ async fn cancel(connector: &Connector, token: CancelToken) -> bool {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.pooled.last_used = Instant::now();
+        if let Some(since) = self.lent.take() {
+            let watch = Arc::clone(self.pooled.connection.link().watch());
+            watch
+                .observer
+                .tell(|observer| observer.released(since.elapsed()));
+        }
         self.pooled.connection.forget_user();
         if self.place.is_some() {
             tracing::trace!(pool = self.pool.options.name, "checkin");

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::connection::CommitFailure;
 use crate::session::Session;
-use crate::{AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager};
+use crate::{AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, current};
 
 /// How much of other transactions a transaction sees. PostgreSQL treats READ
 /// UNCOMMITTED as READ COMMITTED, so it is left out.
@@ -114,7 +114,8 @@ impl TransactionBuilder {
         if let Err(error) = TransactionManager::begin_with(&mut session, &self.begin()).await {
             return Err(TransactionError::Pool(statement_failed(&session, error)));
         }
-        match closure(&mut session).await {
+        let pool = self.pool.0.connector.shared().watch.id();
+        match current::within(pool, closure(&mut session)).await {
             Ok(value) => match self.commit(&mut session).await {
                 Ok(()) => Ok(value),
                 Err(error) => Err(TransactionError::Pool(error)),

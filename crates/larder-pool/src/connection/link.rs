@@ -15,9 +15,12 @@ use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Client};
 
+use super::observation::{Observation, Recording, Watch};
 use super::rows::Rows;
+use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
+use crate::observer::Effects;
 use crate::server_error::{ServerError, SqlState, to_diesel};
 
 const UNDEFINED_OBJECT: &str = "42704";
@@ -31,6 +34,8 @@ pub(crate) struct Link {
     client: Client,
     statements: Mutex<StatementCache>,
     types: Arc<TypeCatalog>,
+    watch: Arc<Watch>,
+    settings: SessionSettings,
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
     answer_timeout: Mutex<Option<Duration>>,
@@ -53,6 +58,17 @@ struct Journal {
     last_error: Option<ServerError>,
     /// The two sides no longer agree on what comes next.
     out_of_step: bool,
+    /// What statements outside of a transaction may have written whose answer nobody read.
+    unread: Effects,
+    /// What ran, while somebody records it.
+    recording: Option<Recording>,
+}
+
+/// What the connections of a pool have in common.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) types: Arc<TypeCatalog>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// The task that runs the protocol of a connection, and why it ended.
@@ -64,14 +80,17 @@ pub(crate) struct Driver {
 impl Link {
     pub(crate) fn new(
         client: Client,
-        types: Arc<TypeCatalog>,
+        shared: Shared,
+        settings: SessionSettings,
         driver: Driver,
         answer_timeout: Option<Duration>,
     ) -> Self {
         Self {
             client,
             statements: Mutex::new(StatementCache::new()),
-            types,
+            types: shared.types,
+            watch: shared.watch,
+            settings,
             journal: Mutex::new(Journal::default()),
             driver: driver.task,
             answer_timeout: Mutex::new(answer_timeout),
@@ -81,6 +100,15 @@ impl Link {
 
     pub(crate) fn types(&self) -> &Arc<TypeCatalog> {
         &self.types
+    }
+
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+
+    /// The settings with which the session began.
+    pub(crate) fn settings(&self) -> &SessionSettings {
+        &self.settings
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -144,12 +172,44 @@ impl Link {
         journal.given_up = false;
     }
 
+    /// Begins to record what runs.
+    pub(crate) fn record(&self) {
+        self.journal().recording = Some(Recording::default());
+    }
+
+    /// Ends the recording and gives it.
+    pub(crate) fn recorded(&self) -> Recording {
+        self.journal().recording.take().unwrap_or_default()
+    }
+
+    /// Statements outside of a transaction whose answer nobody read are over: tells what
+    /// they may have written.
+    pub(crate) fn settle_unread(&self) {
+        let effects = std::mem::take(&mut self.journal().unread);
+        if !effects.is_empty() {
+            self.watch
+                .observer
+                .tell(|observer| observer.committed(&effects));
+        }
+    }
+
+    /// The connection is given up; nobody knows what became of those statements.
+    pub(crate) fn doubt_unread(&self) {
+        let effects = std::mem::take(&mut self.journal().unread);
+        if !effects.is_empty() {
+            self.watch
+                .observer
+                .tell(|observer| observer.in_doubt(&effects));
+        }
+    }
+
     /// The connection goes to somebody else, who is not to hear of this one's errors.
     pub(crate) fn forget_everything(&self) {
         let mut journal = self.journal();
         journal.failure = None;
         journal.given_up = false;
         journal.last_error = None;
+        journal.recording = None;
     }
 
     pub(crate) fn cached_statements(&self) -> usize {
@@ -162,7 +222,17 @@ impl Link {
 
     /// Sends SQL without binds, several statements perhaps.
     pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
+        self.watched_batch(sql, None).await
+    }
+
+    /// The same for a user's SQL, which is watched.
+    pub(crate) async fn watched_batch(
+        self: &Arc<Self>,
+        sql: &str,
+        observation: Option<Observation>,
+    ) -> QueryResult<()> {
         let mut ticket = Ticket::new(self);
+        ticket.watch(observation);
         let result = self.answer(self.client.batch_execute(sql)).await?;
         ticket.settle(result)
     }
@@ -187,6 +257,7 @@ impl Link {
     pub(crate) async fn query<'conn>(
         self: &Arc<Self>,
         mut statement: Statement,
+        observation: Observation,
     ) -> QueryResult<Rows<'conn>> {
         self.resolve_types(&mut statement).await?;
         let key = statement.key();
@@ -202,7 +273,7 @@ impl Link {
                 prepared
             }
         };
-        let sent = self.send(&prepared, &statement).await;
+        let sent = self.send(&prepared, &statement, observation).await;
         if let (Err(_), Some(key)) = (&sent, &key)
             && self.last_error_makes_statements_useless()
         {
@@ -226,8 +297,10 @@ impl Link {
         self: &Arc<Self>,
         prepared: &tokio_postgres::Statement,
         statement: &Statement,
+        observation: Observation,
     ) -> QueryResult<Rows<'conn>> {
         let mut ticket = Ticket::new(self);
+        ticket.watch(Some(observation));
         let sent = self.client.query_raw(prepared, &statement.binds.values);
         match self.answer(sent).await? {
             Ok(stream) => Ok(Rows::new(stream, ticket)),
@@ -275,8 +348,8 @@ impl Link {
     }
 
     /// Notes an error and gives it as Diesel states it.
-    fn report(&self, error: &tokio_postgres::Error) -> DieselError {
-        if let Some(reply) = ServerError::of(error) {
+    fn report(&self, error: &tokio_postgres::Error, reply: Option<ServerError>) -> DieselError {
+        if let Some(reply) = reply {
             if matches!(reply.state().as_str(), UNDEFINED_OBJECT | INTERNAL_ERROR) {
                 self.types.clear();
             }
@@ -315,6 +388,7 @@ pub(crate) struct Ticket {
     link: Arc<Link>,
     number: u64,
     answered: bool,
+    observation: Option<Observation>,
 }
 
 impl Ticket {
@@ -325,26 +399,73 @@ impl Ticket {
             link: Arc::clone(link),
             number: journal.sent,
             answered: false,
+            observation: None,
         }
+    }
+
+    /// Watches the statement to its end, whatever that is.
+    fn watch(&mut self, observation: Option<Observation>) {
+        if let (Some(observation), Some(recording)) =
+            (&observation, &mut self.link.journal().recording)
+        {
+            recording.statements.push(Arc::clone(observation.profile()));
+        }
+        self.observation = observation;
+    }
+
+    /// A row has arrived.
+    pub(crate) fn row(&mut self, bytes: usize) {
+        if let Some(observation) = &mut self.observation {
+            observation.row(bytes);
+        }
+    }
+
+    /// The statement is over, and how is told at the end of this function.
+    fn end(&mut self) -> Option<Observation> {
+        let observation = self.observation.take()?;
+        if let Some(recording) = &mut self.link.journal().recording {
+            recording.bytes += observation.bytes();
+        }
+        Some(observation)
     }
 
     /// The answer was read to its end.
     pub(crate) fn answered(&mut self) {
+        self.settled();
+        if let Some(observation) = self.end() {
+            observation.answered();
+        }
+    }
+
+    fn settled(&mut self) {
         let mut journal = self.link.journal();
         journal.answered = journal.answered.max(self.number);
+        let unread = !journal.unread.is_empty();
         drop(journal);
         self.answered = true;
+        // The server answers in order, so what came before is over too.
+        if unread {
+            self.link.settle_unread();
+        }
     }
 
     /// The statement failed. An error of the server's is an answer; any other one means
     /// that nobody knows what the server is doing.
     pub(crate) fn failed(&mut self, error: &tokio_postgres::Error) -> DieselError {
-        if error.as_db_error().is_some() {
-            self.answered();
+        let reply = ServerError::of(error);
+        if reply.is_some() {
+            self.settled();
         } else {
             self.link.journal().out_of_step = true;
         }
-        self.link.report(error)
+        if let Some(observation) = self.end() {
+            match &reply {
+                // The server may hang up after it has committed.
+                Some(reply) if !reply.ends_connection() => observation.refused(reply),
+                _ => observation.lost(),
+            }
+        }
+        self.link.report(error, reply)
     }
 
     /// Takes the answer as a whole.
@@ -365,8 +486,13 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        let unread = self.observation.take().map(Observation::abandoned);
         if !self.answered {
-            self.link.journal().given_up = true;
+            let mut journal = self.link.journal();
+            journal.given_up = true;
+            if let Some(unread) = unread {
+                journal.unread.merge(unread);
+            }
         }
     }
 }

@@ -6,9 +6,14 @@
 //! statements and knows what became of each statement.
 
 mod binds;
+mod effects;
+mod hooks;
 mod link;
+mod observation;
+mod owned_query;
 mod row;
 mod rows;
+mod settings;
 mod statement;
 mod transaction_manager;
 mod types;
@@ -28,20 +33,27 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use tokio_postgres::CancelToken;
 
+pub use self::observation::Recording;
+pub use self::owned_query::{BoundValues, OwnedQuery, query_text, static_query_id};
 pub use self::row::{Row, Value};
 pub use self::rows::Rows;
+pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
-pub(crate) use self::link::{Driver, Link};
+pub(crate) use self::link::{Driver, Link, Shared};
+pub(crate) use self::observation::Watch;
 pub(crate) use self::transaction_manager::CommitFailure;
-pub(crate) use self::types::TypeCatalog;
+
+use larder_sql::{SessionEffect, StatementKind, StatementProfile};
 
 use self::link::refuse_transaction_control;
+use self::observation::Observation;
 use self::statement::Statement;
-use crate::AsyncClosure;
 use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
+use crate::observer::{Observer, may_write};
 use crate::server_error::ServerError;
+use crate::{AsyncClosure, current};
 
 /// A connection to PostgreSQL on which Diesel's queries run.
 ///
@@ -58,6 +70,8 @@ pub struct Connection {
     pub(crate) transaction: TransactionState,
     /// Diesel's way to observe a connection; nothing is reported where nobody observes.
     instrumentation: Option<Box<dyn Instrumentation>>,
+    /// What its user did to the session beyond reading and writing tables.
+    changed: SessionEffect,
     /// Set where the connection must not be used again, whatever it looks like.
     condemned: bool,
 }
@@ -68,6 +82,7 @@ impl Connection {
             link: Arc::new(link),
             transaction: TransactionState::default(),
             instrumentation: get_default_instrumentation(),
+            changed: SessionEffect::None,
             condemned: false,
         }
     }
@@ -106,7 +121,8 @@ impl Connection {
         let outside = self.transaction.level()?;
         <TransactionManager as diesel_async::TransactionManager<Self>>::begin_transaction(self)
             .await?;
-        match closure(&mut *self).await {
+        let pool = self.link.watch().id();
+        match current::within(pool, closure(&mut *self)).await {
             Ok(value) => {
                 if self.transaction.level()? != outside + 1 {
                     TransactionManager::unwind(self, outside).await?;
@@ -163,21 +179,69 @@ impl Connection {
 
     /// Makes it as it was before its user came, as far as this side of it goes.
     pub(crate) fn forget_user(&mut self) {
+        self.changed = SessionEffect::None;
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);
         self.instrumentation = get_default_instrumentation();
     }
 
-    /// Whether no work of its last user is left: no open transaction, no statement
-    /// on its way, no BEGIN or COMMIT whose answer was not read. Settings that were
-    /// changed and locks that were taken for the session are not seen.
+    /// Whether nothing of its last user is left: no open transaction, no statement
+    /// on its way, no BEGIN or COMMIT whose answer was not read, no setting, lock or
+    /// temporary table of the session.
     pub(crate) fn is_clean(&self) -> bool {
-        self.transaction.is_idle() && !self.link.is_busy()
+        self.transaction.is_idle() && !self.link.is_busy() && self.changed == SessionEffect::None
+    }
+
+    /// Whether its user changed what belongs to the session.
+    pub(crate) fn has_changed_session(&self) -> bool {
+        self.changed != SessionEffect::None
+    }
+
+    /// The session is as it was when it began.
+    pub(crate) fn session_restored(&mut self) {
+        self.changed = SessionEffect::None;
+    }
+
+    /// A user's statement is about to be sent.
+    fn observe(&mut self, profile: Arc<StatementProfile>) -> Observation {
+        let effect = profile.session_effect();
+        self.changed = self.changed.max(effect);
+        if profile.kind == StatementKind::Prepare {
+            // Its name would be taken, and nothing undoes it without undoing our own.
+            self.condemned = true;
+        }
+        let unclear = self.changed == SessionEffect::Names;
+        let in_transaction = self.transaction.is_open();
+        if in_transaction && may_write(&profile) {
+            self.transaction.effects.wrote(&profile, unclear);
+        }
+        Observation::new(self.link.watch(), profile, in_transaction, unclear)
     }
 
     fn statement<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> QueryResult<Statement> {
         Statement::of(query, self.link.types())
+    }
+
+    fn observe_statement(&mut self, statement: &Statement) -> Observation {
+        let profiles = self.link.watch().profiles();
+        let profile = profiles.of(&statement.sql, statement.reuse);
+        self.observe(profile)
+    }
+
+    async fn run<'conn>(
+        &'conn mut self,
+        statement: QueryResult<Statement>,
+    ) -> QueryResult<Rows<'conn>> {
+        let statement = statement?;
+        let observation = self.observe_statement(&statement);
+        let Self {
+            link,
+            instrumentation,
+            ..
+        } = self;
+        let sql = text_for(instrumentation, &statement);
+        observed(instrumentation, &sql, link.query(statement, observation)).await
     }
 }
 
@@ -194,8 +258,10 @@ impl std::fmt::Debug for Connection {
 impl SimpleAsyncConnection for Connection {
     async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         refuse_transaction_control(sql)?;
-        let link = &self.link;
-        observed(&mut self.instrumentation, sql, link.batch(sql)).await
+        let profile = self.link.watch().profiles().of_text(sql);
+        let observation = self.observe(profile);
+        let batch = self.link.watched_batch(sql, Some(observation));
+        observed(&mut self.instrumentation, sql, batch).await
     }
 }
 
@@ -214,17 +280,7 @@ impl AsyncConnectionCore for Connection {
         // The query is read here and not in the future, which may move between threads
         // where the query may not.
         let statement = self.statement(&source.as_query());
-        let Self {
-            link,
-            instrumentation,
-            ..
-        } = self;
-        async move {
-            let statement = statement?;
-            let sql = text_for(instrumentation, &statement);
-            observed(instrumentation, &sql, link.query(statement)).await
-        }
-        .boxed()
+        self.run(statement).boxed()
     }
 
     fn execute_returning_count<'conn, 'query, T>(
@@ -235,16 +291,17 @@ impl AsyncConnectionCore for Connection {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let statement = self.statement(&source);
-        let Self {
-            link,
-            instrumentation,
-            ..
-        } = self;
         async move {
             let statement = statement?;
+            let observation = self.observe_statement(&statement);
+            let Self {
+                link,
+                instrumentation,
+                ..
+            } = self;
             let sql = text_for(instrumentation, &statement);
             let execute = async {
-                let mut rows = link.query(statement).await?;
+                let mut rows = link.query(statement, observation).await?;
                 while rows.try_next().await?.is_some() {}
                 Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
             };
@@ -261,7 +318,8 @@ impl AsyncConnection for Connection {
     async fn establish(url: &str) -> ConnectionResult<Self> {
         let bad = |error: crate::Error| diesel::ConnectionError::BadConnection(error.to_string());
         let options = ConnectOptions::parse(url).map_err(bad)?;
-        let connector = Connector::new(options).map_err(bad)?;
+        let watch = Watch::new("none", Observer::default());
+        let connector = Connector::new(options, watch).map_err(bad)?;
         connector.connect().await.map_err(bad)
     }
 

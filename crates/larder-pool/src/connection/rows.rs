@@ -50,7 +50,10 @@ impl Rows<'_> {
             return Poll::Ready(None);
         }
         Poll::Ready(match ready!(self.stream.as_mut().poll_next(context)) {
-            Some(Ok(row)) => Some(Ok(Row(row))),
+            Some(Ok(row)) => {
+                self.ticket.row(row.raw_size_bytes());
+                Some(Ok(Row(row)))
+            }
             Some(Err(error)) => Some(Err(self.ticket.failed(&error))),
             None => {
                 self.ticket.answered();

@@ -17,12 +17,12 @@ use super::types::TypeCatalog;
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) binds: Binds,
-    reuse: Reuse,
+    pub(crate) reuse: Reuse,
 }
 
 /// Whether a prepared statement is worth keeping.
 #[derive(Debug, Clone, Copy)]
-enum Reuse {
+pub(crate) enum Reuse {
     /// The text rarely comes again.
     Never,
     Static(TypeId),

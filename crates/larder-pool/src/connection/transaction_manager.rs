@@ -15,7 +15,9 @@ use diesel::connection::{
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::Connection;
+use super::effects::{self, TransactionEffects};
 use super::link::came_after_a_failure;
+use crate::observer::Observer;
 use crate::server_error::ServerError;
 
 /// Begins, commits and rolls back transactions on a [`Connection`].
@@ -29,7 +31,10 @@ pub struct TransactionState {
     /// A BEGIN, COMMIT, ROLLBACK or savepoint is on its way. If its future is dropped
     /// this stays set, and nobody knows any more what the server thinks.
     in_doubt: bool,
+    /// COMMIT was sent. If its answer is never read, what was written may have taken effect.
+    commit_sent: bool,
     commit_failure: Option<CommitFailure>,
+    pub(super) effects: TransactionEffects,
 }
 
 /// Why a commit was none.
@@ -60,9 +65,53 @@ impl TransactionState {
         Ok(self.depth()?.map_or(0, NonZeroU32::get))
     }
 
-    /// The server has confirmed that no transaction is open.
-    pub(crate) fn reset(&mut self) {
-        *self = Self::default();
+    /// The server has confirmed that no transaction is open, without saying how it ended.
+    pub(crate) fn reset(&mut self, observer: &Observer) {
+        let mut ended = std::mem::take(self);
+        if !ended.commit_sent {
+            effects::run(ended.effects.roll_back_all());
+            return;
+        }
+        let (written, _) = ended.effects.take();
+        if !written.is_empty() {
+            observer.tell(|observer| observer.committed(&written));
+        }
+    }
+
+    /// The connection is lost, and with it what was not committed.
+    pub(crate) fn lose(&mut self, observer: &Observer) {
+        if !self.effects.is_open() {
+            return;
+        }
+        if self.commit_sent {
+            self.doubt(observer);
+        } else {
+            effects::run(self.effects.roll_back_all());
+        }
+    }
+
+    /// The outcome of the commit is not known, and may never be.
+    fn doubt(&mut self, observer: &Observer) {
+        self.commit_sent = false;
+        let (written, _) = self.effects.take();
+        if !written.is_empty() {
+            observer.tell(|observer| observer.in_doubt(&written));
+        }
+    }
+
+    /// The commit has taken effect.
+    fn committed(&mut self, observer: &Observer) {
+        self.commit_sent = false;
+        let (written, hooks) = self.effects.take();
+        if !written.is_empty() {
+            observer.tell(|observer| observer.committed(&written));
+        }
+        effects::run(hooks);
+    }
+
+    fn rolled_back(&mut self) {
+        self.commit_sent = false;
+        effects::run(self.effects.roll_back_all());
     }
 
     pub(crate) fn take_commit_failure(&mut self) -> Option<CommitFailure> {
@@ -81,6 +130,7 @@ impl TransactionState {
     }
 
     fn deepen(&mut self) -> QueryResult<()> {
+        self.effects.deepen();
         self.valid()?
             .change_transaction_depth(TransactionDepthChange::IncreaseDepth)
     }
@@ -137,15 +187,19 @@ impl TransactionManager {
         if connection.link.is_closed() {
             let cause = connection.link.lost().unwrap_or("closed").to_owned();
             connection.transaction.status.set_in_error();
+            connection.transaction.rolled_back();
             return Err(not_committed(connection, CommitFailure::Lost(cause)));
         }
         // An answer that nobody read may have been an error. In a failed transaction
         // the SELECT fails and COMMIT is not reached.
         let unread = connection.link.has_given_up() || connection.link.is_busy();
         let sql = if unread { "SELECT 1; COMMIT" } else { "COMMIT" };
+        connection.transaction.commit_sent = true;
         match send(connection, sql).await {
             Ok(()) => {
                 connection.link.forget_failures();
+                let watch = connection.link.watch();
+                connection.transaction.committed(&watch.observer);
                 connection.transaction.surface()
             }
             Err(error) => Err(Self::commit_failed(connection, error, unread).await),
@@ -170,12 +224,15 @@ impl TransactionManager {
         let ended = match failure {
             CommitFailure::Unknown(_) => {
                 connection.transaction.status.set_in_error();
+                let watch = connection.link.watch();
+                connection.transaction.doubt(&watch.observer);
                 Ok(())
             }
             // The error was perhaps not that of COMMIT; a ROLLBACK too many does no harm.
             _ if unread => Self::roll_back_outermost(connection).await,
             _ => {
                 connection.link.forget_failures();
+                connection.transaction.rolled_back();
                 connection.transaction.surface()
             }
         };
@@ -190,6 +247,7 @@ impl TransactionManager {
         match result {
             Ok(()) => {
                 connection.link.forget_failures();
+                connection.transaction.rolled_back();
                 connection.transaction.surface()
             }
             Err(error) => {
@@ -210,6 +268,7 @@ impl TransactionManager {
         match send(connection, &sql).await {
             Ok(()) => {
                 connection.link.forget_failures();
+                effects::run(connection.transaction.effects.roll_back());
                 connection.transaction.surface()
             }
             Err(error) => {
@@ -227,7 +286,10 @@ impl TransactionManager {
             Some(send(connection, &format!("RELEASE SAVEPOINT larder_{savepoint}")).await)
         };
         match released {
-            Some(Ok(())) => connection.transaction.surface(),
+            Some(Ok(())) => {
+                connection.transaction.effects.release();
+                connection.transaction.surface()
+            }
             Some(Err(error)) if connection.link.is_closed() => Err(error),
             _ => {
                 Self::roll_back_to_savepoint(connection, savepoint).await?;

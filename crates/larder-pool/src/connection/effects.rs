@@ -1,0 +1,121 @@
+//! What a transaction has written so far, by savepoint, and who wants to hear of its end.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use larder_sql::StatementProfile;
+
+use crate::observer::Effects;
+
+/// What somebody does once a transaction has ended.
+pub(crate) type Hook = Box<dyn FnOnce() + Send>;
+
+/// What was written and asked for in a transaction, a level for it and for each savepoint.
+#[derive(Default)]
+pub(crate) struct TransactionEffects {
+    levels: Vec<Level>,
+}
+
+#[derive(Default)]
+struct Level {
+    written: Effects,
+    after_commit: Vec<Hook>,
+    after_rollback: Vec<Hook>,
+}
+
+impl TransactionEffects {
+    /// A transaction or a savepoint begins.
+    pub(crate) fn deepen(&mut self) {
+        self.levels.push(Level::default());
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    pub(crate) fn wrote(&mut self, profile: &Arc<StatementProfile>, unclear: bool) {
+        if let Some(level) = self.levels.last_mut() {
+            level.written.add(profile, unclear);
+        }
+    }
+
+    /// Gives the hook back where no transaction is open.
+    pub(crate) fn after_commit(&mut self, hook: Hook) -> Result<(), Hook> {
+        match self.levels.last_mut() {
+            Some(level) => {
+                level.after_commit.push(hook);
+                Ok(())
+            }
+            None => Err(hook),
+        }
+    }
+
+    /// Gives the hook back where no transaction is open.
+    pub(crate) fn after_rollback(&mut self, hook: Hook) -> Result<(), Hook> {
+        match self.levels.last_mut() {
+            Some(level) => {
+                level.after_rollback.push(hook);
+                Ok(())
+            }
+            None => Err(hook),
+        }
+    }
+
+    /// The innermost savepoint is released: what it wrote belongs to the level below.
+    pub(crate) fn release(&mut self) {
+        let Some(released) = self.levels.pop() else {
+            return;
+        };
+        if let Some(level) = self.levels.last_mut() {
+            level.written.merge(released.written);
+            level.after_commit.extend(released.after_commit);
+            level.after_rollback.extend(released.after_rollback);
+        }
+    }
+
+    /// The innermost level is rolled back: what it wrote never was. Gives what is to be done.
+    pub(crate) fn roll_back(&mut self) -> Vec<Hook> {
+        self.levels
+            .pop()
+            .map(|level| level.after_rollback)
+            .unwrap_or_default()
+    }
+
+    /// All levels are rolled back.
+    pub(crate) fn roll_back_all(&mut self) -> Vec<Hook> {
+        std::mem::take(&mut self.levels)
+            .into_iter()
+            .flat_map(|level| level.after_rollback)
+            .collect()
+    }
+
+    /// The whole transaction has ended: what it wrote, and what is to be done if it was committed.
+    pub(crate) fn take(&mut self) -> (Effects, Vec<Hook>) {
+        let mut written = Effects::default();
+        let mut hooks = Vec::new();
+        for level in std::mem::take(&mut self.levels) {
+            written.merge(level.written);
+            hooks.extend(level.after_commit);
+        }
+        (written, hooks)
+    }
+}
+
+impl fmt::Debug for TransactionEffects {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TransactionEffects")
+            .field("levels", &self.levels.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs hooks. One that panics costs nobody else anything: it is logged.
+pub(crate) fn run(hooks: Vec<Hook>) {
+    for hook in hooks {
+        if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+            tracing::error!("a hook after a transaction panicked");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! One statement as it is watched, from before it is sent to the end of its answer.
+
+use std::any::TypeId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
+
+use super::statement::Reuse;
+use crate::observer::{Effects, EndedStatement, Observer, StatementOutcome, may_write};
+use crate::server_error::ServerError;
+
+/// What watches all connections of a pool.
+pub(crate) struct Watch {
+    id: u64,
+    pub(crate) pool: String,
+    pub(crate) observer: Observer,
+    profiles: Profiles,
+}
+
+impl Watch {
+    pub(crate) fn new(pool: &str, observer: Observer) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            pool: pool.to_owned(),
+            observer,
+            profiles: Profiles::default(),
+        })
+    }
+
+    /// Tells the pools of a process apart.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+}
+
+/// What the statements of a pool do, each read once.
+pub(crate) struct Profiles {
+    by_type: ProfileMemo<TypeId>,
+    by_text: StatementProfiles,
+}
+
+impl Default for Profiles {
+    fn default() -> Self {
+        /// Some thousands of statements.
+        const BYTES: u64 = 8 << 20;
+        Self {
+            by_type: ProfileMemo::with_capacity(BYTES),
+            by_text: StatementProfiles::with_capacity(BYTES),
+        }
+    }
+}
+
+impl Profiles {
+    pub(crate) fn of_text(&self, sql: &str) -> Arc<StatementProfile> {
+        self.by_text.classify(sql)
+    }
+
+    pub(crate) fn of(&self, sql: &str, reuse: Reuse) -> Arc<StatementProfile> {
+        match reuse {
+            // The type decides the text.
+            Reuse::Static(id) => self.by_type.get_or_classify(&id, || sql),
+            Reuse::Text | Reuse::Never => self.by_text.classify(sql),
+        }
+    }
+}
+
+/// A statement on its way.
+pub(crate) struct Observation {
+    watch: Arc<Watch>,
+    profile: Arc<StatementProfile>,
+    started: Instant,
+    rows: u64,
+    bytes: u64,
+    /// Outside of a transaction a write takes effect with its statement.
+    writes_now: bool,
+    /// Its names may mean other tables than usual.
+    unclear: bool,
+}
+
+impl Observation {
+    pub(crate) fn new(
+        watch: &Arc<Watch>,
+        profile: Arc<StatementProfile>,
+        in_transaction: bool,
+        unclear: bool,
+    ) -> Self {
+        Self {
+            writes_now: !in_transaction && may_write(&profile),
+            watch: Arc::clone(watch),
+            profile,
+            started: Instant::now(),
+            rows: 0,
+            bytes: 0,
+            unclear,
+        }
+    }
+
+    pub(crate) fn profile(&self) -> &Arc<StatementProfile> {
+        &self.profile
+    }
+
+    /// A row has arrived.
+    pub(crate) fn row(&mut self, bytes: usize) {
+        self.rows += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// How many bytes its rows had on the wire.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Its answer was read to the end.
+    pub(crate) fn answered(self) {
+        self.settle(StatementOutcome::Answered);
+    }
+
+    /// The server refused it. Outside of a transaction it may have done something all the
+    /// same: a procedure commits in its middle.
+    pub(crate) fn refused(self, error: &ServerError) {
+        self.settle(StatementOutcome::Refused(error));
+    }
+
+    fn settle(self, outcome: StatementOutcome<'_>) {
+        if self.writes_now {
+            let effects = Effects::of(&self.profile, self.unclear);
+            self.watch
+                .observer
+                .tell(|observer| observer.committed(&effects));
+        }
+        self.report(outcome);
+    }
+
+    /// The connection was lost under it. What it wrote is in doubt.
+    pub(crate) fn lost(self) {
+        if self.writes_now {
+            let effects = Effects::of(&self.profile, self.unclear);
+            self.watch
+                .observer
+                .tell(|observer| observer.in_doubt(&effects));
+        }
+        self.report(StatementOutcome::Lost);
+    }
+
+    /// Nobody waits for its answer any more. What it wrote has to be told once it is over.
+    pub(crate) fn abandoned(self) -> Effects {
+        self.report(StatementOutcome::Abandoned);
+        if self.writes_now {
+            Effects::of(&self.profile, self.unclear)
+        } else {
+            Effects::default()
+        }
+    }
+
+    fn report(&self, outcome: StatementOutcome<'_>) {
+        self.watch.observer.tell(|observer| {
+            observer.statement_ended(&EndedStatement {
+                pool: &self.watch.pool,
+                profile: &self.profile,
+                duration: self.started.elapsed(),
+                rows: self.rows,
+                outcome,
+            });
+        });
+    }
+}
+
+/// What ran on a connection while somebody recorded it.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Recording {
+    /// What the statements do, in their order.
+    pub statements: Vec<Arc<StatementProfile>>,
+    /// How many bytes their rows had on the wire.
+    pub bytes: u64,
+}

@@ -1,0 +1,170 @@
+//! Who is told of what happens on a pool's connections.
+//!
+//! The pool knows nothing of caches and metrics. It tells one observer what was
+//! written and committed, how statements ended, and how long callers waited.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_sql::{Effect, SessionEffect, StatementProfile};
+
+use crate::error::ConnectError;
+use crate::server_error::ServerError;
+
+/// Told of what happens on the connections of a pool. Every method is called on the path of
+/// the work itself, so it has to be quick and must not wait.
+pub trait PoolObserver: Send + Sync {
+    /// A statement has ended: its answer was read to the end, it failed, or its caller left.
+    fn statement_ended(&self, _: &EndedStatement<'_>) {}
+
+    /// Writes have taken effect. Called before the caller hears of it, for a transaction as
+    /// well as for a statement outside of one. It may be called for a statement that failed.
+    fn committed(&self, _: &Effects) {}
+
+    /// Nobody knows whether these writes have taken effect, or will: the connection was lost
+    /// before the answer came.
+    fn in_doubt(&self, _: &Effects) {}
+
+    /// A connection was made in this time.
+    fn connected(&self, _: Duration) {}
+
+    /// A connection could not be made.
+    fn connect_failed(&self, _: &ConnectError) {}
+
+    /// A caller got a connection after this time.
+    fn acquired(&self, _: Duration) {}
+
+    /// A caller waited in vain.
+    fn acquire_timed_out(&self) {}
+
+    /// A caller gave its connection back after this time.
+    fn released(&self, _: Duration) {}
+}
+
+/// A statement that has ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct EndedStatement<'a> {
+    /// The name of the pool.
+    pub pool: &'a str,
+    /// What the statement does.
+    pub profile: &'a StatementProfile,
+    /// From sending it to reading the end of its answer.
+    pub duration: Duration,
+    /// The rows that it returned.
+    pub rows: u64,
+    /// How it ended.
+    pub outcome: StatementOutcome<'a>,
+}
+
+/// How a statement ended.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum StatementOutcome<'a> {
+    /// Its answer was read.
+    Answered,
+    /// The server refused it.
+    Refused(&'a ServerError),
+    /// The connection was lost, or the answer took too long.
+    Lost,
+    /// Its caller left before the end of the answer.
+    Abandoned,
+}
+
+/// Statements that wrote, or may have written.
+#[derive(Debug, Clone, Default)]
+pub struct Effects {
+    statements: Vec<Arc<StatementProfile>>,
+    unclear: bool,
+}
+
+impl Effects {
+    /// More different statements than this count as writing everything.
+    const MOST: usize = 128;
+
+    /// The statements, each once.
+    pub fn statements(&self) -> &[Arc<StatementProfile>] {
+        &self.statements
+    }
+
+    /// Whether the names in the statements may mean other tables than usual, or the statements
+    /// were too many to keep: then it is not known what was written.
+    pub fn is_unclear(&self) -> bool {
+        self.unclear
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty() && !self.unclear
+    }
+
+    pub(crate) fn of(profile: &Arc<StatementProfile>, unclear: bool) -> Self {
+        Self {
+            statements: vec![Arc::clone(profile)],
+            unclear,
+        }
+    }
+
+    pub(crate) fn add(&mut self, profile: &Arc<StatementProfile>, unclear: bool) {
+        self.unclear |= unclear;
+        let mut known = self.statements.iter().rev();
+        // The same statement comes in a row; its profile is the same one.
+        if known.any(|known| Arc::ptr_eq(known, profile)) {
+            return;
+        }
+        if self.statements.len() < Self::MOST {
+            self.statements.push(Arc::clone(profile));
+        } else {
+            self.unclear = true;
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.unclear |= other.unclear;
+        for profile in &other.statements {
+            self.add(profile, false);
+        }
+    }
+}
+
+/// Whether a statement may have written something that others read.
+pub(crate) fn may_write(profile: &StatementProfile) -> bool {
+    !matches!(profile.effect, Effect::None | Effect::Read)
+        || profile.session_effect() != SessionEffect::None
+}
+
+/// An observer that may be missing, so that options can be compared and shown.
+#[derive(Clone, Default)]
+pub struct Observer(pub(crate) Option<Arc<dyn PoolObserver>>);
+
+impl Observer {
+    /// Tells this observer.
+    pub fn new(observer: Arc<dyn PoolObserver>) -> Self {
+        Self(Some(observer))
+    }
+
+    pub(crate) fn tell(&self, event: impl FnOnce(&dyn PoolObserver)) {
+        if let Some(observer) = &self.0 {
+            event(&**observer);
+        }
+    }
+}
+
+impl PartialEq for Observer {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Observer {}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "Observer" } else { "None" })
+    }
+}
