@@ -3,12 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_pool::{AsyncClosure, Connection, Pool, PoolStatus, Session};
+use larder_cache::{Cache, CacheOptions, CacheStatistics, Clock, KeyContext};
+use larder_metrics::{
+    ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder, QueryStatistics,
+    ServiceRegistry, WindowStatistics,
+};
+use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
+use crate::cached::Plans;
 use crate::closure_error::{ClosureError, outcome};
+use crate::coherence::{CatalogState, Picture, Watcher, care_for};
 use crate::sql::{BoundSql, sql};
 use crate::transaction::TransactionBuilder;
-use crate::{DatabaseOptions, Error};
+use crate::{DatabaseOptions, Error, observation};
 
 /// A database: sessions, transactions, raw SQL. Clones share the same pool.
 ///
@@ -31,10 +38,21 @@ use crate::{DatabaseOptions, Error};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
-pub struct Database {
-    pool: Pool,
-    server_version: Arc<str>,
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) pool: Pool,
+    pub(crate) cache: Cache,
+    pub(crate) picture: Arc<Picture>,
+    pub(crate) plans: Plans,
+    pub(crate) watcher: Arc<Watcher>,
+    pub(crate) default_ttl: Duration,
+    services: ServiceRegistry,
+    name: InstanceName,
+    namespace: String,
+    identity: String,
+    server_version: String,
 }
 
 impl Database {
@@ -48,19 +66,63 @@ impl Database {
     ///
     /// Dropped, it closes what it opened.
     pub async fn open(options: DatabaseOptions) -> Result<Self, Error> {
-        let pool = Pool::open(options.connect, options.pool).await?;
+        let DatabaseOptions {
+            connect,
+            mut pool,
+            cache: settings,
+            queries,
+        } = options;
+        let cleanup_interval = settings.cleanup_interval;
+        let cache = Cache::new(CacheOptions {
+            max_entries: settings.max_entries,
+            max_bytes: settings.max_bytes,
+            cleanup_interval,
+            clock: Clock::system(),
+        });
+        cache.set_enabled(settings.enabled);
+        let picture = Arc::new(Picture::new(settings.declarations));
+        let name = InstanceName::claim(&pool.name);
+        let connections = if queries.metrics {
+            PoolRecorder::new(name.as_str())
+        } else {
+            PoolRecorder::without_series(name.as_str())
+        };
+        let watcher = Arc::new(Watcher::new(
+            cache.clone(),
+            Arc::clone(&picture),
+            QueryRecorder::new(observation::options(&queries)),
+            connections,
+        ));
+        pool.observer = Observer::new(Arc::clone(&watcher) as Arc<dyn PoolObserver>);
+        let identity = connect.target().to_string();
+        let pool = Pool::open(connect, pool).await?;
         let server_version = sql("SHOW server_version")
             .fetch_scalar_on::<String>(&mut *pool.session().await?)
             .await?;
-        Ok(Self {
+        let inner = Arc::new(Inner {
             pool,
-            server_version: server_version.into(),
-        })
+            cache,
+            picture,
+            plans: Plans::new(),
+            watcher,
+            default_ttl: settings.ttl,
+            services: ServiceRegistry::new(name.as_str()),
+            name,
+            namespace: settings.namespace,
+            identity,
+            server_version,
+        });
+        tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
+        Ok(Self(inner))
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.0
     }
 
     /// The version of the server, such as `17.5`.
     pub fn server_version(&self) -> &str {
-        &self.server_version
+        &self.0.server_version
     }
 
     /// A connection for several statements that each commit by themselves.
@@ -74,7 +136,7 @@ impl Database {
     ///
     /// Dropped, it leaves the queue and takes nothing with it.
     pub async fn session(&self) -> Result<Session, Error> {
-        Ok(self.pool.session().await?)
+        Ok(self.0.pool.session().await?)
     }
 
     /// Runs a closure of reads on a connection, outside of any transaction. What it
@@ -127,12 +189,12 @@ impl Database {
         R: Send,
         E: ClosureError,
     {
-        self.pool.transaction(closure).await.map_err(outcome)
+        self.0.pool.transaction(closure).await.map_err(outcome)
     }
 
     /// A transaction with options: read-only, isolation level, deferrable.
     pub fn build_transaction(&self) -> TransactionBuilder {
-        TransactionBuilder(self.pool.build_transaction())
+        TransactionBuilder(self.0.pool.build_transaction())
     }
 
     /// Raw SQL with `:named` parameters.
@@ -142,7 +204,47 @@ impl Database {
 
     /// The state of the pool now.
     pub fn pool_status(&self) -> PoolStatus {
-        self.pool.status()
+        self.0.pool.status()
+    }
+
+    /// What the cache did since the start, and what it holds now.
+    pub fn cache_statistics(&self) -> CacheStatistics {
+        self.0.cache.statistics()
+    }
+
+    /// What statements did since the start.
+    pub fn query_statistics(&self) -> QueryStatistics {
+        self.0.watcher.queries.statistics()
+    }
+
+    /// What statements did lately.
+    pub fn recent_queries(&self, period: Duration) -> WindowStatistics {
+        self.0.watcher.queries.window(period)
+    }
+
+    /// Connections that were made, or failed to be made, lately.
+    pub fn recent_connects(&self, period: Duration) -> WindowStatistics {
+        self.0.watcher.connections.connects_within(period)
+    }
+
+    /// What became of connections since the start.
+    pub fn connection_statistics(&self) -> ConnectionStatistics {
+        self.0.watcher.connections.statistics()
+    }
+
+    /// The name by which its series are told from those of other databases in this process.
+    pub fn instance_name(&self) -> &str {
+        self.0.name.as_str()
+    }
+
+    /// What each service did. A service that is not there yet is added when it is asked for.
+    pub fn services(&self) -> &ServiceRegistry {
+        &self.0.services
+    }
+
+    /// The cache itself: to switch it off and on, for instance.
+    pub fn cache(&self) -> &Cache {
+        &self.0.cache
     }
 
     /// Lets nobody in any more, waits for the sessions in use and closes all connections.
@@ -155,6 +257,28 @@ impl Database {
     ///
     /// Dropped, the database stays closed for newcomers; calling it again waits on.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        Ok(self.pool.shutdown(deadline).await?)
+        Ok(self.0.pool.shutdown(deadline).await?)
+    }
+}
+
+impl Inner {
+    /// What decides results beside statement and values.
+    pub(crate) fn key_context(&self, state: &CatalogState) -> KeyContext {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        KeyContext {
+            database: self.identity.clone(),
+            namespace: self.namespace.clone(),
+            settings: state.settings.iter().map(owned).collect(),
+            scope: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Database")
+            .field("pool", &self.0.pool)
+            .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with a database.
 
+use std::sync::Arc;
+
 use diesel::result::Error as DieselError;
 use larder_pool::{ServerError, SqlState};
 
@@ -18,6 +20,33 @@ pub enum Error {
     /// A query that had to return a row returned none.
     #[error("find a row")]
     NotFound,
+
+    /// A cached read was asked for inside a transaction, whose own writes it could not see.
+    #[error(
+        "read through the cache inside a transaction of the same database: use `load_on(conn)`, or `fetch_on(conn)` for raw SQL, which read what the transaction sees"
+    )]
+    CachedReadInTransaction,
+
+    /// A load that several callers waited for failed for all of them.
+    #[error(transparent)]
+    Shared(Arc<Self>),
+
+    /// A load for the cache ended without a result.
+    #[error("{0}")]
+    Load(String),
+
+    /// The catalog of the server could not be read.
+    #[error("read the catalog of the database: {reason}")]
+    Catalog {
+        /// Why.
+        reason: String,
+    },
+
+    /// There is no table of this name.
+    #[error(
+        "find the table {0}: there is none under the search path; write the name as in SQL, with its schema where needed"
+    )]
+    UnknownTable(String),
 
     /// The migrations could not be read or applied.
     #[error("apply the migrations: {}{reason}", migration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
@@ -41,6 +70,14 @@ pub enum ErrorKind {
     Sql,
     /// A query that had to return a row returned none.
     NotFound,
+    /// A cached read was asked for inside a transaction.
+    CachedReadInTransaction,
+    /// A load for the cache ended without a result.
+    Load,
+    /// The catalog of the server could not be read.
+    Catalog,
+    /// There is no table of this name.
+    UnknownTable,
     /// The migrations could not be read or applied.
     Migration,
 }
@@ -52,6 +89,11 @@ impl Error {
             Self::Pool(error) => ErrorKind::Pool(error.kind()),
             Self::Sql(_) => ErrorKind::Sql,
             Self::NotFound => ErrorKind::NotFound,
+            Self::CachedReadInTransaction => ErrorKind::CachedReadInTransaction,
+            Self::Shared(error) => error.kind(),
+            Self::Load(_) => ErrorKind::Load,
+            Self::Catalog { .. } => ErrorKind::Catalog,
+            Self::UnknownTable(_) => ErrorKind::UnknownTable,
             Self::Migration { .. } => ErrorKind::Migration,
         }
     }
@@ -60,6 +102,7 @@ impl Error {
     pub fn server_error(&self) -> Option<&ServerError> {
         match self {
             Self::Pool(error) => error.server_error(),
+            Self::Shared(error) => error.server_error(),
             Self::Migration { server, .. } => server.as_deref(),
             _ => None,
         }
@@ -69,6 +112,7 @@ impl Error {
     pub fn sql_state(&self) -> Option<SqlState> {
         match self {
             Self::Pool(error) => error.sql_state(),
+            Self::Shared(error) => error.sql_state(),
             _ => self.server_error().map(ServerError::state),
         }
     }
@@ -77,6 +121,7 @@ impl Error {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Pool(error) => error.constraint(),
+            Self::Shared(error) => error.constraint(),
             _ => self.server_error().and_then(ServerError::constraint),
         }
     }

@@ -1,23 +1,37 @@
 //! One database for a service.
 //!
 //! [`Database`] is what a service holds: it lends sessions, runs transactions, runs
-//! raw SQL with named parameters and applies migrations. It joins the pool with
-//! whatever else stands between a caller and the server, so that callers see one thing.
+//! raw SQL with named parameters, keeps the results of [cached reads](Database::cached) and
+//! applies migrations. It joins the pool with the cache, so that callers see one thing: what a
+//! transaction wrote is known when it commits, and the results that it made wrong are gone
+//! before its caller hears of the commit.
 //!
 //! This crate knows nothing of domain services.
 
+mod cached;
 mod closure_error;
+mod coherence;
 mod database;
 mod error;
 mod migrations;
+mod observation;
 mod options;
 mod sql;
 mod transaction;
 
+pub use crate::cached::{CacheExplanation, CachedQuery, CachedRead, CachedSql, Invalidation};
 pub use crate::closure_error::ClosureError;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind};
 pub use crate::migrations::MigrationReport;
-pub use crate::options::DatabaseOptions;
+pub use crate::options::{CacheSettings, DatabaseOptions, QuerySettings};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::transaction::TransactionBuilder;
+
+pub use larder_cache::CacheStatistics;
+pub use larder_metrics::{
+    ConnectionStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry, ServiceStatistics,
+    WindowStatistics,
+};
+pub use larder_pool::Connection;
+pub use larder_sql::catalog::Declarations;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder_config::Config;
 use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, TlsMode};
+use larder_sql::catalog::Declarations;
 
 use crate::Error;
 
@@ -15,6 +16,69 @@ pub struct DatabaseOptions {
     pub connect: ConnectOptions,
     /// How many connections, and for how long.
     pub pool: PoolOptions,
+    /// Whether and how results are kept.
+    pub cache: CacheSettings,
+    /// What is noted of single statements.
+    pub queries: QuerySettings,
+}
+
+/// Whether and how results of reads are kept.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CacheSettings {
+    /// Off sends every read to the database. On by default.
+    pub enabled: bool,
+    /// How long a result is kept when the read does not say. A minute by default.
+    pub ttl: Duration,
+    /// How many results are kept at most. 1,000 by default.
+    pub max_entries: usize,
+    /// How much memory results take at most, by estimate. 64 MiB by default.
+    pub max_bytes: u64,
+    /// How often results whose time is up are removed. A minute by default.
+    pub cleanup_interval: Duration,
+    /// Keeps programs on the same database apart. Empty by default.
+    pub namespace: String,
+    /// What functions and triggers do that the catalog does not tell.
+    pub declarations: Declarations,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            ttl: Duration::from_secs(60),
+            max_entries: 1_000,
+            max_bytes: 64 << 20,
+            cleanup_interval: Duration::from_secs(60),
+            namespace: String::new(),
+            declarations: Declarations::default(),
+        }
+    }
+}
+
+/// What is noted of single statements.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct QuerySettings {
+    /// From which duration on a statement counts and is logged as slow. 1 s by default.
+    pub slow_threshold: Duration,
+    /// Whether every statement is logged, without its values. Off by default.
+    pub log: bool,
+    /// Whether series are kept for the metrics exporter. On by default.
+    pub metrics: bool,
+    /// Whether each distinct statement gets series of its own. Off by default.
+    pub per_fingerprint: bool,
+}
+
+impl Default for QuerySettings {
+    fn default() -> Self {
+        Self {
+            slow_threshold: Duration::from_secs(1),
+            log: false,
+            metrics: true,
+            per_fingerprint: false,
+        }
+    }
 }
 
 impl DatabaseOptions {
@@ -27,6 +91,8 @@ impl DatabaseOptions {
         Ok(Self {
             connect: ConnectOptions::parse(url)?,
             pool: PoolOptions::named("main"),
+            cache: CacheSettings::default(),
+            queries: QuerySettings::default(),
         })
     }
 
@@ -77,6 +143,18 @@ impl DatabaseOptions {
         options.pool.idle_timeout = Some(pool.idle_timeout);
         options.pool.verify_after = pool.verify_idle.then_some(pool.verify_after);
         options.pool.verify_timeout = pool.verify_timeout;
+
+        let cache = &config.cache;
+        options.cache.enabled = cache.enabled && !cache.ttl.is_zero();
+        options.cache.ttl = cache.ttl;
+        options.cache.max_entries = count(cache.max_entries);
+        options.cache.max_bytes = cache.max_bytes.as_u64();
+        options.cache.cleanup_interval = cache.cleanup_interval;
+
+        options.queries.slow_threshold = config.query.slow_threshold;
+        options.queries.log = config.query.log;
+        options.queries.metrics = config.metrics.enabled;
+        options.queries.per_fingerprint = config.metrics.per_fingerprint;
         Ok(options)
     }
 

@@ -6,7 +6,7 @@ use diesel::sql_types::HasSqlType;
 
 use super::statement::Sql;
 use super::value::SqlValue;
-use crate::{Database, Error};
+use crate::{CachedSql, Database, Error};
 
 /// Raw SQL with `:named` parameters that knows its database. Each run takes a
 /// connection from the pool and commits by itself.
@@ -47,6 +47,11 @@ impl<'a> BoundSql<'a> {
             sql: self.sql.bind(name, value),
             ..self
         }
+    }
+
+    /// Keeps its result. See [`CachedSql`] for what can be said about that.
+    pub fn cached(self) -> CachedSql<'a> {
+        CachedSql::new(self.database, self.sql)
     }
 
     /// Runs it and gives the number of rows that it touched.

@@ -7,3 +7,5 @@ mod value;
 pub use self::fetch::BoundSql;
 pub use self::statement::{Sql, sql};
 pub use self::value::SqlValue;
+
+pub(crate) use self::statement::{Shape, scalar_of};

@@ -13,7 +13,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Untyped};
 use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 use futures::TryStreamExt;
-use larder_pool::Connection;
+use larder_pool::{Connection, Row};
 use larder_sql::NamedStatement;
 
 use super::value::{SqlValue, fits};
@@ -146,7 +146,7 @@ impl Sql {
         explain(scalars(statement, connection).await, connection)
     }
 
-    fn resolve(self, shape: Shape) -> Result<Statement, Error> {
+    pub(crate) fn resolve(self, shape: Shape) -> Result<Statement, Error> {
         let named = NamedStatement::parse(&self.text)?;
         let order = named.bind_order(self.given.iter().map(|(name, _)| name.as_str()))?;
         let mut given: Vec<_> = self
@@ -178,7 +178,9 @@ impl fmt::Debug for Sql {
     }
 }
 
-enum Shape {
+/// What is made of the text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shape {
     AsWritten,
     Json,
 }
@@ -205,21 +207,29 @@ where
     let mut rows = AsyncConnectionCore::load(connection, statement).await?;
     let mut values = Vec::new();
     while let Some(row) = rows.try_next().await? {
-        let Some(field) = row.get(0) else {
-            return Err(unreadable("the statement returns no column".to_owned()));
-        };
-        if !fits::<T>(field.type_oid()) {
-            return Err(unreadable(format!(
-                "the column `{}` is of type {}, which cannot be read as {}: ask for another type or cast it in the SQL",
-                field.field_name().unwrap_or_default(),
-                field.type_name(),
-                std::any::type_name::<T>(),
-            )));
-        }
-        let value = T::from_nullable_sql(field.value());
-        values.push(value.map_err(DieselError::DeserializationError)?);
+        values.push(scalar_of(&row)?);
     }
     Ok(values)
+}
+
+/// The first column of a row.
+pub(crate) fn scalar_of<T>(row: &Row) -> QueryResult<T>
+where
+    T: SqlValue + FromSql<T::SqlType, Pg>,
+    Pg: HasSqlType<T::SqlType>,
+{
+    let Some(field) = row.get(0) else {
+        return Err(unreadable("the statement returns no column".to_owned()));
+    };
+    if !fits::<T>(field.type_oid()) {
+        return Err(unreadable(format!(
+            "the column `{}` is of type {}, which cannot be read as {}: ask for another type or cast it in the SQL",
+            field.field_name().unwrap_or_default(),
+            field.type_name(),
+            std::any::type_name::<T>(),
+        )));
+    }
+    T::from_nullable_sql(field.value()).map_err(DieselError::DeserializationError)
 }
 
 fn unreadable(problem: String) -> DieselError {
@@ -231,7 +241,7 @@ fn explain<T>(result: QueryResult<T>, connection: &Connection) -> Result<T, Erro
 }
 
 /// A statement with all its values, as Diesel runs it.
-struct Statement {
+pub(crate) struct Statement {
     text: String,
     binds: Vec<Box<dyn Parameter>>,
 }

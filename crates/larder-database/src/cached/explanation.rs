@@ -1,0 +1,117 @@
+//! What the cache makes of a query, told to whoever asks.
+
+use std::fmt;
+
+use diesel::pg::Pg;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use larder_cache::EntryDescription;
+use larder_pool::{BoundValues, OwnedQuery, query_text, static_query_id};
+use serde::Serialize;
+
+use super::plan::PlanKey;
+use crate::{Database, Error};
+
+/// What the cache makes of a query; made by [`Database::explain_cache`].
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct CacheExplanation {
+    /// The statement, without its values.
+    pub statement: String,
+    /// The same for all statements that differ in values only.
+    pub fingerprint: String,
+    /// The tables that the result depends on; a write to any of them makes it go.
+    pub tables: Vec<String>,
+    /// Functions in it whose results change by themselves.
+    pub volatile: Vec<String>,
+    /// Why it is not cached, if it is not.
+    pub not_cached: Option<String>,
+    /// The key of its statement and values. Each type of result has a key of its own on top.
+    pub key: Option<String>,
+    /// What the cache holds under that key, as rows of the type asked for.
+    pub entry: Option<EntryDescription>,
+}
+
+impl fmt::Display for CacheExplanation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "statement   {}", self.statement)?;
+        writeln!(formatter, "fingerprint {}", self.fingerprint)?;
+        if !self.tables.is_empty() {
+            writeln!(formatter, "depends on  {}", self.tables.join(", "))?;
+        }
+        if !self.volatile.is_empty() {
+            writeln!(formatter, "volatile    {}", self.volatile.join(", "))?;
+        }
+        match (&self.not_cached, &self.key) {
+            (Some(reason), _) => write!(formatter, "not cached  {reason}"),
+            (None, Some(key)) => write!(formatter, "key         {key}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Database {
+    /// Tells what a query depends on, whether its result is cached and why not, and its key as
+    /// [`load::<T>()`](crate::CachedQuery::load) would use it. Runs nothing but a look at the
+    /// catalog where that is due.
+    ///
+    /// # Errors
+    ///
+    /// If the query cannot be written, or the catalog cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any time.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(db: larder_database::Database) -> Result<(), larder_database::Error> {
+    /// let why = db.explain_cache::<_, (String,)>(diesel::sql_query("SELECT now()::text")).await?;
+    /// println!("{why}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn explain_cache<Q, T>(&self, query: Q) -> Result<CacheExplanation, Error>
+    where
+        Q: AsQuery + Send,
+        Q::Query: QueryFragment<Pg> + QueryId + Send,
+        T: Send + Sync + 'static,
+    {
+        let inner = self.inner();
+        let (key, values, query) = {
+            let query = query.as_query();
+            let key = match static_query_id(&query)? {
+                Some(id) => PlanKey::Type(id),
+                None => PlanKey::Text(query_text(&query)?.into()),
+            };
+            let values = BoundValues::of(&query, &inner.pool)?;
+            (key, values, OwnedQuery::of(&query, &inner.pool)?)
+        };
+        let plan = inner.plan(key, &query).await?;
+        let state = inner.picture_that_holds().await?;
+        let reads = plan.verdict.as_ref().ok();
+        let tables = reads.map_or(&[][..], |reads| &reads.tables);
+        let volatile = reads.map_or(&[][..], |reads| &reads.volatile);
+        let not_cached = if !inner.cache.is_enabled() {
+            Some("the cache is switched off (cache.enabled)".to_owned())
+        } else {
+            plan.reads(false).err().map(|reason| reason.to_string())
+        };
+        let key = plan.key::<std::sync::Arc<[T]>>(&values);
+        Ok(CacheExplanation {
+            statement: plan.profile.normalised.to_string(),
+            fingerprint: plan.profile.fingerprint.to_string(),
+            tables: tables
+                .iter()
+                .map(|table| match state.catalog.table(*table) {
+                    Some(name) => name.to_string(),
+                    None => table.0.to_string(),
+                })
+                .collect(),
+            volatile: volatile.iter().map(ToString::to_string).collect(),
+            entry: inner.cache.explain(key),
+            key: reads.map(|_| key.to_string()),
+            not_cached,
+        })
+    }
+}

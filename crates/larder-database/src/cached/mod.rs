@@ -1,0 +1,27 @@
+//! Cached reads.
+//!
+//! A read becomes a cached one by a word: [`Database::cached`] for a query of Diesel's,
+//! [`BoundSql::cached`](crate::BoundSql::cached) for raw SQL, [`Database::cached_read`] for
+//! several statements whose result is kept as one. Which tables it depends on is read from the
+//! statements themselves; when a transaction that wrote to one of them commits, the result is
+//! gone before the writer hears of the commit.
+//!
+//! `plan.rs` works out once for each statement what it depends on and whether it may be cached;
+//! `run.rs` is the way of a read through cache and database; the others are what a caller sees.
+
+mod composite;
+mod explanation;
+mod invalidation;
+mod options;
+mod plan;
+mod query;
+mod raw;
+mod run;
+
+pub use self::composite::CachedRead;
+pub use self::explanation::CacheExplanation;
+pub use self::invalidation::Invalidation;
+pub use self::query::CachedQuery;
+pub use self::raw::CachedSql;
+
+pub(crate) use self::plan::Plans;

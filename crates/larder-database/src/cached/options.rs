@@ -1,0 +1,110 @@
+//! What a caller says about a cached read.
+
+use std::time::Duration;
+
+use larder_cache::{Dependency, EntryName, Freshness, Key, Mode};
+
+/// The options that all cached reads share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReadOptions {
+    pub(super) ttl: Option<Duration>,
+    pub(super) stale_for: Duration,
+    pub(super) stale_if_error: Duration,
+    pub(super) tags: Vec<String>,
+    pub(super) operation: Option<(String, String)>,
+    pub(super) mode: Mode,
+    pub(super) allow_volatile: bool,
+}
+
+impl ReadOptions {
+    pub(super) fn freshness(&self, default_ttl: Duration) -> Freshness {
+        Freshness {
+            ttl: self.ttl.unwrap_or(default_ttl),
+            stale_for: self.stale_for,
+            stale_if_error: self.stale_if_error,
+        }
+    }
+
+    /// What the result depends on beside tables.
+    pub(super) fn dependencies(&self) -> impl Iterator<Item = Dependency> {
+        let tags = self.tags.iter().map(|tag| Dependency::tag(tag));
+        let service = self
+            .operation
+            .iter()
+            .map(|(service, _)| Dependency::service(service));
+        tags.chain(service)
+    }
+
+    /// The readable name of the entry: `restaurants:nearby:` and the key, or `fallback` and the key.
+    pub(super) fn name(
+        &self,
+        fallback: impl FnOnce() -> String + Send + 'static,
+        key: Key,
+    ) -> EntryName {
+        let operation = self.operation.clone();
+        EntryName::new(move || match operation {
+            Some((service, operation)) => format!("{service}:{operation}:{key}"),
+            None => format!("{}:{key}", fallback()),
+        })
+    }
+}
+
+/// The methods by which a caller says it; each kind of cached read has them all.
+macro_rules! read_options {
+    () => {
+        /// How long the result is good for, unless a write invalidates it earlier. Without it
+        /// the configured `cache.ttl` holds. Zero does not cache at all.
+        pub fn ttl(mut self, ttl: std::time::Duration) -> Self {
+            self.options.ttl = Some(ttl);
+            self
+        }
+
+        /// For how long after its time a result is still served while one load in the
+        /// background replaces it. Not at all by default. What a write has invalidated is never
+        /// served.
+        pub fn stale_for(mut self, stale_for: std::time::Duration) -> Self {
+            self.options.stale_for = stale_for;
+            self
+        }
+
+        /// For how long after its time a result is still served when the database fails. Not at
+        /// all by default. What a write has invalidated is never served.
+        pub fn stale_if_error(mut self, stale_if_error: std::time::Duration) -> Self {
+            self.options.stale_if_error = stale_if_error;
+            self
+        }
+
+        /// Lets the result be invalidated by this tag too; may be said several times.
+        pub fn tag(mut self, tag: impl Into<String>) -> Self {
+            self.options.tags.push(tag.into());
+            self
+        }
+
+        /// Names the service and the operation that the read belongs to. The result can then be
+        /// invalidated by the service, and its readable name begins with `service:operation:`.
+        pub fn service(mut self, service: impl Into<String>, operation: impl Into<String>) -> Self {
+            self.options.operation = Some((service.into(), operation.into()));
+            self
+        }
+
+        /// Goes past the cache: reads from the database, and stores nothing.
+        pub fn bypass(mut self) -> Self {
+            self.options.mode = larder_cache::Mode::Bypass;
+            self
+        }
+
+        /// Reads from the database in any case, and stores the result for the others.
+        pub fn refresh(mut self) -> Self {
+            self.options.mode = larder_cache::Mode::Refresh;
+            self
+        }
+
+        /// Caches a result that depends on the time or on chance, such as one of `now()` or
+        /// `random()`: it stays as it was for the time that it is good for.
+        pub fn allow_volatile(mut self) -> Self {
+            self.options.allow_volatile = true;
+            self
+        }
+    };
+}
+pub(super) use read_options;

@@ -1,0 +1,176 @@
+//! What is worked out once for a statement: on which tables its result depends, and whether it
+//! may be cached.
+
+use std::any::TypeId;
+use std::fmt;
+use std::sync::Arc;
+
+use larder_cache::{Cache, Dependency, Key, KeyBuilder, KeyContext, Slots};
+use larder_pool::BoundValues;
+use larder_sql::catalog::{ReadSet, TableId, Uncacheable};
+use larder_sql::{QualifiedName, StatementProfile};
+use quick_cache::sync::Cache as Memo;
+
+use crate::coherence::CatalogState;
+
+/// The plan of one statement, as long as the picture of the catalog holds.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The picture that it was made by.
+    pub(crate) generation: u64,
+    /// The beginning of all keys of this statement: context, text, tables.
+    seed: Key,
+    /// What the result depends on, or why it may not be cached.
+    pub(crate) verdict: Result<Reads, NotCached>,
+    pub(crate) profile: Arc<StatementProfile>,
+}
+
+/// The tables that a result depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct Reads {
+    pub(crate) tables: Arc<[TableId]>,
+    pub(crate) slots: Slots,
+    /// Functions whose results change by themselves. The caller may allow them.
+    pub(crate) volatile: Arc<[QualifiedName]>,
+}
+
+/// Why a result is not cached.
+#[derive(Debug, Clone)]
+pub(crate) enum NotCached {
+    /// The statement does not allow it.
+    Statement(Uncacheable),
+    /// It calls functions whose results change by themselves.
+    Volatile(Arc<[QualifiedName]>),
+}
+
+impl fmt::Display for NotCached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Statement(reason) => reason.fmt(formatter),
+            Self::Volatile(functions) => {
+                let names: Vec<String> = functions.iter().map(ToString::to_string).collect();
+                write!(
+                    formatter,
+                    "its result changes by itself, because of {}: say allow_volatile() if it may stay as it was",
+                    names.join(", ")
+                )
+            }
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(
+        text: &str,
+        profile: Arc<StatementProfile>,
+        state: &CatalogState,
+        context: &KeyContext,
+        cache: &Cache,
+    ) -> Self {
+        let verdict = match state.catalog.reads(&profile) {
+            Ok(ReadSet {
+                tables, volatile, ..
+            }) => Ok(Reads {
+                slots: cache.versions().slots(&dependencies(&tables)),
+                tables: tables.into(),
+                volatile: volatile.into(),
+            }),
+            Err(reason) => Err(NotCached::Statement(reason)),
+        };
+        let mut seed = KeyBuilder::with_seed(context.seed());
+        seed.text(text);
+        for table in verdict.iter().flat_map(|reads| reads.tables.iter()) {
+            // So that a table that was dropped and made again is another one.
+            seed.u32(table.0);
+        }
+        Self {
+            generation: state.generation,
+            seed: seed.finish(),
+            verdict,
+            profile,
+        }
+    }
+
+    /// The key of one run: the plan, what the result becomes, and the values.
+    pub(crate) fn key<V: 'static>(&self, values: &BoundValues) -> Key {
+        let mut key = KeyBuilder::with_seed(self.seed);
+        key.type_id(TypeId::of::<V>());
+        for (oid, value) in values.iter() {
+            key.u32(oid).optional_bytes(value);
+        }
+        // Those ids are made up, and the same for any type.
+        for name in values.unresolved() {
+            key.text(&name);
+        }
+        key.finish()
+    }
+
+    /// What the result depends on.
+    ///
+    /// # Errors
+    ///
+    /// Why it may not be cached.
+    pub(crate) fn reads(&self, allow_volatile: bool) -> Result<&Reads, NotCached> {
+        let reads = self.verdict.as_ref().map_err(Clone::clone)?;
+        if reads.volatile.is_empty() || allow_volatile {
+            return Ok(reads);
+        }
+        Err(NotCached::Volatile(Arc::clone(&reads.volatile)))
+    }
+
+    /// Whether it speaks of a table that the picture does not have, which may be a new one.
+    pub(crate) fn misses_a_table(&self) -> bool {
+        matches!(
+            self.verdict,
+            Err(NotCached::Statement(Uncacheable::UnknownTable(_)))
+        )
+    }
+}
+
+pub(crate) fn dependencies(tables: &[TableId]) -> Vec<Dependency> {
+    tables
+        .iter()
+        .map(|table| Dependency::table(table.0))
+        .collect()
+}
+
+/// The plans that were made, bounded.
+pub(crate) struct Plans {
+    by_type: Memo<TypeId, Arc<Plan>>,
+    by_text: Memo<Box<str>, Arc<Plan>>,
+}
+
+/// What a plan is found by.
+#[derive(Debug, Clone)]
+pub(crate) enum PlanKey {
+    /// The type of the query decides its text.
+    Type(TypeId),
+    /// The text.
+    Text(Box<str>),
+}
+
+impl Plans {
+    /// Some thousands of statements.
+    const MOST: usize = 4_096;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            by_type: Memo::new(Self::MOST),
+            by_text: Memo::new(Self::MOST),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &PlanKey) -> Option<Arc<Plan>> {
+        match key {
+            PlanKey::Type(id) => self.by_type.get(id),
+            PlanKey::Text(text) => self.by_text.get(text),
+        }
+    }
+
+    pub(crate) fn insert(&self, key: PlanKey, plan: Arc<Plan>) {
+        match key {
+            PlanKey::Type(id) => self.by_type.insert(id, plan),
+            PlanKey::Text(text) => self.by_text.insert(text, plan),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The way of a read through the cache to the database.
+
+use std::sync::Arc;
+
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::Error as DieselError;
+use futures::TryStreamExt;
+use larder_cache::{LoadError, Loaded, Mode, Request, Served, Source};
+use larder_metrics::OperationScope;
+use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
+
+use super::options::ReadOptions;
+use super::plan::{Plan, PlanKey, dependencies};
+use crate::coherence::CatalogState;
+use crate::database::Inner;
+use crate::{Connection, Database, Error};
+
+/// What the rows of a statement become.
+pub(super) type Decode<V> = fn(Vec<Row>) -> Result<V, DieselError>;
+
+/// A query whose result is not at hand.
+pub(super) struct Miss {
+    pub(super) key: PlanKey,
+    pub(super) values: BoundValues,
+    pub(super) query: OwnedQuery,
+}
+
+/// What is found without waiting.
+pub(super) enum Found<V> {
+    Hit(V),
+    Miss(Box<Miss>),
+}
+
+impl Database {
+    /// Looks for a result. This is the short way: nothing is written, nothing waits.
+    pub(super) fn look<Q, V>(&self, query: &Q, options: &ReadOptions) -> Result<Found<V>, Error>
+    where
+        Q: QueryFragment<Pg> + QueryId,
+        V: Clone + Send + Sync + 'static,
+    {
+        let inner = &**self.inner();
+        if inner.pool.is_in_transaction() {
+            return Err(Error::CachedReadInTransaction);
+        }
+        let key = match static_query_id(query)? {
+            Some(id) => PlanKey::Type(id),
+            None => PlanKey::Text(query_text(query)?.into()),
+        };
+        let values = BoundValues::of(query, &inner.pool)?;
+        if options.mode == Mode::Normal
+            && let Some(plan) = inner.plans.get(&key)
+            && inner.picture.is_current(plan.generation)
+            && plan.reads(options.allow_volatile).is_ok()
+            && let Some(value) = inner.cache.get::<V>(plan.key::<V>(&values))
+        {
+            OperationScope::record_hit();
+            return Ok(Found::Hit(value));
+        }
+        let query = OwnedQuery::of(query, &inner.pool)?;
+        Ok(Found::Miss(Box::new(Miss { key, values, query })))
+    }
+
+    /// Gets a result that was not found: from the database, or from another's load.
+    pub(super) async fn fetch<V>(
+        &self,
+        miss: Miss,
+        options: ReadOptions,
+        decode: Decode<V>,
+    ) -> Result<V, Error>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let inner = self.inner();
+        let Miss { key, values, query } = miss;
+        let freshness = options.freshness(inner.default_ttl);
+        if options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero() {
+            return inner.read_uncached(query, decode).await;
+        }
+        let plan = inner.plan(key, &query).await?;
+        let reads = match plan.reads(options.allow_volatile) {
+            Ok(reads) => reads.clone(),
+            Err(reason) => {
+                tracing::debug!(statement = &*plan.profile.normalised, %reason, "not cached");
+                return inner.read_uncached(query, decode).await;
+            }
+        };
+        let key = plan.key::<V>(&values);
+        let extra: Vec<_> = options.dependencies().collect();
+        let dependencies = if extra.is_empty() {
+            reads.slots.clone()
+        } else {
+            let mut all = dependencies(&reads.tables);
+            all.extend(extra);
+            inner.cache.versions().slots(&all)
+        };
+        let named = Arc::clone(&plan);
+        let request = Request {
+            key,
+            freshness,
+            dependencies,
+            mode: options.mode,
+            name: options.name(move || names_of(&named), key),
+        };
+        let loader = Arc::clone(inner);
+        let load = async move || {
+            // Whether the plan still holds is asked after the cache has noted as of when the
+            // load begins: whoever changes definitions from here on makes that outdated.
+            let storable = loader.picture.is_current(plan.generation);
+            let mut session = loader.pool.session().await?;
+            let storable = storable && loader.same_settings(&session, plan.generation);
+            session.start_recording();
+            let rows = rows(&mut session, query).await?;
+            let recording = session.finish_recording();
+            Ok(Loaded {
+                bytes: estimate(&recording),
+                value: decode(rows).map_err(|error| Error::of_statement(error, None))?,
+                dependencies: Vec::new(),
+                storable,
+            })
+        };
+        inner.load(request, load).await
+    }
+}
+
+impl Inner {
+    /// Loads through the cache, for the operation that the caller works for.
+    pub(super) async fn load<V, F, Fut>(&self, request: Request, load: F) -> Result<V, Error>
+    where
+        V: Clone + Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Loaded<V>, Error>> + Send + 'static,
+    {
+        let scope = OperationScope::current();
+        // On the heap, since the cache moves it into a task of its own.
+        let scoped = move || {
+            Box::pin(async move {
+                match scope {
+                    Some(scope) => OperationScope::with(scope, load()).await,
+                    None => load().await,
+                }
+            })
+        };
+        let served = self.cache.get_or_load(request, scoped).await;
+        match served {
+            Ok(Served { value, source }) => {
+                if matches!(source, Source::Hit | Source::Stale) {
+                    OperationScope::record_hit();
+                } else {
+                    OperationScope::record_miss();
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                OperationScope::record_miss();
+                Err(match error {
+                    LoadError::Failed(error) => match Arc::try_unwrap(error) {
+                        Ok(error) => error,
+                        Err(error) => Error::Shared(error),
+                    },
+                    error => Error::Load(error.to_string()),
+                })
+            }
+        }
+    }
+
+    /// The plan of a query, by a picture of the catalog that holds.
+    pub(super) async fn plan(&self, key: PlanKey, query: &OwnedQuery) -> Result<Arc<Plan>, Error> {
+        let mut looked_again = false;
+        loop {
+            let state = self.picture_that_holds().await?;
+            let plan = match self.plans.get(&key) {
+                Some(plan) if plan.generation == state.generation => plan,
+                _ => {
+                    let plan = Arc::new(Plan::new(
+                        query.sql(),
+                        Arc::clone(query.profile()),
+                        &state,
+                        &self.key_context(&state),
+                        &self.cache,
+                    ));
+                    self.plans.insert(key.clone(), Arc::clone(&plan));
+                    plan
+                }
+            };
+            // The table may have been made by somebody else since the picture was taken.
+            if plan.misses_a_table() && !looked_again {
+                looked_again = true;
+                self.picture.changed();
+                continue;
+            }
+            return Ok(plan);
+        }
+    }
+
+    /// The picture of the catalog; taken anew where it no longer holds.
+    pub(crate) async fn picture_that_holds(&self) -> Result<Arc<CatalogState>, Error> {
+        loop {
+            if let Some(state) = self.picture.current() {
+                return Ok(state);
+            }
+            let mut session = self.pool.session().await?;
+            if self.picture.refresh(&mut session).await? {
+                self.cache
+                    .invalidate_everything(larder_cache::Cause::Schema);
+            }
+        }
+    }
+
+    /// Whether a session reads values and names as the one did by which the plan was made.
+    pub(super) fn same_settings(&self, connection: &Connection, generation: u64) -> bool {
+        let same = self.picture.current().is_some_and(|state| {
+            state.generation == generation && state.settings == *connection.session_settings()
+        });
+        if !same {
+            // The defaults of the database or of the role may have changed.
+            self.picture.changed();
+        }
+        same
+    }
+
+    pub(super) async fn read_uncached<V>(
+        &self,
+        query: OwnedQuery,
+        decode: Decode<V>,
+    ) -> Result<V, Error> {
+        OperationScope::record_miss();
+        let mut session = self.pool.session().await?;
+        let rows = rows(&mut session, query).await?;
+        decode(rows).map_err(|error| Error::of_statement(error, None))
+    }
+}
+
+/// Runs a query on a connection and gives all its rows.
+pub(super) async fn rows(
+    connection: &mut Connection,
+    query: OwnedQuery,
+) -> Result<Vec<Row>, Error> {
+    let result = async {
+        let rows = connection.load_owned(query).await?;
+        rows.try_collect::<Vec<_>>().await
+    }
+    .await;
+    result.map_err(|error| Error::of_statement(error, connection.last_server_error()))
+}
+
+/// What a result takes in memory: about twice what its rows had on the wire, because values in
+/// memory have pointers and slack beside them. A fixed part is added by the cache.
+pub(super) fn estimate(recording: &Recording) -> u64 {
+    recording.bytes.saturating_mul(2)
+}
+
+/// The tables of a statement, for the readable name of its entry.
+fn names_of(plan: &Plan) -> String {
+    let names: Vec<&str> = plan.profile.reads.iter().map(|name| name.name()).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join("+")
+    }
+}

@@ -1,0 +1,13 @@
+//! How the database and the cache are kept in step.
+//!
+//! Three parts: the [`Picture`] of the server's catalog, which says what a statement reads
+//! and writes; the [`Watcher`], which hears from the pool what was committed and tells the
+//! cache; and the care that goes on in the background.
+
+mod care;
+mod picture;
+mod watcher;
+
+pub(crate) use self::care::care_for;
+pub(crate) use self::picture::{CatalogState, Picture};
+pub(crate) use self::watcher::Watcher;

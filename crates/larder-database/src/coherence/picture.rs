@@ -1,0 +1,136 @@
+//! The picture of the server's catalog that reads and writes are judged by.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arc_swap::ArcSwapOption;
+use larder_pool::SessionSettings;
+use larder_sql::catalog::{
+    CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, WriteSet,
+};
+use larder_sql::{Fingerprint, StatementProfile};
+use tokio::sync::Mutex;
+
+use crate::sql::sql;
+use crate::{Connection, Error};
+
+/// The newest picture of the catalog, and whether it still holds.
+pub(crate) struct Picture {
+    state: ArcSwapOption<CatalogState>,
+    /// How often the catalog has, or may have, changed.
+    changes: AtomicU64,
+    /// How many of those changes the picture was taken after.
+    seen: AtomicU64,
+    taking: Mutex<()>,
+    declarations: Declarations,
+}
+
+/// The catalog as it was at one moment.
+pub(crate) struct CatalogState {
+    pub(crate) catalog: Catalog,
+    /// Grows with every picture that differs from the one before.
+    pub(crate) generation: u64,
+    /// The settings of the session that took it. Others may find other tables under a name.
+    pub(crate) settings: SessionSettings,
+    digest: String,
+    writes: RwLock<HashMap<Fingerprint, WriteSet>>,
+}
+
+impl Picture {
+    pub(crate) fn new(declarations: Declarations) -> Self {
+        Self {
+            state: ArcSwapOption::empty(),
+            // One more than is seen: there is no picture yet.
+            changes: AtomicU64::new(1),
+            seen: AtomicU64::new(0),
+            taking: Mutex::new(()),
+            declarations,
+        }
+    }
+
+    /// The catalog has changed, or may have. Until it was looked at again there is no
+    /// picture to go by.
+    pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The picture, if it holds as far as this process knows.
+    pub(crate) fn current(&self) -> Option<Arc<CatalogState>> {
+        self.holds().then(|| self.state.load_full()).flatten()
+    }
+
+    /// Whether a picture of this generation holds.
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
+        let state = self.state.load();
+        let same = |state: &Arc<CatalogState>| state.generation == generation;
+        state.as_ref().is_some_and(same) && self.holds()
+    }
+
+    fn holds(&self) -> bool {
+        self.seen.load(Ordering::Acquire) == self.changes.load(Ordering::Acquire)
+    }
+
+    /// Looks at the catalog again. Says whether it has changed since a picture was taken before.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer, or with something that cannot be read.
+    pub(crate) async fn refresh(&self, connection: &mut Connection) -> Result<bool, Error> {
+        let _taking = self.taking.lock().await;
+        let changes = self.changes.load(Ordering::Acquire);
+        let digest = sql(DIGEST_QUERY)
+            .fetch_scalar_on::<String>(connection)
+            .await?;
+        let before = self.state.load_full();
+        let settings = connection.session_settings().clone();
+        let same = before
+            .as_ref()
+            .is_some_and(|state| state.digest == digest && state.settings == settings);
+        if !same {
+            let document = sql(CATALOG_QUERY)
+                .fetch_scalar_on::<serde_json::Value>(connection)
+                .await?;
+            let snapshot: CatalogSnapshot =
+                serde_json::from_value(document).map_err(|error| Error::Catalog {
+                    reason: error.to_string(),
+                })?;
+            self.state.store(Some(Arc::new(CatalogState {
+                catalog: Catalog::new(snapshot, &self.declarations),
+                generation: before.as_ref().map_or(1, |state| state.generation + 1),
+                settings,
+                digest,
+                writes: RwLock::default(),
+            })));
+        }
+        self.seen.fetch_max(changes, Ordering::AcqRel);
+        Ok(before.is_some() && !same)
+    }
+}
+
+impl CatalogState {
+    /// What a statement writes, worked out once for all that differ in values only.
+    pub(crate) fn writes(&self, profile: &StatementProfile) -> WriteSet {
+        let known = self.writes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writes) = known.get(&profile.fingerprint) {
+            return writes.clone();
+        }
+        drop(known);
+        let writes = self.catalog.writes(profile);
+        if let WriteSet::Everything(reason) = &writes {
+            tracing::info!(
+                statement = &*profile.normalised,
+                %reason,
+                "each run of this statement invalidates the whole cache"
+            );
+        }
+        let mut known = self.writes.write().unwrap_or_else(PoisonError::into_inner);
+        // Statements whose names are put together at run time would fill it without end.
+        const MOST: usize = 4_096;
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(profile.fingerprint, writes.clone());
+        writes
+    }
+}
