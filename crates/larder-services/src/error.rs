@@ -52,8 +52,10 @@ pub enum Error {
 
     /// A batch of an import could not be written. Nothing of it is in the database; the batches
     /// before it are.
-    #[error("write the restaurants of lines {} to {}: {source}", .lines.start(), .lines.end())]
+    #[error("write the {what} of lines {} to {}: {source}", .lines.start(), .lines.end())]
     ImportBatch {
+        /// What was imported: "restaurants" or "reviews".
+        what: &'static str,
         /// The lines of the file that the batch came from.
         lines: RangeInclusive<u64>,
         /// Why.

@@ -24,6 +24,7 @@ mod ids;
 pub mod import;
 pub mod inputs;
 mod migrations;
+mod page;
 pub mod restaurants;
 pub mod reviews;
 #[cfg(test)]
@@ -35,8 +36,13 @@ mod scans;
     reason = "generated; the rows' types say what the columns mean"
 )]
 pub mod schema;
+mod service;
 pub mod users;
 
 pub use error::{Error, ErrorKind, InvalidInput, Result};
 pub use ids::{RestaurantId, ReviewId, UserId};
+pub use larder_macros::operation;
+pub use larder_metrics::ServiceStatistics;
 pub use migrations::MIGRATIONS;
+pub use page::Page;
+pub use service::{HasService, Service};

@@ -27,6 +27,7 @@ mod tests {
                 "2026-11-22-000001_create_restaurants",
                 "2026-11-22-000002_create_users",
                 "2026-11-22-000003_create_reviews",
+                "2026-11-22-000004_reviews_source_id",
             ]
         );
     }

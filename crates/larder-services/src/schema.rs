@@ -40,6 +40,7 @@ diesel::table! {
         status -> Text,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        source_id -> Nullable<Text>,
     }
 }
 

@@ -113,6 +113,7 @@ impl LarderBuilder {
             version = database.server_version(),
             pool_size = database.pool_status().size,
             pool_overflow = database.pool_status().overflow,
+            configuration = configuration(&config),
             "larder started"
         );
         Ok(Larder::new(config, database, embedded))
@@ -125,6 +126,14 @@ impl std::fmt::Debug for LarderBuilder {
             .debug_struct("LarderBuilder")
             .finish_non_exhaustive()
     }
+}
+
+/// The effective configuration on one line, without secrets.
+fn configuration(config: &Config) -> String {
+    let settings = config
+        .settings()
+        .map(|setting| format!("{}={}", setting.key, setting.value));
+    settings.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(feature = "embedded")]

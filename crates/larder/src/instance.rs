@@ -1,20 +1,24 @@
 //! A running instance.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 #[cfg(feature = "embedded")]
 use std::time::Duration;
+use std::time::Instant;
 
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use larder_config::Config;
 use larder_database::{Database, MigrationReport};
+use larder_health::{HealthMonitor, HealthReport};
+use larder_metrics::Exporter;
 use larder_services::analytics::AnalyticsService;
 use larder_services::restaurants::RestaurantService;
 use larder_services::reviews::ReviewService;
 use larder_services::users::UserService;
 use tokio::sync::Mutex;
 
-use crate::{LarderBuilder, Result};
+use crate::watch::Watch;
+use crate::{LarderBuilder, Result, Statistics};
 
 #[cfg(feature = "embedded")]
 pub(crate) type Embedded = larder_embedded::EmbeddedDatabase;
@@ -29,6 +33,11 @@ struct Inner {
     config: Config,
     database: Database,
     kind: DatabaseKind,
+    /// Taken when it is shut down.
+    watch: std::sync::Mutex<Option<Watch>>,
+    monitor: HealthMonitor,
+    exporter: Option<Exporter>,
+    since: Instant,
     /// Taken when it is stopped.
     embedded: Mutex<Option<Embedded>>,
 }
@@ -82,7 +91,12 @@ impl Larder {
             Some(_) => DatabaseKind::Embedded,
             None => DatabaseKind::Server,
         };
+        let watch = Watch::start(&config, &database);
         Self(Arc::new(Inner {
+            monitor: watch.monitor.clone(),
+            exporter: watch.exporter.clone(),
+            since: watch.since,
+            watch: std::sync::Mutex::new(Some(watch)),
             config,
             database,
             kind,
@@ -123,6 +137,36 @@ impl Larder {
     /// Analytics: statistics of one restaurant and of all, popular cuisines.
     pub fn analytics(&self) -> AnalyticsService {
         AnalyticsService::new(self.0.database.clone())
+    }
+
+    /// What the instance did since its start, as a struct and, by serde, as JSON.
+    pub fn statistics(&self) -> Statistics {
+        Statistics::of(self.db(), self.0.monitor.report(), self.0.since.elapsed())
+    }
+
+    /// How well the data layer is: what the last check in the background found. The first time
+    /// it may have to wait for the first check.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any time.
+    pub async fn health(&self) -> HealthReport {
+        let report = self.0.monitor.report();
+        match report.last_check {
+            Some(_) => report,
+            None => self.0.monitor.check_now().await,
+        }
+    }
+
+    /// What checks health: for a check right now, for records and transitions.
+    pub fn health_monitor(&self) -> &HealthMonitor {
+        &self.0.monitor
+    }
+
+    /// All metrics in the text format of Prometheus. `None` where they are switched off
+    /// (`metrics.enabled`), or the program has a recorder of its own, which has them then.
+    pub fn metrics(&self) -> Option<String> {
+        self.0.exporter.as_ref()?.render()
     }
 
     /// Creates or updates the tables of the services that come with Larder.
@@ -170,6 +214,13 @@ impl Larder {
     ///
     /// Dropped, the instance stays closed for newcomers; calling it again goes on.
     pub async fn shutdown(&self) -> Result<()> {
+        let watch = self
+            .0
+            .watch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(watch);
         let deadline = self.0.config.pool.shutdown_timeout;
         let drained = self.0.database.shutdown(deadline).await;
         let mut embedded = self.0.embedded.lock().await;

@@ -50,18 +50,23 @@ mod error;
 mod global;
 mod instance;
 pub mod prelude;
+mod statistics;
 mod telemetry;
+mod watch;
 
 pub use crate::builder::LarderBuilder;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::global::{get, init, init_with, shutdown};
 pub use crate::instance::{DatabaseKind, Larder};
+pub use crate::statistics::{CacheTiers, PoolStatistics, Statistics};
 pub use crate::telemetry::init_tracing;
 
 pub use larder_config as config;
 pub use larder_database as database;
 #[cfg(feature = "embedded")]
 pub use larder_embedded as embedded;
+pub use larder_health as health;
+pub use larder_metrics as metrics;
 pub use larder_pool as pool;
 pub use larder_services as services;
 

@@ -1,9 +1,7 @@
 //! All active restaurants and their reviews, in numbers.
 
-use diesel::dsl::{count, count_star};
+use diesel::dsl::{auto_type, count, count_star};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-use larder_pool::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::restaurants::is_visible;
@@ -24,7 +22,10 @@ pub struct DirectoryStatistics {
     pub reviewer_count: i64,
 }
 
-pub(super) async fn find(conn: &mut Connection) -> QueryResult<DirectoryStatistics> {
+#[auto_type]
+pub(super) fn query() -> _ {
+    let approved: ReviewStatus = ReviewStatus::Approved;
+    let average: AverageRating = AverageRating;
     let restaurant_count = restaurants::table
         .filter(is_visible())
         .count()
@@ -35,14 +36,12 @@ pub(super) async fn find(conn: &mut Connection) -> QueryResult<DirectoryStatisti
         .select(restaurants::id);
     // One statement, so that all numbers are of the same moment.
     reviews::table
-        .filter(reviews::status.eq(ReviewStatus::Approved))
+        .filter(reviews::status.eq(approved))
         .filter(reviews::restaurant_id.eq_any(visible))
         .select((
             restaurant_count,
             count_star(),
-            AverageRating,
+            average,
             count(reviews::user_id).aggregate_distinct(),
         ))
-        .get_result(conn)
-        .await
 }

@@ -1,10 +1,11 @@
 //! The cuisines with the most restaurants.
 
-use diesel::dsl::count;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::dsl::{auto_type, count};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-use larder_database::Database;
-use larder_pool::Connection;
+use larder_macros::operation;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -12,6 +13,7 @@ use crate::inputs::Limit;
 use crate::restaurants::is_visible;
 use crate::reviews::{AverageRating, ReviewStatus};
 use crate::schema::{restaurants, reviews};
+use crate::service::{HasService, Service};
 
 /// A cuisine, with its active restaurants and their approved reviews in numbers.
 #[derive(Clone, Debug, PartialEq, Queryable, Serialize, Deserialize)]
@@ -32,14 +34,20 @@ pub struct CuisineStatistics {
 #[derive(Debug)]
 #[must_use = "nothing is read until it is loaded"]
 pub struct PopularCuisines {
-    database: Database,
+    service: Service,
     limit: Result<Limit>,
 }
 
+impl HasService for PopularCuisines {
+    fn service(&self) -> &Service {
+        &self.service
+    }
+}
+
 impl PopularCuisines {
-    pub(super) fn new(database: Database) -> Self {
+    pub(super) fn new(service: Service) -> Self {
         Self {
-            database,
+            service,
             limit: Limit::new(10),
         }
     }
@@ -59,39 +67,39 @@ impl PopularCuisines {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn load(self) -> Result<Vec<CuisineStatistics>> {
-        let limit = self.limit?;
-        let reading = async |conn: &mut Connection| find(limit, conn).await;
-        Ok(self.database.read(reading).await?)
+    #[operation("popular_cuisines")]
+    pub async fn load(self) -> Result<Arc<[CuisineStatistics]>> {
+        let query = query(self.limit?.get());
+        let read = self.service.cached("popular_cuisines", query);
+        Ok(read.ttl(Duration::from_mins(15)).load().await?)
     }
 }
 
-pub(super) async fn find(
-    limit: Limit,
-    conn: &mut Connection,
-) -> QueryResult<Vec<CuisineStatistics>> {
+#[auto_type]
+fn query(limit: i64) -> _ {
+    let approved: ReviewStatus = ReviewStatus::Approved;
+    let average: AverageRating = AverageRating;
     let shown = reviews::restaurant_id
         .eq(restaurants::id)
-        .and(reviews::status.eq(ReviewStatus::Approved));
+        .and(reviews::status.eq(approved));
     // The join has a restaurant once for each of its reviews.
-    let restaurant_count = || count(restaurants::id).aggregate_distinct();
+    let most_restaurants = count(restaurants::id).aggregate_distinct().desc();
+    let restaurant_count = count(restaurants::id).aggregate_distinct();
     restaurants::table
         .left_join(reviews::table.on(shown))
         .filter(is_visible())
         .filter(restaurants::cuisine.ne(""))
         .group_by(restaurants::cuisine)
         .order((
-            restaurant_count().desc(),
-            AverageRating.desc().nulls_last(),
+            most_restaurants,
+            average.desc().nulls_last(),
             restaurants::cuisine.asc(),
         ))
-        .limit(limit.get())
+        .limit(limit)
         .select((
             restaurants::cuisine.assume_not_null(),
-            restaurant_count(),
+            restaurant_count,
             count(reviews::id.nullable()),
-            AverageRating,
+            average,
         ))
-        .load(conn)
-        .await
 }

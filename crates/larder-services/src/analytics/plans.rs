@@ -1,5 +1,6 @@
 //! Tests that the queries use their indexes on a large table.
 
+use diesel_async::RunQueryDsl;
 use larder_testing::TestDatabase;
 
 use super::restaurant;
@@ -21,7 +22,7 @@ async fn one_restaurant_reads_its_own_reviews_alone() {
         database.sql(sql).execute().await.unwrap();
     }
     let counted = scans!(database, async |conn| {
-        restaurant::find(RestaurantId(7), conn).await
+        restaurant::query(RestaurantId(7)).execute(conn).await
     });
     // The restaurant and its fifty reviews.
     let (seq_scan, idx_tup_fetch) = (0, 51);

@@ -1,10 +1,10 @@
 //! What the reviews of one restaurant say, in numbers.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count, max};
+use diesel::dsl::{auto_type, count};
+use diesel::expression::functions::declare_sql_function;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-use larder_pool::Connection;
+use diesel::sql_types::{Nullable, Timestamptz};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::RestaurantId;
@@ -26,31 +26,42 @@ pub struct RestaurantStatistics {
     pub last_review_at: Option<DateTime<Utc>>,
 }
 
-pub(super) async fn find(
-    id: RestaurantId,
-    conn: &mut Connection,
-) -> QueryResult<Option<RestaurantStatistics>> {
+#[declare_sql_function]
+extern "SQL" {
+    /// Diesel's own `max` takes any type, and so has no type to name in a query's.
+    #[aggregate]
+    #[sql_name = "max"]
+    fn newest(time: Nullable<Timestamptz>) -> Nullable<Timestamptz>;
+}
+
+#[auto_type]
+pub(super) fn query(id: RestaurantId) -> _ {
+    let approved: ReviewStatus = ReviewStatus::Approved;
+    let average: AverageRating = AverageRating;
+    let (least_positive, most_negative): (Rating, Rating) =
+        (Rating::LEAST_POSITIVE, Rating::MOST_NEGATIVE);
     let shown = reviews::restaurant_id
         .eq(restaurants::id)
-        .and(reviews::status.eq(ReviewStatus::Approved));
-    let rating = reviews::rating.nullable();
+        .and(reviews::status.eq(approved));
     // Null is not true, so that a restaurant without reviews has none of either.
-    let positive = rating.ge(Rating::LEAST_POSITIVE).assume_not_null();
-    let negative = rating.le(Rating::MOST_NEGATIVE).assume_not_null();
-    let reviews_counted = || count(reviews::id.nullable());
+    let positive = reviews::rating
+        .nullable()
+        .ge(least_positive)
+        .assume_not_null();
+    let negative = reviews::rating
+        .nullable()
+        .le(most_negative)
+        .assume_not_null();
     restaurants::table
         .left_join(reviews::table.on(shown))
         .filter(restaurants::id.eq(id))
         .filter(restaurants::deleted_at.is_null())
         .group_by(restaurants::id)
         .select((
-            reviews_counted(),
-            AverageRating,
-            reviews_counted().aggregate_filter(positive),
-            reviews_counted().aggregate_filter(negative),
-            max(reviews::created_at.nullable()),
+            count(reviews::id.nullable()),
+            average,
+            count(reviews::id.nullable()).aggregate_filter(positive),
+            count(reviews::id.nullable()).aggregate_filter(negative),
+            newest(reviews::created_at.nullable()),
         ))
-        .get_result(conn)
-        .await
-        .optional()
 }

@@ -1,10 +1,18 @@
 //! The service that makes statistics.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use larder_database::Database;
+use larder_macros::operation;
 
 use super::{DirectoryStatistics, PopularCuisines, RestaurantStatistics, all, restaurant};
 use crate::error::Result;
 use crate::ids::RestaurantId;
+use crate::service::{HasService, Service};
+
+/// How long statistics are good for, unless somebody writes.
+const TTL: Duration = Duration::from_mins(10);
 
 /// Makes statistics over restaurants and their reviews. Clones share the same database.
 ///
@@ -26,14 +34,22 @@ use crate::ids::RestaurantId;
 /// ```
 #[derive(Debug, Clone)]
 pub struct AnalyticsService {
-    database: Database,
+    service: Service,
+}
+
+impl HasService for AnalyticsService {
+    fn service(&self) -> &Service {
+        &self.service
+    }
 }
 
 impl AnalyticsService {
     /// The service on a database that has the migrations of [`MIGRATIONS`](crate::MIGRATIONS).
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            service: Service::new(database, "analytics"),
+        }
     }
 
     /// What the reviews of a restaurant say, whatever its status; none where there is no such
@@ -44,11 +60,13 @@ impl AnalyticsService {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn of_restaurant(&self, id: RestaurantId) -> Result<Option<RestaurantStatistics>> {
-        let reading = self
-            .database
-            .read(async |conn| restaurant::find(id, conn).await);
-        Ok(reading.await?)
+    #[operation("of_restaurant")]
+    pub async fn of_restaurant(
+        &self,
+        id: RestaurantId,
+    ) -> Result<Option<Arc<RestaurantStatistics>>> {
+        let read = self.service.cached("of_restaurant", restaurant::query(id));
+        Ok(read.ttl(TTL).first().await?)
     }
 
     /// All active restaurants and their reviews, in numbers of the same moment.
@@ -58,13 +76,16 @@ impl AnalyticsService {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn of_all(&self) -> Result<DirectoryStatistics> {
-        let reading = self.database.read(async |conn| all::find(conn).await);
-        Ok(reading.await?)
+    #[operation("of_all")]
+    pub async fn of_all(&self) -> Result<Arc<DirectoryStatistics>> {
+        let read = self.service.cached("of_all", all::query());
+        let all = read.ttl(TTL).first().await?;
+        // Counts are one row, over nothing too.
+        Ok(all.ok_or(larder_database::Error::NotFound)?)
     }
 
     /// The cuisines with the most active restaurants: 10 unless said otherwise.
     pub fn popular_cuisines(&self) -> PopularCuisines {
-        PopularCuisines::new(self.database.clone())
+        PopularCuisines::new(self.service.clone())
     }
 }

@@ -45,10 +45,10 @@ impl CsvError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CsvProblem {
-    /// Columns are missing without which no restaurant can be imported.
+    /// Columns are missing without which no row can be imported.
     #[error("the required columns {} are missing; the header has {}", Names(.missing), Names(.found))]
     MissingColumns {
-        /// The missing columns.
+        /// The missing columns, "or" between those of which one is enough.
         missing: Vec<String>,
         /// The columns that the header has.
         found: Vec<String>,

@@ -4,11 +4,14 @@ use std::fmt;
 use std::panic::resume_unwind;
 
 use larder_database::{Database, sql};
+use larder_macros::operation;
+use larder_pool::Connection;
 use tokio::task::spawn_blocking;
 
 use super::upsert::Upsert;
-use super::{Batch, CsvError, CsvProblem, Import, ImportReport, RowSource};
+use super::{CsvError, CsvProblem, Import, ImportReport, RowSource};
 use crate::error::Result;
+use crate::service::{HasService, Service};
 
 /// The indexes whose recent entries wait in a list, which every search reads through.
 const GIN_INDEXES: [&str; 3] = [
@@ -59,15 +62,21 @@ pub struct ImportProgress {
 /// ```
 #[must_use = "nothing is imported until it is run"]
 pub struct ImportJob<'p, I> {
-    database: Database,
+    service: Service,
     import: Import<I>,
     on_progress: Box<dyn FnMut(ImportProgress) + Send + 'p>,
 }
 
+impl<I> HasService for ImportJob<'_, I> {
+    fn service(&self) -> &Service {
+        &self.service
+    }
+}
+
 impl<'p, I: RowSource + Send + 'static> ImportJob<'p, I> {
-    pub(crate) fn new(database: Database, import: Import<I>) -> Self {
+    pub(crate) fn new(service: Service, import: Import<I>) -> Self {
         Self {
-            database,
+            service,
             import,
             on_progress: Box::new(|_| ()),
         }
@@ -92,14 +101,16 @@ impl<'p, I: RowSource + Send + 'static> ImportJob<'p, I> {
     /// # Cancel safety
     /// Dropped, it stops. Batches that were written stay written; the one that is on its way is
     /// written as a whole or not at all.
+    #[operation("import")]
     pub async fn run(mut self) -> Result<ImportReport> {
+        let database = self.service.database().clone();
         let upsert = Upsert::of(self.import.source().columns());
         let mut import = self.import;
         loop {
-            let (read, batch) = next_batch(import).await?;
-            import = read;
+            let (rest, batch) = read(import, "the restaurants", Import::next_batch).await?;
+            import = rest;
             let Some(batch) = batch else { break };
-            let inserted = upsert.write(&self.database, &batch).await?;
+            let inserted = upsert.write(&database, &batch).await?;
             import.written(&batch, inserted);
             (self.on_progress)(ImportProgress {
                 bytes_read: import.source().bytes_read(),
@@ -108,7 +119,7 @@ impl<'p, I: RowSource + Send + 'static> ImportJob<'p, I> {
         }
         let report = import.finish();
         if report.imported > 0 {
-            tidy(&self.database).await?;
+            tidy(&database).await?;
         }
         Ok(report)
     }
@@ -123,13 +134,18 @@ impl<I: fmt::Debug> fmt::Debug for ImportJob<'_, I> {
     }
 }
 
-/// Reads the next batch where blocking is allowed.
-async fn next_batch<I>(mut import: Import<I>) -> Result<(Import<I>, Option<Batch>)>
+/// Lets `next` read where blocking is allowed; gives the import back with what was read.
+pub(super) async fn read<I, T>(
+    mut import: I,
+    what: &'static str,
+    next: fn(&mut I) -> Result<T>,
+) -> Result<(I, T)>
 where
-    I: RowSource + Send + 'static,
+    I: Send + 'static,
+    T: Send + 'static,
 {
     let reading = spawn_blocking(move || {
-        let batch = import.next_batch();
+        let batch = next(&mut import);
         (import, batch)
     });
     match reading.await {
@@ -138,7 +154,7 @@ where
             Ok(panic) => resume_unwind(panic),
             Err(error) => {
                 let problem = CsvProblem::Io(std::io::Error::other(error));
-                Err(CsvError::new("the restaurants", None, problem).into())
+                Err(CsvError::new(what, None, problem).into())
             }
         },
     }
@@ -157,8 +173,13 @@ async fn tidy(database: &Database) -> Result<()> {
             tracing::warn!(%error, index, "failed to merge the waiting entries of an index");
         }
     }
-    if let Err(error) = sql("ANALYZE restaurants").execute_on(&mut session).await {
-        tracing::warn!(%error, "failed to analyze the table restaurants");
-    }
+    analyze("restaurants", &mut session).await;
     Ok(())
+}
+
+/// Counts a table anew for the planner.
+pub(super) async fn analyze(table: &str, connection: &mut Connection) {
+    if let Err(error) = sql(format!("ANALYZE {table}")).execute_on(connection).await {
+        tracing::warn!(%error, table, "failed to analyze a table");
+    }
 }

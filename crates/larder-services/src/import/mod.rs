@@ -1,4 +1,5 @@
 //! Importing restaurants: from CSV or from the generator, row by row, into batches to be written.
+//! Importing [`reviews`] is a part of its own.
 //!
 //! [`RestaurantReader`] turns CSV into rows and says of each row that it refuses why.
 //! [`RestaurantGenerator`] makes rows up where there is no file. [`Import`] takes rows from
@@ -30,10 +31,13 @@ mod batches;
 mod columns;
 mod csv_error;
 mod generate;
+mod header;
 mod job;
 mod plausibility;
 mod reader;
+mod records;
 mod report;
+pub mod reviews;
 mod row;
 mod tape;
 mod upsert;
@@ -44,5 +48,5 @@ pub use csv_error::{CsvError, CsvProblem};
 pub use generate::RestaurantGenerator;
 pub use job::{ImportJob, ImportProgress};
 pub use reader::RestaurantReader;
-pub use report::{ImportReport, RejectedRow};
-pub use row::{NumberedRestaurants, RestaurantRow, Row, RowSource};
+pub use report::ImportReport;
+pub use row::{NumberedRestaurants, RejectedRow, RestaurantRow, Row, RowSource};

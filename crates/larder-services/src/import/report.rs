@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::row::RejectedRow;
+
 /// What an import did, row by row in sum.
 ///
 /// After a complete import `read = imported + duplicates + rejected_count`, and
@@ -47,17 +49,4 @@ impl ImportReport {
             self.rejected.push(row);
         }
     }
-}
-
-/// A row that was not imported, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RejectedRow {
-    /// The first line of the record in the file, counted from 1.
-    pub line: u64,
-    /// The column whose value is at fault, or `record` where the whole record is.
-    pub field: String,
-    /// The value, shortened to 200 characters; what is not UTF-8 in it is replaced.
-    pub value: String,
-    /// What is wrong with it.
-    pub reason: String,
 }

@@ -2,19 +2,47 @@
 
 use std::io::Read;
 
+use serde::Serialize;
+
 use super::RestaurantReader;
-use super::columns::{Column, Header};
-use super::report::RejectedRow;
-use crate::error::{InvalidInput, Result, shortened};
+use super::columns::Column;
+use super::header::Header;
+use super::records::text;
+use crate::error::{InvalidInput, Result};
 use crate::restaurants::NewRestaurant;
 
 /// One row of what is imported.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Row {
-    /// A restaurant that keeps all rules.
-    Accepted(Box<RestaurantRow>),
+pub enum Row<T = RestaurantRow> {
+    /// A row that keeps all rules.
+    Accepted(Box<T>),
     /// A row that could not be read or breaks a rule.
     Rejected(RejectedRow),
+}
+
+/// A row that was not imported, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RejectedRow {
+    /// The first line of the record in the file, counted from 1.
+    pub line: u64,
+    /// The column whose value is at fault, or `record` where the whole record is.
+    pub field: String,
+    /// The value, shortened to 200 characters; what is not UTF-8 in it is replaced.
+    pub value: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl RejectedRow {
+    /// The row of a line that has this fault.
+    pub(super) fn new(line: u64, fault: &InvalidInput) -> Self {
+        Self {
+            line,
+            field: fault.input().to_owned(),
+            value: fault.value().to_owned(),
+            reason: fault.rule().to_owned(),
+        }
+    }
 }
 
 /// A restaurant together with where it came from.
@@ -27,45 +55,24 @@ pub struct RestaurantRow {
     pub restaurant: NewRestaurant,
 }
 
-impl Row {
+impl RestaurantRow {
     /// A row of its own for a restaurant, if that keeps the rules.
-    pub(super) fn checked(line: u64, restaurant: NewRestaurant) -> Self {
-        match restaurant.first_fault() {
-            Ok(()) => Self::Accepted(Box::new(RestaurantRow { line, restaurant })),
-            Err(fault) => Self::rejected(line, &fault),
-        }
+    fn checked(line: u64, restaurant: NewRestaurant) -> Result<Self, InvalidInput> {
+        restaurant.first_fault()?;
+        Ok(Self { line, restaurant })
     }
 
     /// Reads the fields of a record that has as many as the header.
-    pub(super) fn from_record(line: u64, header: &Header, record: &csv::ByteRecord) -> Self {
+    pub(super) fn from_record(
+        line: u64,
+        header: &Header<Column>,
+        record: &csv::ByteRecord,
+    ) -> Result<Self, InvalidInput> {
         let mut restaurant = NewRestaurant::default();
-        for (column, field) in header.fields.iter().zip(record) {
-            let Some(column) = *column else { continue };
-            if let Err(fault) = set(&mut restaurant, column, field) {
-                return Self::rejected(line, &fault);
-            }
+        for (column, field) in header.named(record) {
+            set(&mut restaurant, column, field)?;
         }
         Self::checked(line, restaurant)
-    }
-
-    fn rejected(line: u64, fault: &InvalidInput) -> Self {
-        Self::Rejected(RejectedRow {
-            line,
-            field: fault.input().to_owned(),
-            value: fault.value().to_owned(),
-            reason: fault.rule().to_owned(),
-        })
-    }
-
-    /// Rejects a record as a whole.
-    pub(super) fn broken(line: u64, record: &csv::ByteRecord, reason: String) -> Self {
-        let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
-        Self::Rejected(RejectedRow {
-            line,
-            field: "record".to_owned(),
-            value: shortened(&fields.join(",")),
-            reason,
-        })
     }
 }
 
@@ -117,7 +124,10 @@ impl<I: Iterator<Item = NewRestaurant>> Iterator for NumberedRestaurants<I> {
     fn next(&mut self) -> Option<Self::Item> {
         let restaurant = self.restaurants.next()?;
         self.number += 1;
-        Some(Ok(Row::checked(self.number, restaurant)))
+        Some(Ok(match RestaurantRow::checked(self.number, restaurant) {
+            Ok(row) => Row::Accepted(Box::new(row)),
+            Err(fault) => Row::Rejected(RejectedRow::new(self.number, &fault)),
+        }))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -129,10 +139,7 @@ impl<I: Iterator<Item = NewRestaurant>> Iterator for NumberedRestaurants<I> {
 /// none.
 fn set(new: &mut NewRestaurant, column: Column, field: &[u8]) -> Result<(), InvalidInput> {
     let name = column.name();
-    let text = std::str::from_utf8(field).map_err(|_| {
-        InvalidInput::new(name, String::from_utf8_lossy(field), "must be valid UTF-8")
-    })?;
-    let text = text.trim();
+    let text = text(name, field)?;
     let value = (!text.is_empty()).then_some(text);
     let owned = || value.map(str::to_owned);
     match column {

@@ -38,6 +38,7 @@ impl Upsert {
             .transaction(async |conn| self.statement(batch).fetch_on(conn).await)
             .await;
         let written = written.map_err(|source| Error::ImportBatch {
+            what: "restaurants",
             lines: batch.lines(),
             source,
         })?;

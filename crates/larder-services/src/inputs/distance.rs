@@ -1,6 +1,7 @@
 //! Lengths on the earth's surface, with their unit in the name.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::Serialize;
 
@@ -84,6 +85,15 @@ impl Radius {
     #[must_use]
     pub fn distance(self) -> Distance {
         self.0
+    }
+}
+
+impl Eq for Radius {}
+
+impl Hash for Radius {
+    /// A radius is above zero, so equal ones have the same bits.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.kilometers.to_bits().hash(state);
     }
 }
 

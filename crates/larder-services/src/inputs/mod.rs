@@ -1,5 +1,6 @@
 //! Inputs that are valid once they exist: a service that takes one need not check it again.
 
+mod cursor;
 mod distance;
 mod limit;
 mod offset;
@@ -8,6 +9,7 @@ mod search_term;
 mod text;
 mod user_texts;
 
+pub use cursor::Cursor;
 pub use distance::{Distance, Radius, kilometers, meters};
 pub use limit::Limit;
 pub use offset::Offset;

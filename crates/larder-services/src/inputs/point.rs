@@ -1,5 +1,7 @@
 //! A place on the earth.
 
+use std::hash::{Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, InvalidInput, Result};
@@ -29,9 +31,10 @@ impl Point {
     /// not finite.
     pub fn new(latitude: f64, longitude: f64) -> Result<Self> {
         Self::check(latitude, longitude)?;
+        // Zero has two signs, which are one place.
         Ok(Self {
-            latitude,
-            longitude,
+            latitude: latitude + 0.0,
+            longitude: longitude + 0.0,
         })
     }
 
@@ -61,6 +64,16 @@ impl Point {
     #[must_use]
     pub fn longitude(self) -> f64 {
         self.longitude
+    }
+}
+
+impl Eq for Point {}
+
+impl Hash for Point {
+    /// Points that are equal have the same bits: neither coordinate is NaN or minus zero.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.latitude.to_bits().hash(state);
+        self.longitude.to_bits().hash(state);
     }
 }
 
@@ -113,6 +126,18 @@ mod tests {
                 input
             );
         }
+    }
+
+    #[test]
+    fn equal_points_have_the_same_hash() {
+        let hash = |latitude, longitude| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            Point::new(latitude, longitude).unwrap().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(0.0, -0.0), hash(-0.0, 0.0));
+        assert_ne!(hash(1.0, 2.0), hash(2.0, 1.0));
+        assert_ne!(hash(1.0, 2.0), hash(1.0, 2.000_000_000_000_000_4));
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! One restaurant with what its reviews say.
 
-use diesel::dsl::count;
+use diesel::dsl::{AsSelect, auto_type, count};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-use larder_database::Database;
-use larder_pool::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::Restaurant;
 use super::service::is_visible;
-use crate::error::Result;
 use crate::ids::RestaurantId;
 use crate::reviews::{AverageRating, ReviewStatus};
 use crate::schema::{restaurants, reviews};
@@ -25,31 +22,18 @@ pub struct RestaurantDetail {
     pub avg_rating: Option<f64>,
 }
 
-pub(super) async fn load(
-    database: &Database,
-    id: RestaurantId,
-) -> Result<Option<RestaurantDetail>> {
-    Ok(database.read(async |conn| find(id, conn).await).await?)
-}
-
-pub(super) async fn find(
-    id: RestaurantId,
-    conn: &mut Connection,
-) -> QueryResult<Option<RestaurantDetail>> {
+#[auto_type]
+pub(super) fn query(id: RestaurantId) -> _ {
+    let approved: ReviewStatus = ReviewStatus::Approved;
+    let average: AverageRating = AverageRating;
+    let restaurant: AsSelect<Restaurant, Pg> = Restaurant::as_select();
     let shown = reviews::restaurant_id
         .eq(restaurants::id)
-        .and(reviews::status.eq(ReviewStatus::Approved));
+        .and(reviews::status.eq(approved));
     restaurants::table
         .left_join(reviews::table.on(shown))
         .filter(restaurants::id.eq(id))
         .filter(is_visible())
         .group_by(restaurants::id)
-        .select((
-            Restaurant::as_select(),
-            count(reviews::id.nullable()),
-            AverageRating,
-        ))
-        .get_result(conn)
-        .await
-        .optional()
+        .select((restaurant, count(reviews::id.nullable()), average))
 }

@@ -5,10 +5,13 @@
 //! index is asked for that many in the order of their distance on the map, which is not the
 //! distance on the earth, but the farthest of them bounds the circle that is looked at.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use larder_database::Database;
+use larder_macros::operation;
 use larder_pool::Connection;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::geography::bounding_boxes;
 use crate::inputs::{Limit, Point, Radius, kilometers};
 use crate::schema::restaurants;
+use crate::service::{HasService, Service};
 
 use expressions::{DistanceKilometers, DistanceOnMap, InBoxes};
 
@@ -37,16 +41,22 @@ pub struct RestaurantNearby {
 #[derive(Debug)]
 #[must_use = "nothing is searched until it is loaded"]
 pub struct Nearby {
-    database: Database,
+    service: Service,
     center: Result<Point>,
     radius: Result<Radius>,
     limit: Result<Limit>,
 }
 
+impl HasService for Nearby {
+    fn service(&self) -> &Service {
+        &self.service
+    }
+}
+
 impl Nearby {
-    pub(super) fn new(database: Database, center: Result<Point>, radius: Result<Radius>) -> Self {
+    pub(super) fn new(service: Service, center: Result<Point>, radius: Result<Radius>) -> Self {
         Self {
-            database,
+            service,
             center,
             radius,
             limit: Limit::new(50),
@@ -69,19 +79,42 @@ impl Nearby {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn load(self) -> Result<Vec<RestaurantNearby>> {
+    #[operation("nearby")]
+    pub async fn load(self) -> Result<Arc<[RestaurantNearby]>> {
+        let service = self.service.clone();
+        let (circle, limit) = self.checked()?;
+        let read = service.cached_read("nearby", &(circle, limit));
+        let read = read.ttl(Duration::from_mins(5));
+        let found: Arc<Arc<[_]>> = read
+            .load(async move |conn| circle.nearest(limit, conn).await.map(Into::into))
+            .await?;
+        Ok(Arc::clone(&found))
+    }
+
+    /// Finds the same on a connection, inside a transaction for instance.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    ///
+    /// # Cancel safety
+    /// As [`load`](Self::load).
+    #[operation("nearby")]
+    pub async fn load_on(self, conn: &mut Connection) -> Result<Arc<[RestaurantNearby]>> {
+        let (circle, limit) = self.checked()?;
+        Ok(circle.nearest(limit, conn).await?.into())
+    }
+
+    fn checked(self) -> Result<(Circle, Limit)> {
         let circle = Circle {
             center: self.center?,
             radius: self.radius?,
         };
-        let limit = self.limit?;
-        let reading = async |conn: &mut Connection| circle.nearest(limit, conn).await;
-        Ok(self.database.read(reading).await?)
+        Ok((circle, self.limit?))
     }
 }
 
 /// All places within a radius of a point.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(super) struct Circle {
     pub(super) center: Point,
     pub(super) radius: Radius,

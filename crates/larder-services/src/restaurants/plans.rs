@@ -1,5 +1,6 @@
 //! Tests that the queries use their indexes on a large table.
 
+use diesel_async::RunQueryDsl;
 use larder_database::sql;
 use larder_testing::TestDatabase;
 
@@ -7,7 +8,7 @@ use super::nearby::Circle;
 use super::{by_id, search};
 use crate::MIGRATIONS;
 use crate::ids::RestaurantId;
-use crate::inputs::{Limit, Point, Radius, SearchTerm, kilometers};
+use crate::inputs::{Limit, Offset, Point, Radius, SearchTerm, kilometers};
 use crate::scans::scans;
 
 /// One city of 100,000, about as dense as New York: a tenth of it is within five kilometers.
@@ -67,14 +68,19 @@ async fn no_read_scans_the_whole_table() {
         "pizerria c4ca42",
         "O'Neill \\ _",
     ] {
-        let term = SearchTerm::new(typed).unwrap();
-        let limit = Limit::new(20).unwrap();
-        let counts = scans!(database, async |conn| search::find(&term, limit, conn)
-            .await);
-        assert_eq!(counts.seq_scan, 0, "{typed}");
+        for offset in [0, 30] {
+            let wanted = search::Wanted {
+                term: SearchTerm::new(typed).unwrap(),
+                limit: Limit::new(20).unwrap(),
+                offset: Offset::new(offset).unwrap(),
+            };
+            let counts = scans!(database, async |conn| wanted.find(conn).await);
+            assert_eq!(counts.seq_scan, 0, "{typed} {offset}");
+        }
     }
 
-    let counts = scans!(database, async |conn| by_id::find(RestaurantId(777), conn)
+    let counts = scans!(database, async |conn| by_id::query(RestaurantId(777))
+        .execute(conn)
         .await);
     assert_eq!((counts.seq_scan, counts.idx_tup_fetch), (0, 1));
 }

@@ -4,18 +4,21 @@
 //! or the term as a part of name or cuisine. Only where that does not fill the list is it
 //! completed with names and cuisines that look like the term, for those who mistyped it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use larder_database::Database;
+use larder_macros::operation;
 use larder_pool::Connection;
 
 use super::Restaurant;
 use super::service::is_visible;
 use crate::error::{Error, Result};
-use crate::ids::RestaurantId;
-use crate::inputs::{Limit, SearchTerm};
+use crate::inputs::{Limit, Offset, SearchTerm};
 use crate::schema::restaurants;
+use crate::service::{HasService, Service};
 
 use expressions::{HasTerm, LooksLike, Match, Rank, Resemblance};
 
@@ -25,23 +28,37 @@ mod expressions;
 #[derive(Debug)]
 #[must_use = "nothing is searched until it is loaded"]
 pub struct Search {
-    database: Database,
+    service: Service,
     term: Result<SearchTerm>,
     limit: Result<Limit>,
+    offset: Result<Offset>,
+}
+
+impl HasService for Search {
+    fn service(&self) -> &Service {
+        &self.service
+    }
 }
 
 impl Search {
-    pub(super) fn new(database: Database, term: Result<SearchTerm>) -> Self {
+    pub(super) fn new(service: Service, term: Result<SearchTerm>) -> Self {
         Self {
-            database,
+            service,
             term,
             limit: Limit::new(20),
+            offset: Ok(Offset::default()),
         }
     }
 
     /// How many restaurants to find at most: 1 to 1,000, 20 unless set.
     pub fn limit(mut self, limit: impl TryInto<Limit, Error: Into<Error>>) -> Self {
         self.limit = limit.try_into().map_err(Into::into);
+        self
+    }
+
+    /// How many better ones to pass over: 0 to 100,000, none unless set.
+    pub fn offset(mut self, offset: impl TryInto<Offset, Error: Into<Error>>) -> Self {
+        self.offset = offset.try_into().map_err(Into::into);
         self
     }
 
@@ -70,66 +87,122 @@ impl Search {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn load(self) -> Result<Vec<Restaurant>> {
-        let (term, limit) = (self.term?, self.limit?);
-        let reading = async |conn: &mut Connection| find(&term, limit, conn).await;
-        Ok(self.database.read(reading).await?)
+    #[operation("search")]
+    pub async fn load(self) -> Result<Arc<[Restaurant]>> {
+        let service = self.service.clone();
+        let wanted = self.checked()?;
+        let read = service.cached_read("search", &wanted);
+        let read = read.ttl(Duration::from_mins(2));
+        let found: Arc<Arc<[_]>> = read
+            .load(async move |conn| wanted.find(conn).await.map(Into::into))
+            .await?;
+        Ok(Arc::clone(&found))
+    }
+
+    /// Finds the same on a connection, inside a transaction for instance.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    ///
+    /// # Cancel safety
+    /// As [`load`](Self::load).
+    #[operation("search")]
+    pub async fn load_on(self, conn: &mut Connection) -> Result<Arc<[Restaurant]>> {
+        Ok(self.checked()?.find(conn).await?.into())
+    }
+
+    fn checked(self) -> Result<Wanted> {
+        Ok(Wanted {
+            term: self.term?,
+            limit: self.limit?,
+            offset: self.offset?,
+        })
     }
 }
 
-pub(super) async fn find(
-    term: &SearchTerm,
-    limit: Limit,
-    conn: &mut Connection,
-) -> QueryResult<Vec<Restaurant>> {
-    let Some(wanted) = Match::of(term) else {
-        return Ok(Vec::new());
-    };
-    let mut found = having(&wanted, limit, conn).await?;
-    let missing = limit.get() - i64::try_from(found.len()).unwrap_or(i64::MAX);
-    if wanted.may_resemble() && missing > 0 {
-        found.extend(resembling(term, &found, missing, conn).await?);
+/// What is searched for, and which part of what is found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    pub(super) term: SearchTerm,
+    pub(super) limit: Limit,
+    pub(super) offset: Offset,
+}
+
+impl Wanted {
+    pub(super) async fn find(&self, conn: &mut Connection) -> QueryResult<Vec<Restaurant>> {
+        let Some(wanted) = Match::of(&self.term) else {
+            return Ok(Vec::new());
+        };
+        let (limit, offset) = (self.limit.get(), self.offset.get());
+        let mut found = having(&wanted, limit, offset, conn).await?;
+        let have = i64::try_from(found.len()).unwrap_or(i64::MAX);
+        if wanted.may_resemble() && have < limit {
+            // Those that only resemble the term follow on those that have it.
+            let having = if have > 0 || offset == 0 {
+                offset + have
+            } else {
+                how_many_have(&wanted, conn).await?
+            };
+            let (limit, offset) = (limit - have, (offset - having).max(0));
+            let resembling = resembling(&self.term, &wanted, having == 0, limit, offset, conn);
+            found.extend(resembling.await?);
+        }
+        Ok(found)
     }
-    Ok(found)
+}
+
+/// How many restaurants have the term.
+async fn how_many_have(wanted: &Match, conn: &mut Connection) -> QueryResult<i64> {
+    restaurants::table
+        .filter(is_visible())
+        .filter(HasTerm(wanted))
+        .count()
+        .get_result(conn)
+        .await
 }
 
 /// What has the term.
 async fn having(
     wanted: &Match,
-    limit: Limit,
+    limit: i64,
+    offset: i64,
     conn: &mut Connection,
 ) -> QueryResult<Vec<Restaurant>> {
     restaurants::table
         .filter(is_visible())
         .filter(HasTerm(wanted))
         .order((Rank(wanted).desc(), restaurants::name, restaurants::id))
-        .limit(limit.get())
+        .limit(limit)
+        .offset(offset)
         .select(Restaurant::as_select())
         .load(conn)
         .await
 }
 
-/// What looks like the term and was not found by it.
+/// What looks like the term and has it not.
 async fn resembling(
     term: &SearchTerm,
-    found: &[Restaurant],
+    wanted: &Match,
+    loosely: bool,
     limit: i64,
+    offset: i64,
     conn: &mut Connection,
 ) -> QueryResult<Vec<Restaurant>> {
-    let ids: Vec<RestaurantId> = found.iter().map(|restaurant| restaurant.id).collect();
     restaurants::table
         .filter(is_visible())
         .filter(LooksLike {
             term: term.as_str(),
-            loosely: found.is_empty(),
+            loosely,
         })
-        .filter(restaurants::id.ne_all(ids))
+        // Where there is no cuisine, it may be unknown whether it has the term: it has not.
+        .filter(HasTerm(wanted).is_distinct_from(true))
         .order((
             Resemblance(term.as_str()).desc(),
             restaurants::name,
             restaurants::id,
         ))
         .limit(limit)
+        .offset(offset)
         .select(Restaurant::as_select())
         .load(conn)
         .await

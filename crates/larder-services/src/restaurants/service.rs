@@ -1,10 +1,14 @@
 //! The service that finds and writes restaurants.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::{auto_type, now};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use larder_database::Database;
+use larder_macros::operation;
 
 use super::by_id::{self, RestaurantDetail};
 use super::{Nearby, NewRestaurant, Restaurant, RestaurantChanges, RestaurantStatus, Search};
@@ -13,6 +17,7 @@ use crate::ids::RestaurantId;
 use crate::import::{Import, ImportJob, RowSource};
 use crate::inputs::{Point, Radius, SearchTerm};
 use crate::schema::restaurants;
+use crate::service::{HasService, Service};
 
 /// Finds and writes restaurants. Clones share the same database.
 ///
@@ -44,14 +49,22 @@ use crate::schema::restaurants;
 /// ```
 #[derive(Debug, Clone)]
 pub struct RestaurantService {
-    database: Database,
+    service: Service,
+}
+
+impl HasService for RestaurantService {
+    fn service(&self) -> &Service {
+        &self.service
+    }
 }
 
 impl RestaurantService {
     /// The service on a database that has the migrations of [`MIGRATIONS`](crate::MIGRATIONS).
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            service: Service::new(database, "restaurants"),
+        }
     }
 
     /// The restaurants within a radius of a point, nearest first: 50 unless said otherwise.
@@ -66,7 +79,7 @@ impl RestaurantService {
     ) -> Nearby {
         let center = center.try_into().map_err(Into::into);
         let radius = radius.try_into().map_err(Into::into);
-        Nearby::new(self.database.clone(), center, radius)
+        Nearby::new(self.service.clone(), center, radius)
     }
 
     /// A restaurant with what its reviews say; none where there is none that is active.
@@ -78,8 +91,10 @@ impl RestaurantService {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn by_id(&self, id: RestaurantId) -> Result<Option<RestaurantDetail>> {
-        by_id::load(&self.database, id).await
+    #[operation("by_id")]
+    pub async fn by_id(&self, id: RestaurantId) -> Result<Option<Arc<RestaurantDetail>>> {
+        let read = self.service.cached("by_id", by_id::query(id));
+        Ok(read.ttl(Duration::from_mins(10)).first().await?)
     }
 
     /// The restaurants that a term finds, the best first: 20 unless said otherwise.
@@ -87,7 +102,7 @@ impl RestaurantService {
     /// The term is a text as somebody typed it, or a [`SearchTerm`]. What is wrong with it,
     /// [`load`](Search::load) says.
     pub fn search(&self, term: impl TryInto<SearchTerm, Error: Into<Error>>) -> Search {
-        Search::new(self.database.clone(), term.try_into().map_err(Into::into))
+        Search::new(self.service.clone(), term.try_into().map_err(Into::into))
     }
 
     /// Writes a new restaurant, and gives it as the database has it.
@@ -100,9 +115,10 @@ impl RestaurantService {
     /// # Cancel safety
     /// Dropped while COMMIT travels, it may or may not have taken effect; dropped before that, it
     /// has not.
+    #[operation("create")]
     pub async fn create(&self, new: NewRestaurant) -> Result<Restaurant> {
         new.check()?;
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::insert_into(restaurants::table)
                 .values(&new)
                 .returning(Restaurant::as_returning())
@@ -123,6 +139,7 @@ impl RestaurantService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("update")]
     pub async fn update(&self, id: RestaurantId, changes: RestaurantChanges) -> Result<Restaurant> {
         changes.check()?;
         let location = changes.location.map(|place| {
@@ -131,7 +148,7 @@ impl RestaurantService {
                 restaurants::longitude.eq(place.map(Point::longitude)),
             )
         });
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(restaurants::table.find(id))
                 .filter(restaurants::deleted_at.is_null())
                 .set((&changes, location, restaurants::updated_at.eq(now)))
@@ -151,12 +168,13 @@ impl RestaurantService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("set_status")]
     pub async fn set_status(
         &self,
         id: RestaurantId,
         status: RestaurantStatus,
     ) -> Result<Restaurant> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(restaurants::table.find(id))
                 .filter(restaurants::deleted_at.is_null())
                 .set((
@@ -181,8 +199,9 @@ impl RestaurantService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("delete")]
     pub async fn delete(&self, id: RestaurantId) -> Result<Restaurant> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(restaurants::table.find(id))
                 .filter(restaurants::deleted_at.is_null())
                 .set((
@@ -206,8 +225,9 @@ impl RestaurantService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("restore")]
     pub async fn restore(&self, id: RestaurantId) -> Result<Restaurant> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(restaurants::table.find(id))
                 .filter(restaurants::deleted_at.is_not_null())
                 .set((
@@ -225,7 +245,7 @@ impl RestaurantService {
 
     /// Writes the restaurants of an import: see [`ImportJob`].
     pub fn import<'p, I: RowSource + Send + 'static>(&self, import: Import<I>) -> ImportJob<'p, I> {
-        ImportJob::new(self.database.clone(), import)
+        ImportJob::new(self.service.clone(), import)
     }
 }
 

@@ -51,7 +51,8 @@ impl ReviewChanges {
         check_texts(
             self.title.as_ref().and_then(Option::as_deref),
             self.comment.as_ref().and_then(Option::as_deref),
-        )
+        )?;
+        Ok(())
     }
 }
 

@@ -21,3 +21,4 @@ pub use rating::Rating;
 pub use service::ReviewService;
 
 pub(crate) use average::AverageRating;
+pub(crate) use model::check_texts;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Rating;
 use crate::closed_set::closed_set;
-use crate::error::Result;
+use crate::error::{InvalidInput, Result};
 use crate::ids::{RestaurantId, ReviewId, UserId};
 use crate::inputs::check_text;
 use crate::restaurants::Restaurant;
@@ -65,6 +65,8 @@ pub struct Review {
     pub created_at: DateTime<Utc>,
     /// When the row was written last.
     pub updated_at: DateTime<Utc>,
+    /// Its key in the system that it was imported from; no two reviews have the same.
+    pub source_id: Option<String>,
 }
 
 /// A review to be written: inserted, or its columns put in place of another's. What is `None` is
@@ -106,12 +108,12 @@ impl NewReview {
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) with the first field that
     /// breaks a rule.
     pub fn check(&self) -> Result<()> {
-        check_texts(self.title.as_deref(), self.comment.as_deref())
+        Ok(check_texts(self.title.as_deref(), self.comment.as_deref())?)
     }
 }
 
 /// The rules for the texts of a review, new or changed.
-pub(super) fn check_texts(title: Option<&str>, comment: Option<&str>) -> Result<()> {
+pub(crate) fn check_texts(title: Option<&str>, comment: Option<&str>) -> Result<(), InvalidInput> {
     check_text("title", title.unwrap_or_default(), 300)?;
     check_text("comment", comment.unwrap_or_default(), 20_000)?;
     Ok(())

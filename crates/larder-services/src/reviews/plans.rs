@@ -2,10 +2,10 @@
 
 use larder_testing::TestDatabase;
 
-use super::of_restaurant;
+use super::of_restaurant::Part;
 use crate::MIGRATIONS;
 use crate::ids::RestaurantId;
-use crate::inputs::{Limit, Offset};
+use crate::inputs::{Cursor, Limit, Offset};
 use crate::scans::scans;
 
 #[tokio::test]
@@ -25,18 +25,30 @@ async fn a_page_reads_what_it_shows_and_passes_over() {
         database.sql(sql).execute().await.unwrap();
     }
     // Restaurant 7 has a thousand reviews.
-    for (offset, most_read) in [(0, 100), (200, 700)] {
-        let limit = Limit::new(20).unwrap();
-        let offset = Offset::new(offset).unwrap();
+    let far: Cursor = {
+        let part = part(None, 500, 1);
+        let last = part
+            .load(&mut database.session().await.unwrap())
+            .await
+            .unwrap();
+        Cursor::at(last[0].created_at, last[0].id.0)
+    };
+    for (after, offset, most_read) in [(None, 0, 100), (None, 200, 700), (Some(far), 0, 100)] {
+        let part = part(after, offset, 20);
         let counted = scans!(database, async |conn| {
-            let found = of_restaurant::find(RestaurantId(7), limit, offset, conn).await?;
-            assert_eq!(found.len(), 20);
+            assert_eq!(part.load(conn).await?.len(), 20);
             Ok::<_, diesel::result::Error>(())
         });
-        assert_eq!(counted.seq_scan, 0, "{offset:?}");
-        assert!(
-            counted.idx_tup_fetch <= most_read,
-            "{offset:?}: {counted:?}"
-        );
+        assert_eq!(counted.seq_scan, 0, "{part:?}");
+        assert!(counted.idx_tup_fetch <= most_read, "{part:?}: {counted:?}");
+    }
+}
+
+fn part(after: Option<Cursor>, offset: u32, limit: u32) -> Part {
+    Part {
+        restaurant: RestaurantId(7),
+        after,
+        offset: Offset::new(offset).unwrap(),
+        limit: Limit::new(limit).unwrap(),
     }
 }

@@ -31,6 +31,15 @@ use crate::error::{Error, InvalidInput, Result};
 pub struct Rating(i16);
 
 impl Rating {
+    /// The best: 5.
+    pub const BEST: Self = Self(5);
+
+    /// 4.
+    pub(crate) const GOOD: Self = Self(4);
+
+    /// 3.
+    pub(crate) const FAIR: Self = Self(3);
+
     /// From this on, a rating is positive.
     pub(crate) const LEAST_POSITIVE: Self = Self(4);
 

@@ -1,16 +1,25 @@
 //! The service that finds and writes reviews.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use diesel::dsl::{exists, now};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use larder_database::Database;
+use larder_macros::operation;
 use larder_pool::Connection;
 
 use super::{NewReview, Review, ReviewChanges, ReviewStatus, ReviewsOfRestaurant};
 use crate::error::{Error, Result};
 use crate::ids::{RestaurantId, ReviewId};
+use crate::import::reviews::{ReviewImport, ReviewImportJob, ReviewSource};
 use crate::restaurants::is_visible;
 use crate::schema::{restaurants, reviews, users};
+use crate::service::{HasService, Service};
+
+/// How long a read is good for, unless somebody writes.
+pub(super) const TTL: Duration = Duration::from_mins(1);
 
 /// Finds and writes reviews. Clones share the same database.
 ///
@@ -36,19 +45,27 @@ use crate::schema::{restaurants, reviews, users};
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReviewService {
-    database: Database,
+    service: Service,
+}
+
+impl HasService for ReviewService {
+    fn service(&self) -> &Service {
+        &self.service
+    }
 }
 
 impl ReviewService {
     /// The service on a database that has the migrations of [`MIGRATIONS`](crate::MIGRATIONS).
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            service: Service::new(database, "reviews"),
+        }
     }
 
     /// The approved reviews of a restaurant, newest first: the first 20 unless said otherwise.
     pub fn of_restaurant(&self, restaurant: RestaurantId) -> ReviewsOfRestaurant {
-        ReviewsOfRestaurant::new(self.database.clone(), restaurant)
+        ReviewsOfRestaurant::new(self.service.clone(), restaurant)
     }
 
     /// A review, whatever moderation said of it; none where there is none. It is for who wrote it
@@ -59,16 +76,11 @@ impl ReviewService {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn by_id(&self, id: ReviewId) -> Result<Option<Review>> {
-        let reading = self.database.read(async |conn| {
-            reviews::table
-                .find(id)
-                .select(Review::as_select())
-                .get_result(conn)
-                .await
-                .optional()
-        });
-        Ok(reading.await?)
+    #[operation("by_id")]
+    pub async fn by_id(&self, id: ReviewId) -> Result<Option<Arc<Review>>> {
+        let query = reviews::table.find(id).select(Review::as_select());
+        let read = self.service.cached("by_id", query);
+        Ok(read.ttl(TTL).first().await?)
     }
 
     /// Adds a review, and gives it as the database has it.
@@ -82,9 +94,10 @@ impl ReviewService {
     /// # Cancel safety
     /// Dropped while COMMIT travels, it may or may not have taken effect; dropped before that, it
     /// has not.
+    #[operation("add")]
     pub async fn add(&self, new: NewReview) -> Result<Review> {
         new.check()?;
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             if let Some(missing) = what_is_missing(&new, conn).await? {
                 return Ok(Err(missing));
             }
@@ -108,9 +121,10 @@ impl ReviewService {
     ///
     /// # Cancel safety
     /// As [`add`](Self::add).
+    #[operation("edit")]
     pub async fn edit(&self, id: ReviewId, changes: ReviewChanges) -> Result<Review> {
         changes.check()?;
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(reviews::table.find(id))
                 .set((
                     &changes,
@@ -133,8 +147,9 @@ impl ReviewService {
     ///
     /// # Cancel safety
     /// As [`add`](Self::add).
+    #[operation("moderate")]
     pub async fn moderate(&self, id: ReviewId, status: ReviewStatus) -> Result<Review> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(reviews::table.find(id))
                 .set((reviews::status.eq(status), reviews::updated_at.eq(now)))
                 .returning(Review::as_returning())
@@ -153,8 +168,9 @@ impl ReviewService {
     ///
     /// # Cancel safety
     /// As [`add`](Self::add).
+    #[operation("remove")]
     pub async fn remove(&self, id: ReviewId) -> Result<Review> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::delete(reviews::table.find(id))
                 .returning(Review::as_returning())
                 .get_result(conn)
@@ -162,6 +178,14 @@ impl ReviewService {
                 .optional()
         });
         written.await?.ok_or_else(|| not_found(id))
+    }
+
+    /// Writes the reviews of an import: see [`ReviewImportJob`].
+    pub fn import<'p, S: ReviewSource + Send + 'static>(
+        &self,
+        import: ReviewImport<S>,
+    ) -> ReviewImportJob<'p, S> {
+        ReviewImportJob::new(self.service.clone(), import)
     }
 }
 

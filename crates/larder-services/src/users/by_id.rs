@@ -1,9 +1,8 @@
 //! One user with the number of reviews.
 
-use diesel::dsl::count;
+use diesel::dsl::{AsSelect, auto_type, count};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-use larder_pool::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::User;
@@ -20,16 +19,16 @@ pub struct UserDetail {
     pub review_count: i64,
 }
 
-pub(super) async fn find(id: UserId, conn: &mut Connection) -> QueryResult<Option<UserDetail>> {
+#[auto_type]
+pub(super) fn query(id: UserId) -> _ {
+    let approved: ReviewStatus = ReviewStatus::Approved;
+    let user: AsSelect<User, Pg> = User::as_select();
     let shown = reviews::user_id
         .eq(users::id)
-        .and(reviews::status.eq(ReviewStatus::Approved));
+        .and(reviews::status.eq(approved));
     users::table
         .left_join(reviews::table.on(shown))
         .filter(users::id.eq(id))
         .group_by(users::id)
-        .select((User::as_select(), count(reviews::id.nullable())))
-        .get_result(conn)
-        .await
-        .optional()
+        .select((user, count(reviews::id.nullable())))
 }

@@ -1,5 +1,6 @@
 //! Tests that the queries use their indexes on a large table.
 
+use diesel_async::RunQueryDsl;
 use larder_testing::TestDatabase;
 
 use super::{by_email, by_id};
@@ -38,7 +39,9 @@ async fn no_read_scans_the_whole_table() {
         }
     );
     // The user and the three reviews.
-    let counted = scans!(database, async |conn| by_id::find(UserId(777), conn).await);
+    let counted = scans!(database, async |conn| by_id::query(UserId(777))
+        .execute(conn)
+        .await);
     let idx_tup_fetch = 4;
     assert_eq!(
         counted,

@@ -1,9 +1,13 @@
 //! The service that finds and writes users.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use larder_database::Database;
+use larder_macros::operation;
 
 use super::by_id::{self, UserDetail};
 use super::{Credentials, NewUser, User, UserChanges, by_email, lower};
@@ -11,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::inputs::Email;
 use crate::schema::users;
+use crate::service::{HasService, Service};
 
 /// Finds and writes users. Clones share the same database.
 ///
@@ -34,14 +39,22 @@ use crate::schema::users;
 /// ```
 #[derive(Debug, Clone)]
 pub struct UserService {
-    database: Database,
+    service: Service,
+}
+
+impl HasService for UserService {
+    fn service(&self) -> &Service {
+        &self.service
+    }
 }
 
 impl UserService {
     /// The service on a database that has the migrations of [`MIGRATIONS`](crate::MIGRATIONS).
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            service: Service::new(database, "users"),
+        }
     }
 
     /// A user, active or not, with the number of approved reviews; none where there is none. The
@@ -52,9 +65,10 @@ impl UserService {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn by_id(&self, id: UserId) -> Result<Option<UserDetail>> {
-        let reading = self.database.read(async |conn| by_id::find(id, conn).await);
-        Ok(reading.await?)
+    #[operation("by_id")]
+    pub async fn by_id(&self, id: UserId) -> Result<Option<Arc<UserDetail>>> {
+        let read = self.service.cached("by_id", by_id::query(id));
+        Ok(read.ttl(Duration::from_mins(5)).first().await?)
     }
 
     /// The active user with an address, with the password hash, for authentication; none where
@@ -69,13 +83,15 @@ impl UserService {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
+    #[operation("by_email")]
     pub async fn by_email(
         &self,
         email: impl TryInto<Email, Error: Into<Error>>,
     ) -> Result<Option<Credentials>> {
         let email = email.try_into().map_err(Into::into)?;
         let reading = self
-            .database
+            .service
+            .database()
             .read(async |conn| by_email::find(&email, conn).await);
         Ok(reading.await?)
     }
@@ -90,8 +106,9 @@ impl UserService {
     /// # Cancel safety
     /// Dropped while COMMIT travels, it may or may not have taken effect; dropped before that, it
     /// has not.
+    #[operation("create")]
     pub async fn create(&self, new: NewUser) -> Result<User> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::insert_into(users::table)
                 .values(&new)
                 .returning(User::as_returning())
@@ -111,12 +128,13 @@ impl UserService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("update")]
     pub async fn update(&self, id: UserId, changes: UserChanges) -> Result<User> {
         let still_verified = changes.email.as_ref().map(|email| {
             let same = lower(users::email).eq(lower(email));
             users::is_verified.eq(users::is_verified.and(same))
         });
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(users::table.find(id))
                 .set((&changes, still_verified, users::updated_at.eq(now)))
                 .returning(User::as_returning())
@@ -138,13 +156,14 @@ impl UserService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("verify")]
     pub async fn verify(
         &self,
         id: UserId,
         email: impl TryInto<Email, Error: Into<Error>>,
     ) -> Result<User> {
         let email = email.try_into().map_err(Into::into)?;
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(users::table.find(id))
                 .filter(lower(users::email).eq(lower(&email)))
                 .set((users::is_verified.eq(true), users::updated_at.eq(now)))
@@ -165,6 +184,7 @@ impl UserService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("deactivate")]
     pub async fn deactivate(&self, id: UserId) -> Result<User> {
         self.set_active(id, false).await
     }
@@ -176,12 +196,13 @@ impl UserService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("reactivate")]
     pub async fn reactivate(&self, id: UserId) -> Result<User> {
         self.set_active(id, true).await
     }
 
     async fn set_active(&self, id: UserId, active: bool) -> Result<User> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(users::table.find(id))
                 .set((users::is_active.eq(active), users::updated_at.eq(now)))
                 .returning(User::as_returning())
@@ -200,8 +221,9 @@ impl UserService {
     ///
     /// # Cancel safety
     /// As [`create`](Self::create).
+    #[operation("record_login")]
     pub async fn record_login(&self, id: UserId) -> Result<User> {
-        let written = self.database.transaction(async |conn| {
+        let written = self.service.transaction(async |conn| {
             diesel::update(users::table.find(id))
                 .filter(users::is_active)
                 .set((users::last_login.eq(now), users::updated_at.eq(now)))

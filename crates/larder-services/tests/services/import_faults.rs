@@ -24,7 +24,7 @@ async fn a_batch_that_fails_leaves_nothing_and_names_its_lines() {
     let import = Import::from_csv(reader).batch_size(3);
     let error = services.restaurants.import(import).run().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Database);
-    let Error::ImportBatch { lines, source } = &error else {
+    let Error::ImportBatch { lines, source, .. } = &error else {
         panic!("{error:?}");
     };
     assert_eq!(*lines, 5..=8);

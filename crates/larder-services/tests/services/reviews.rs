@@ -1,5 +1,6 @@
 //! The reviews of a restaurant.
 
+use larder_services::inputs::Cursor;
 use larder_services::restaurants::{NewRestaurant, RestaurantStatus};
 use larder_services::reviews::{NewReview, PublishedReview, Rating, ReviewStatus};
 use larder_services::{Error, ErrorKind, RestaurantId, ReviewId};
@@ -134,7 +135,7 @@ async fn a_restaurant_that_is_not_shown_has_none() {
         .load()
         .await
         .unwrap();
-    assert_eq!(absent, []);
+    assert_eq!(absent[..], []);
 }
 
 #[tokio::test]
@@ -172,7 +173,7 @@ async fn pages_are_newest_first_without_overlap_or_gap() {
         .load()
         .await
         .unwrap();
-    assert_eq!(default, all[..20]);
+    assert_eq!(default[..], all[..20]);
     let mut paged = Vec::new();
     for offset in (0..70).step_by(7) {
         let page = services
@@ -180,9 +181,84 @@ async fn pages_are_newest_first_without_overlap_or_gap() {
             .of_restaurant(restaurant)
             .limit(7)
             .offset(offset);
-        paged.extend(page.load().await.unwrap());
+        paged.extend_from_slice(&page.load().await.unwrap());
     }
-    assert_eq!(paged, all);
+    assert_eq!(paged, all[..]);
+    for limit in [1, 7, 10, 49, 50, 51] {
+        assert_eq!(
+            by_place(&services, restaurant, limit).await,
+            all[..],
+            "{limit}"
+        );
+    }
+}
+
+/// All reviews, page by page, each after the last of the one before.
+async fn by_place(
+    services: &Services,
+    restaurant: RestaurantId,
+    limit: u32,
+) -> Vec<PublishedReview> {
+    let mut read = Vec::new();
+    let mut next: Option<Cursor> = None;
+    loop {
+        let mut reviews = services.reviews.of_restaurant(restaurant).limit(limit);
+        if let Some(place) = next {
+            // As it may come from a URL.
+            reviews = reviews.after(place.to_string());
+        }
+        let page = reviews.load_page().await.unwrap();
+        assert!(page.items.len() <= limit as usize);
+        assert!(!page.items.is_empty(), "a page that is not needed");
+        read.extend_from_slice(&page.items);
+        next = page.next;
+        if next.is_none() {
+            return read;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_and_goes_between_pages_moves_nothing() {
+    let services = Services::start().await;
+    let restaurant = services.create(NewRestaurant::named("Corner Bakery")).await;
+    let ada = services.user("ada").await.id;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.push(
+            services
+                .review(restaurant, ada, 4, ReviewStatus::Approved)
+                .await,
+        );
+    }
+    ids.reverse();
+    let page = || services.reviews.of_restaurant(restaurant).limit(3);
+    let first = page().load_page().await.unwrap();
+    // A newer one, and the last of the first page is gone.
+    services
+        .review(restaurant, ada, 1, ReviewStatus::Approved)
+        .await;
+    services.reviews.remove(ids[2]).await.unwrap();
+    let second = page().after(first.next.unwrap()).load_page().await.unwrap();
+    let read: Vec<_> = first
+        .items
+        .iter()
+        .chain(&*second.items)
+        .map(|review| review.id)
+        .collect();
+    assert_eq!(read, ids);
+    assert_eq!(second.next, None);
+    // The list itself goes on after a place too.
+    let rest = page()
+        .after(first.next.unwrap())
+        .offset(1)
+        .load()
+        .await
+        .unwrap();
+    assert_eq!(rest[..], second.items[1..]);
+    let json = serde_json::to_value(&first).unwrap();
+    assert_eq!(json["next"], first.next.unwrap().to_string());
+    assert_eq!(json["items"][0]["id"], ids[0].0);
 }
 
 #[tokio::test]
@@ -195,6 +271,7 @@ async fn a_page_out_of_range_is_refused_before_the_database_is_asked() {
         ("limit", page().limit(1001).load().await),
         ("offset", page().offset(-1).load().await),
         ("offset", page().offset(100_001).load().await),
+        ("cursor", page().after("yesterday").load().await),
     ] {
         match outcome {
             Err(Error::InvalidInput(fault)) => assert_eq!(fault.input(), input),

@@ -22,6 +22,48 @@ async fn found(services: &Services, term: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn parts_of_a_list_make_the_list() {
+    let services = Services::start().await;
+    for number in 0..7 {
+        create(&services, &format!("Pizza {number}"), "Italian").await;
+        // These only look like it. One has no cuisine.
+        services
+            .create(NewRestaurant::named(format!("Sol Pizzeria {number}")))
+            .await;
+    }
+    for (term, all) in [("pizza", 14), ("sol", 7), ("pizzaria", 7)] {
+        let whole = services
+            .restaurants
+            .search(term)
+            .limit(1000)
+            .load()
+            .await
+            .unwrap();
+        assert!(whole.len() >= all, "{term} {}", whole.len());
+        for limit in [1, 3, 5, 7, 20] {
+            let mut parts = Vec::new();
+            for offset in (0..=whole.len()).step_by(limit) {
+                let part = services
+                    .restaurants
+                    .search(term)
+                    .limit(limit)
+                    .offset(offset);
+                parts.extend_from_slice(&part.load().await.unwrap());
+            }
+            assert_eq!(names(&parts), names(&whole), "{term} by {limit}");
+        }
+    }
+    let error = services
+        .restaurants
+        .search("a")
+        .offset(-1)
+        .load()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
 async fn the_best_comes_first() {
     let services = Services::start().await;
     for (name, cuisine) in [

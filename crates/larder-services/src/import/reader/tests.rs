@@ -4,7 +4,7 @@ use std::io;
 
 use super::*;
 use crate::error::Error;
-use crate::import::RejectedRow;
+use crate::import::{CsvError, CsvProblem, RejectedRow};
 use crate::restaurants::{KosherCategory, NewRestaurant, RestaurantStatus};
 
 /// Hands out one byte at a time, so that every state falls on a border of the buffer.
