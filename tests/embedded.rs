@@ -21,7 +21,7 @@ fn builder(variables: &[(&str, &str)]) -> LarderBuilder {
 #[tokio::test]
 async fn services_transactions_and_raw_sql_work_as_on_a_server() {
     let larder = builder(&[]).start().await.unwrap();
-    assert_eq!(larder.migrate().await.unwrap().applied.len(), 3);
+    assert_eq!(larder.migrate().await.unwrap().applied.len(), 4);
     assert_eq!(larder.migrate().await.unwrap().applied.len(), 0);
 
     let new = NewRestaurant {

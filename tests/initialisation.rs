@@ -178,7 +178,7 @@ async fn migrations_are_applied_once_by_whoever_comes_first() {
     }))
     .await;
     let applied: usize = reports.iter().map(|report| report.applied.len()).sum();
-    assert_eq!(applied, 3);
+    assert_eq!(applied, 4);
     assert!(
         test.database()
             .pending_migrations(MIGRATIONS)

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod caching;
 mod connection;
 mod diesel_features;
 mod embedded;
@@ -14,6 +15,7 @@ mod initialisation;
 mod query;
 mod savepoint;
 mod session;
+mod statements;
 mod support;
 mod transaction;
 mod user_defined_types;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use lexopt::prelude::*;
 
+use crate::bench;
 use crate::error::{Error, Result};
 
 /// What `cargo xtask --help` prints.
@@ -33,6 +34,10 @@ Usage: cargo xtask <command>
       Keeps the servers of the tests running between runs: `test` then uses them.
       `up` prints the variables that tests read. `down` stops the servers and
       throws their data away; run it before `cargo clean`.
+  bench NAME [--json] [--quick]
+      Measures in release what Larder costs, beside its peers; bench --help lists
+      the benches. Starts a PostgreSQL as `test` does; LARDER_TEST_DATABASE_URL:
+      your server is used instead.
   demo [ARGUMENTS]
       Builds and runs the restaurant demo with these arguments.
 
@@ -41,6 +46,7 @@ Examples:
   cargo xtask test -p larder-pool -- transaction
   DATABASE_URL=postgres://me@localhost/scratch cargo xtask test --fast
   eval \"$(cargo xtask services up)\"
+  cargo xtask bench cache --quick
   cargo xtask demo --once --json --data restaurants.csv
 
 Exit codes:
@@ -50,6 +56,29 @@ Exit codes:
   2    wrong command line
   3    something must be installed; the message says what
   130  interrupted
+";
+
+/// What `cargo xtask bench --help` prints.
+pub(crate) const BENCH_HELP: &str = "\
+Measures in release what Larder costs, beside its peers, in one run.
+
+Usage: cargo xtask bench <bench> [--json] [--quick]
+
+  cache   Cached reads: hits beside moka, invalidations with few and with many
+          entries, misses, what watching costs, memory.
+
+Options:
+  --json    one JSON object on standard output, times in nanoseconds
+  --quick   fewer rounds: seconds instead of a minute, and figures that vary more
+
+Figures are shown, never asserted: the exit code is 0 also where a goal is missed.
+The first build takes minutes. LARDER_TEST_DATABASE_URL or DATABASE_URL: the bench
+makes its database on your server; otherwise a private PostgreSQL is started.
+
+Examples:
+  cargo xtask bench cache
+  cargo xtask bench cache --quick
+  cargo xtask bench cache --json > cache.json
 ";
 
 /// A command with its options.
@@ -62,7 +91,20 @@ pub(crate) enum Command {
     ServicesUp,
     ServicesDown,
     ServicesStatus { json: bool },
+    Bench(BenchOptions),
+    BenchHelp,
     Demo { arguments: Vec<OsString> },
+}
+
+/// The options of `cargo xtask bench`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BenchOptions {
+    /// Which one: one of [`bench::NAMES`].
+    pub(crate) name: &'static str,
+    /// As JSON.
+    pub(crate) json: bool,
+    /// Fewer rounds.
+    pub(crate) quick: bool,
 }
 
 /// The options of `cargo xtask test`.
@@ -103,6 +145,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             Ok(check.map_or(Command::Help, |check| Command::Codegen { check }))
         }
         Some("services") => parse_services(parser),
+        Some("bench") => parse_bench(parser),
         _ => Err(Error::Usage(format!("unknown command {command:?}"))),
     }
 }
@@ -172,6 +215,29 @@ fn parse_services(mut parser: lexopt::Parser) -> Result<Command> {
     }
 }
 
+fn parse_bench(mut parser: lexopt::Parser) -> Result<Command> {
+    let (mut name, mut json, mut quick) = (None, false, false);
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Command::BenchHelp),
+            Long("json") => json = true,
+            Long("quick") => quick = true,
+            Value(value) if name.is_none() => {
+                let known = bench::NAMES.into_iter().find(|known| value == *known);
+                name = Some(known.ok_or_else(|| no_bench(&format!("unknown bench {value:?}")))?);
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let name = name.ok_or_else(|| no_bench("no bench is named"))?;
+    Ok(Command::Bench(BenchOptions { name, json, quick }))
+}
+
+fn no_bench(problem: &str) -> Error {
+    let names = bench::NAMES.join(", ");
+    Error::Usage(format!("{problem}: bench needs one of: {names}"))
+}
+
 /// Reads the rest of a command that has one flag; none if help was asked for.
 fn flag(parser: &mut lexopt::Parser, name: &str) -> Result<Option<bool>> {
     let mut given = false;
@@ -226,6 +292,9 @@ mod tests {
             &["tidy", "now"],
             &["services"],
             &["services", "restart"],
+            &["bench", "cash"],
+            &["bench", "cache", "cache"],
+            &["bench", "cache", "--fast"],
             &["codegen", "--chek"],
             &["test", "filter"],
             &["test", "-p"],
@@ -263,6 +332,25 @@ mod tests {
         assert_eq!(
             parsed(&["demo", "--help", "--", "x"]),
             Ok(Command::Demo { arguments })
+        );
+    }
+
+    #[test]
+    fn a_bench_has_a_name_and_options() {
+        let options = BenchOptions {
+            name: "cache",
+            json: true,
+            quick: false,
+        };
+        let line = parsed(&["bench", "--json", "cache"]);
+        assert_eq!(line, Ok(Command::Bench(options)));
+        for line in [&["bench", "--help"][..], &["bench", "cache", "-h"]] {
+            assert_eq!(parsed(line), Ok(Command::BenchHelp), "{line:?}");
+        }
+        assert!(
+            bench::NAMES
+                .iter()
+                .all(|name| BENCH_HELP.contains(&format!("\n  {name} ")))
         );
     }
 

@@ -5,9 +5,10 @@
 //!
 //! Where to look:
 //! - [`arguments`]: the commands and their options.
-//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`demo`]: a command each.
+//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`], [`demo`]: a command
+//!   each.
 //! - [`service`]: what a server is to xtask; [`postgres`] and [`redis`] are the two so far.
-//! - [`instances`]: servers started together, stopped together, whatever happens.
+//! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
 //! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
 //! - [`process`], [`interrupts`]: running programs, Ctrl-C.
 
@@ -18,6 +19,7 @@ compile_error!("xtask manages servers with Unix signals: use Linux, macOS or WSL
 
 mod account;
 mod arguments;
+mod bench;
 mod catalog;
 mod codegen;
 mod console;
@@ -31,6 +33,7 @@ mod process;
 mod programs;
 mod redis;
 mod schema;
+mod servers;
 mod service;
 mod services;
 mod test;
@@ -39,7 +42,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, HELP};
+use crate::arguments::{BENCH_HELP, Command, HELP};
 use crate::error::{Error, Result};
 
 fn main() -> ExitCode {
@@ -53,8 +56,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<()> {
-    if let Command::Help = command {
-        console::print(HELP);
+    if let Command::Help | Command::BenchHelp = command {
+        let bench = command == Command::BenchHelp;
+        console::print(if bench { BENCH_HELP } else { HELP });
         return Ok(());
     }
     if let Command::Demo { arguments } = command {
@@ -69,6 +73,7 @@ fn run(command: Command) -> Result<()> {
         Command::ServicesUp => services::up(),
         Command::ServicesDown => services::down(),
         Command::ServicesStatus { json } => services::status(json),
-        Command::Help | Command::Demo { .. } => Ok(()),
+        Command::Bench(options) => bench::run(&options),
+        Command::Help | Command::BenchHelp | Command::Demo { .. } => Ok(()),
     }
 }

@@ -9,18 +9,17 @@ use serde_json::Value;
 use crate::arguments::TestOptions;
 use crate::console::say;
 use crate::error::{Error, Result};
-use crate::install;
 use crate::instances::Instances;
 use crate::process;
-use crate::service::{self, Installation, Service};
-use crate::services;
+use crate::servers::{RunningServers, Servers};
+use crate::service;
 use crate::workspace;
 
 /// Runs the tests.
 pub(crate) fn run(options: &TestOptions) -> Result<()> {
     let mut phases = Phases::start();
     Instances::sweep()?;
-    let servers = Servers::find(options)?;
+    let servers = Servers::find(&service::ALL, !options.no_install)?;
     phases.done("preparing");
     let result = run_phases(options, servers, &mut phases);
     phases.report();
@@ -173,125 +172,6 @@ fn libraries(metadata: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The servers that tests will use, before they are started.
-struct Servers {
-    /// Variables for the tests that name servers of the user's own.
-    own: Vec<(&'static str, String)>,
-    /// What `services up` started.
-    staying: Option<Instances>,
-    /// What has to be started for this run.
-    wanted: Vec<(&'static dyn Service, Installation)>,
-}
-
-impl Servers {
-    fn find(options: &TestOptions) -> Result<Self> {
-        let mut own = Vec::new();
-        let mut needed = Vec::new();
-        for service in service::ALL {
-            match own_server(service) {
-                Some(url) => own.push((service.test_variable(), url)),
-                None => needed.push(service),
-            }
-        }
-        if needed.is_empty() {
-            return Ok(Self {
-                own,
-                staying: None,
-                wanted: Vec::new(),
-            });
-        }
-        if let Some(set) = services::running() {
-            say("using the servers of `cargo xtask services up`");
-            return Ok(Self {
-                own,
-                staying: Some(set),
-                wanted: Vec::new(),
-            });
-        }
-        let installations = install::ensure(&needed, !options.no_install)?;
-        for (service, installation) in needed.iter().zip(&installations) {
-            say(&format!(
-                "found {} {} in {}",
-                service.title(),
-                installation.version,
-                installation.programs.display()
-            ));
-        }
-        Ok(Self {
-            own,
-            staying: None,
-            wanted: needed.into_iter().zip(installations).collect(),
-        })
-    }
-
-    fn start(self) -> Result<RunningServers> {
-        let set = match self.staying {
-            Some(set) => Some(set),
-            None if self.wanted.is_empty() => None,
-            None => Some(Instances::start_for_run(&self.wanted)?),
-        };
-        let mut variables = self.own;
-        for instance in set.iter().flat_map(|set| set.list()) {
-            let service = instance.service()?;
-            let named = variables
-                .iter()
-                .any(|(name, _)| *name == service.test_variable());
-            if let (false, Some(endpoint)) = (named, &instance.endpoint) {
-                say(&services::describe(instance));
-                variables.push((service.test_variable(), endpoint.url.clone()));
-            }
-        }
-        Ok(RunningServers {
-            variables,
-            _set: set,
-        })
-    }
-}
-
-/// The URL of the user's own server. `memory://` has always meant no Redis, and
-/// tests need one.
-fn own_server(service: &dyn Service) -> Option<String> {
-    let url = std::env::var(service.user_variable()).ok()?;
-    if url.trim().is_empty() || url.starts_with("memory:") {
-        return None;
-    }
-    say(&format!(
-        "{}: the server of {} at {}",
-        service.title(),
-        service.user_variable(),
-        place(&url)
-    ));
-    Some(url)
-}
-
-/// The part of a URL that holds no secret: host and port. Where a secret may have
-/// slipped behind them, nothing.
-fn place(url: &str) -> &str {
-    let hidden = "(hidden)";
-    let Some((_, rest)) = url.split_once("://") else {
-        return hidden;
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((_, place)) => place,
-        None if rest.contains('@') => hidden,
-        None => &rest[..end],
-    }
-}
-
-/// Servers that answer. They are stopped when this is dropped, unless they are
-/// the user's own or were started to stay.
-struct RunningServers {
-    variables: Vec<(&'static str, String)>,
-    _set: Option<Instances>,
-}
-
-impl RunningServers {
-    fn tell(&self, command: &mut Command) {
-        command.envs(self.variables.iter().map(|(name, url)| (name, url)));
-    }
-}
-
 /// How long each phase took.
 struct Phases {
     began: Instant,
@@ -331,24 +211,6 @@ impl Phases {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn the_place_of_a_server_holds_no_secret() {
-        for url in [
-            "postgres://me:se%40cret@db.example:5432/app?password=secret",
-            "postgres://me:se@cret@db.example:5432/app",
-            "postgres://db.example:5432",
-            "redis://:secret@db.example:5432/0",
-        ] {
-            assert_eq!(place(url), "db.example:5432", "{url}");
-        }
-        for url in [
-            "host=db password=secret",
-            "postgres://me:se/cret@db.example/app",
-        ] {
-            assert_eq!(place(url), "(hidden)", "{url}");
-        }
-    }
 
     #[test]
     fn named_packages_replace_the_workspace() {

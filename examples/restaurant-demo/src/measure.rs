@@ -29,3 +29,8 @@ pub(crate) async fn timed<T, E>(
     let result = work.await?;
     Ok((result, started.elapsed()))
 }
+
+/// Microseconds, with what is below them: a read from the cache takes less than one.
+pub(crate) fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}

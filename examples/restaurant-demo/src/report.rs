@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use larder::prelude::Point;
 use larder::services::import::ImportReport;
-use larder::services::restaurants::RestaurantNearby;
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+
+use crate::reads::Reads;
+use crate::writes::{Coherence, Writes};
 
 /// How many rejected rows and how many neighbours the text shows.
 const SHOWN: usize = 5;
@@ -24,6 +24,7 @@ pub(crate) struct Report {
     #[serde(rename = "import_ms", serialize_with = "milliseconds")]
     pub(crate) imported_in: Duration,
     pub(crate) reads: Reads,
+    pub(crate) coherence: Coherence,
     pub(crate) writes: Writes,
 }
 
@@ -42,43 +43,6 @@ pub(crate) struct Migrations {
     pub(crate) already_applied: usize,
     #[serde(rename = "ms", serialize_with = "milliseconds")]
     pub(crate) migrated_in: Duration,
-}
-
-/// The times are medians.
-pub(crate) struct Reads {
-    pub(crate) place: Point,
-    pub(crate) near: Vec<RestaurantNearby>,
-    pub(crate) nearby: Duration,
-    pub(crate) word: String,
-    pub(crate) found: usize,
-    pub(crate) search: Duration,
-    /// None where there was no restaurant to read.
-    pub(crate) by_id: Option<Duration>,
-}
-
-impl Serialize for Reads {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut reads = serializer.serialize_struct("Reads", 3)?;
-        // The list read, nearby, is the one that comparisons are made with.
-        reads.serialize_field("uncached_us", &micros(self.nearby))?;
-        reads.serialize_field("search_us", &micros(self.search))?;
-        reads.serialize_field("by_id_us", &self.by_id.map(micros))?;
-        reads.end()
-    }
-}
-
-pub(crate) struct Writes {
-    pub(crate) committed: Duration,
-    pub(crate) rolled_back: Duration,
-}
-
-impl Serialize for Writes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut writes = serializer.serialize_struct("Writes", 2)?;
-        writes.serialize_field("committed_us", &micros(self.committed))?;
-        writes.serialize_field("rolled_back_us", &micros(self.rolled_back))?;
-        writes.end()
-    }
 }
 
 impl fmt::Display for Report {
@@ -100,11 +64,7 @@ impl fmt::Display for Report {
         )?;
         self.show_import(out)?;
         self.show_reads(out)?;
-        writeln!(
-            out,
-            "Wrote     a restaurant in a transaction, committed in {:.1?}; another one, rolled back in {:.1?}",
-            self.writes.committed, self.writes.rolled_back
-        )
+        self.show_writes(out)
     }
 }
 
@@ -157,11 +117,10 @@ impl Report {
         }
         writeln!(
             out,
-            "Read      {} restaurants within 2 km of {:.4}, {:.4} in {:.1?}",
+            "Read      {} restaurants within 2 km of {:.4}, {:.4}",
             reads.near.len(),
             reads.place.latitude(),
             reads.place.longitude(),
-            reads.nearby
         )?;
         for near in reads.near.iter().take(SHOWN) {
             writeln!(
@@ -178,6 +137,13 @@ impl Report {
         }
         writeln!(
             out,
+            "          from PostgreSQL in {:.1?}, from the cache in {:.1?}: {:.0} times faster",
+            reads.uncached,
+            reads.cached,
+            reads.speedup()
+        )?;
+        writeln!(
+            out,
             "          {} by searching for \"{}\" in {:.1?}",
             reads.found, reads.word, reads.search
         )?;
@@ -186,12 +152,27 @@ impl Report {
             None => Ok(()),
         }
     }
+
+    fn show_writes(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            out,
+            "Wrote     a restaurant in a transaction, committed in {:.1?}; another one, rolled back in {:.1?}",
+            self.writes.committed, self.writes.rolled_back
+        )?;
+        let coherence = &self.coherence;
+        let seen = if coherence.fresh_after_write {
+            "with what was written, and without it once it was removed"
+        } else {
+            "WITHOUT what was written, or with what was removed"
+        };
+        writeln!(
+            out,
+            "          the list right after a write, in {:.1?}: {seen}",
+            coherence.after_write
+        )
+    }
 }
 
 fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u128(duration.as_millis())
-}
-
-fn micros(duration: Duration) -> u128 {
-    duration.as_micros()
 }

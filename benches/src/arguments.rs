@@ -1,0 +1,63 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::race::Effort;
+
+/// Measures what Larder costs, beside its peers.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) bench: Bench,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Cached reads: hits beside moka, invalidations, misses, memory.
+    ///
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench cache\n  \
+        cargo xtask bench cache --quick\n  \
+        cargo xtask bench cache --json > cache.json")]
+    Cache(Options),
+}
+
+/// How a bench is run.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Write the report as one JSON object on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Fewer rounds: seconds instead of a minute, and figures that vary more.
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+impl Options {
+    pub(crate) fn effort(&self) -> Effort {
+        if self.quick {
+            Effort::Quick
+        } else {
+            Effort::Full
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+        let arguments = Arguments::try_parse_from(["bench", "cache", "--quick"]).unwrap();
+        let Bench::Cache(options) = arguments.bench;
+        assert_eq!((options.effort(), options.json), (Effort::Quick, false));
+    }
+}

@@ -1,0 +1,49 @@
+//! What can go wrong while something is measured.
+
+/// The result of a step of a bench.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why nothing was measured. Its text reads after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// No database for the bench.
+    #[error(transparent)]
+    Testing(#[from] larder_testing::Error),
+
+    /// A read or a write of the database.
+    #[error(transparent)]
+    Database(#[from] larder_database::Error),
+
+    /// A pool.
+    #[error(transparent)]
+    Pool(#[from] larder_pool::Error),
+
+    /// A plain query.
+    #[error("run a query: {0}")]
+    Query(#[from] diesel::result::Error),
+
+    /// A call of a service.
+    #[error(transparent)]
+    Service(#[from] larder_services::Error),
+
+    /// A cache that is measured by itself.
+    #[error("prepare a cache: {0}")]
+    Cache(String),
+
+    /// What is to be a hit is none.
+    #[error("measure {0}: it is not answered by the cache")]
+    NoHit(&'static str),
+
+    /// The report cannot be written.
+    #[error("write the report: {0}")]
+    Report(#[from] std::io::Error),
+
+    /// The bench has a mistake; the message is on standard error.
+    #[error("go on after a panic")]
+    Panicked,
+
+    /// Ctrl-C.
+    #[error("finish: interrupted")]
+    Interrupted,
+}

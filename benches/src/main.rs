@@ -1,0 +1,70 @@
+//! What Larder costs, measured beside its peers.
+//!
+//! `cargo xtask bench` builds this program in release, starts a PostgreSQL for it and runs it.
+//! All that is compared is measured in one run, in rounds that take turns: what disturbs the
+//! machine disturbs all of it alike. Figures are shown and never asserted: a missed goal is no
+//! failure.
+//!
+//! - [`race`]: rounds that take turns; [`report`]: what they gave, [`table`]: for people.
+//! - [`cache`]: hits, invalidations, misses and memory of the cache.
+//!
+//! Exit codes: 0 measured, 1 something failed, 2 the arguments are wrong, 130 interrupted.
+
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod arguments;
+mod cache;
+mod error;
+mod race;
+mod report;
+mod table;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Bench};
+use crate::error::{Error, Result};
+use crate::report::Report;
+
+const FAILED: u8 = 1;
+const INTERRUPTED: u8 = 130;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Bench::Cache(options) = Arguments::parse().bench;
+    // As a task of its own: what runs on the main thread of the runtime pays for a change of
+    // threads at every load, which no request of a service does.
+    let measuring = tokio::spawn(cache::run(options.effort()));
+    let outcome = tokio::select! {
+        outcome = measuring => outcome.unwrap_or_else(|_| Err(Error::Panicked)),
+        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+    };
+    match outcome.and_then(|report| write(&report, options.json)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Interrupted) => {
+            eprintln!("interrupted");
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) => {
+            eprintln!("error: failed to {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn write(report: &Report, json: bool) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let written = if json {
+        serde_json::to_string_pretty(report)
+            .map_err(io::Error::other)
+            .and_then(|text| writeln!(out, "{text}"))
+    } else {
+        write!(out, "{report}")
+    };
+    Ok(written?)
+}

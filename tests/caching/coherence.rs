@@ -1,0 +1,287 @@
+//! A read after an acknowledged write never sees what was before it.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use larder_database::{Database, Error, sql};
+
+use super::{LONG, accounts, balances, cached_accounts, is_kept};
+use crate::support::{eventually, withdraw};
+
+/// A read that is held up on the server after it has taken its snapshot, until the lock is free.
+async fn gate(db: &Database) {
+    let mut session = db.session().await.unwrap();
+    session
+        .batch_execute(
+            "CREATE FUNCTION gate(balance bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+                 PERFORM pg_advisory_xact_lock_shared(7); RETURN balance; END $$",
+        )
+        .await
+        .unwrap();
+}
+
+async fn gated(db: &Database) -> i64 {
+    db.sql("SELECT gate(balance) FROM accounts WHERE id = 1")
+        .cached()
+        .ttl(LONG)
+        .fetch_scalar()
+        .await
+        .unwrap()
+}
+
+fn waiting(readers: u32) -> String {
+    format!(
+        "SELECT count(*) = {readers} FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+}
+
+#[tokio::test]
+async fn a_slow_load_never_brings_back_what_a_commit_made_wrong() {
+    let (test, db) = cached_accounts().await;
+    gate(&db).await;
+    let mut keeper = db.session().await.unwrap();
+    keeper
+        .batch_execute("SELECT pg_advisory_lock(7)")
+        .await
+        .unwrap();
+    let early = tokio::spawn({
+        let db = db.clone();
+        async move { gated(&db).await }
+    });
+    eventually(test.database(), &waiting(1)).await;
+    db.transaction(async |conn| withdraw(conn, 1, 30).await)
+        .await
+        .unwrap();
+    // Begun after the write was acknowledged: it must not join the load before it.
+    let late = tokio::spawn({
+        let db = db.clone();
+        async move { gated(&db).await }
+    });
+    eventually(test.database(), &waiting(2)).await;
+    keeper
+        .batch_execute("SELECT pg_advisory_unlock(7)")
+        .await
+        .unwrap();
+    assert_eq!(early.await.unwrap(), 100, "what it saw when it began");
+    assert_eq!(late.await.unwrap(), 70);
+    let hits = db.cache_statistics().hits;
+    assert_eq!(
+        gated(&db).await,
+        70,
+        "what the slow load returned was not kept"
+    );
+    assert_eq!(db.cache_statistics().hits, hits + 1);
+}
+
+/// What a write does, by its name and its SQL.
+const WRITES: &[(&str, &str)] = &[
+    ("update", "UPDATE accounts SET balance = balance + 1"),
+    ("insert", "INSERT INTO accounts VALUES (9, 9)"),
+    (
+        "upsert",
+        "INSERT INTO accounts VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET balance = excluded.balance",
+    ),
+    ("delete", "DELETE FROM accounts WHERE id = 2"),
+    (
+        "writing CTE",
+        "WITH gone AS (DELETE FROM accounts WHERE id = 1 RETURNING *) SELECT * FROM gone",
+    ),
+    (
+        "merge",
+        "MERGE INTO accounts a USING (VALUES (1)) AS n (id) ON a.id = n.id WHEN MATCHED THEN DELETE",
+    ),
+    ("truncate", "TRUNCATE accounts"),
+    (
+        "block",
+        "DO $$ BEGIN UPDATE accounts SET balance = 3; END $$",
+    ),
+    ("function", "SELECT drain()"),
+    ("view", "UPDATE rich SET balance = 77"),
+    (
+        "rename",
+        "ALTER TABLE accounts RENAME COLUMN balance TO amount; ALTER TABLE accounts RENAME COLUMN amount TO balance; UPDATE accounts SET balance = 8",
+    ),
+];
+
+async fn objects(db: &Database) {
+    db.session()
+        .await
+        .unwrap()
+        .batch_execute(
+            "CREATE FUNCTION drain() RETURNS void LANGUAGE sql AS 'UPDATE accounts SET balance = 0';
+             CREATE VIEW rich AS SELECT * FROM accounts WHERE balance >= 50;",
+        )
+        .await
+        .unwrap();
+}
+
+/// The balances of all accounts, past the cache.
+async fn truth(db: &Database) -> Arc<[i64]> {
+    db.cached(
+        accounts::table
+            .select(accounts::balance)
+            .order(accounts::id),
+    )
+    .bypass()
+    .load()
+    .await
+    .unwrap()
+}
+
+/// Puts the accounts back as they were, and a result of them into the cache.
+async fn begin_anew(db: &Database) -> Arc<[i64]> {
+    db.session()
+        .await
+        .unwrap()
+        .batch_execute("TRUNCATE accounts; INSERT INTO accounts VALUES (1, 100), (2, 100)")
+        .await
+        .unwrap();
+    let before = balances(db).await;
+    assert!(is_kept(db).await);
+    before
+}
+
+#[tokio::test]
+async fn each_kind_of_write_is_seen_by_the_next_read() {
+    let (_test, db) = cached_accounts().await;
+    objects(&db).await;
+    for (name, write) in WRITES {
+        for way in ["batch", "statement", "transaction", "session transaction"] {
+            let several = write.contains(';') && !write.starts_with("DO");
+            if several && way != "batch" {
+                continue;
+            }
+            let before = begin_anew(&db).await;
+            by(way, &db, write).await;
+            let after = balances(&db).await;
+            assert_eq!(after, truth(&db).await, "{name} by {way}");
+            assert_ne!(after, before, "{name} by {way}: the write did something");
+        }
+    }
+}
+
+/// Writes in one of the ways in which a caller can.
+async fn by(way: &str, db: &Database, write: &str) {
+    let mut session = db.session().await.unwrap();
+    match way {
+        "batch" => session.batch_execute(write).await.unwrap(),
+        "statement" => {
+            db.sql(write).execute().await.unwrap();
+        }
+        "transaction" => {
+            db.transaction(async |conn| {
+                sql(write).execute_on(conn).await?;
+                Ok::<_, Error>(())
+            })
+            .await
+            .unwrap();
+        }
+        _ => {
+            session
+                .transaction(async |conn| {
+                    diesel::sql_query(write).execute(conn).await?;
+                    Ok::<_, diesel::result::Error>(())
+                })
+                .await
+                .unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_to_another_table_leaves_a_result_where_it_is() {
+    let (_test, db) = cached_accounts().await;
+    db.sql("CREATE TABLE notes (text text)")
+        .execute()
+        .await
+        .unwrap();
+    balances(&db).await;
+    db.sql("INSERT INTO notes VALUES ('x')")
+        .execute()
+        .await
+        .unwrap();
+    db.sql("SELECT pg_notify('news', 'x')")
+        .execute()
+        .await
+        .unwrap();
+    assert!(is_kept(&db).await);
+}
+
+#[tokio::test]
+async fn a_write_that_its_caller_gave_up_is_seen_once_it_is_over() {
+    let (test, db) = cached_accounts().await;
+    gate(&db).await;
+    let mut keeper = db.session().await.unwrap();
+    keeper
+        .batch_execute("SELECT pg_advisory_lock(7)")
+        .await
+        .unwrap();
+    balances(&db).await;
+    let writing = tokio::spawn({
+        let db = db.clone();
+        async move {
+            // Waits in mid-statement, outside of any transaction.
+            db.sql("UPDATE accounts SET balance = gate(balance) + 1")
+                .execute()
+                .await
+        }
+    });
+    eventually(test.database(), &waiting(1)).await;
+    writing.abort();
+    assert!(writing.await.unwrap_err().is_cancelled());
+    keeper
+        .batch_execute("SELECT pg_advisory_unlock(7)")
+        .await
+        .unwrap();
+    // It is cancelled, or it was quicker and took effect. Once it is over the cache is right.
+    eventually(
+        test.database(),
+        "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() \
+         AND state = 'active' AND query LIKE 'UPDATE%'",
+    )
+    .await;
+    drop(keeper);
+    // The connection is back, or closed: whichever, what became of the write is known.
+    while db.pool_status().in_use > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(balances(&db).await, truth(&db).await);
+}
+
+#[tokio::test]
+async fn a_write_whose_outcome_is_not_known_keeps_its_tables_out_of_the_cache() {
+    let (test, db) = cached_accounts().await;
+    balances(&db).await;
+    let mut keeper = test.database().session().await.unwrap();
+    gate(&db).await;
+    keeper
+        .batch_execute("SELECT pg_advisory_lock(7)")
+        .await
+        .unwrap();
+    balances(&db).await;
+    let writing = tokio::spawn({
+        let db = db.clone();
+        async move {
+            db.sql("UPDATE accounts SET balance = gate(balance) + 1")
+                .execute()
+                .await
+        }
+    });
+    let writer = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'UPDATE accounts SET balance = gate%' AND state = 'active'";
+    let watcher = super::other_process(&test).await;
+    eventually(&watcher, &format!("SELECT count(*) = 1 {writer}")).await;
+    watcher
+        .sql(format!("SELECT pg_terminate_backend(pid) {writer}"))
+        .execute()
+        .await
+        .unwrap();
+    assert!(writing.await.unwrap().is_err());
+    assert!(
+        !is_kept(&db).await,
+        "nobody knows whether it took effect, or will"
+    );
+    assert!(!is_kept(&db).await);
+    assert_eq!(balances(&db).await, truth(&db).await);
+}
