@@ -164,7 +164,7 @@ async fn migrations_are_applied_once_by_whoever_comes_first() {
         .pending_migrations(MIGRATIONS)
         .await
         .unwrap();
-    assert_eq!(pending.len(), 3);
+    assert_eq!(pending.len(), 4);
     assert!(pending[0].contains("restaurants"), "{pending:?}");
 
     let reports = futures::future::join_all((0..4).map(|_| async {

@@ -11,6 +11,9 @@
 //! - A cacheable result is the same on another session, at another time, under other settings
 //!   ([`sessions`]).
 //! - The opinion is the one that the corpus expects, so that saying too much is deliberate.
+//!
+//! The server has to be PostgreSQL 15 or later with its contributed extensions, and the user a
+//! superuser.
 
 mod corpus;
 mod deeds;
@@ -66,7 +69,7 @@ async fn statements_do_what_was_said_of_them() {
     for entry in &entries {
         verdict::judge(&server, &base, entry, &mut faults).await;
     }
-    assert!(entries.len() >= 500, "only {} statements", entries.len());
+    assert!(entries.len() >= 700, "only {} statements", entries.len());
     faults.check();
 }
 
@@ -77,8 +80,8 @@ async fn writes_that_change_a_result_meet_its_tables() {
     let tally = pairs::judge(&server, &corpus::entries(), &mut faults).await;
     println!("{tally:?}");
     // A judge who sees nothing change finds no fault.
-    assert!(tally.reads >= 150 && tally.writes >= 150, "{tally:?}");
-    assert!(tally.judged >= 20_000 && tally.changed >= 500, "{tally:?}");
+    assert!(tally.reads >= 80 && tally.writes >= 200, "{tally:?}");
+    assert!(tally.judged >= 20_000 && tally.changed >= 800, "{tally:?}");
     faults.check();
 }
 

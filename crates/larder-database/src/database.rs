@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Cache, CacheOptions, CacheStatistics, Clock, KeyContext};
+use larder_cache::{Cache, CacheOptions, CacheStatistics, KeyContext};
 use larder_metrics::{
     ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder, QueryStatistics,
     ServiceRegistry, WindowStatistics,
@@ -77,7 +77,7 @@ impl Database {
             max_entries: settings.max_entries,
             max_bytes: settings.max_bytes,
             cleanup_interval,
-            clock: Clock::system(),
+            clock: settings.clock,
         });
         cache.set_enabled(settings.enabled);
         let picture = Arc::new(Picture::new(settings.declarations));

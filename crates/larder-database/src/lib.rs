@@ -28,7 +28,7 @@ pub use crate::options::{CacheSettings, DatabaseOptions, QuerySettings};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::transaction::TransactionBuilder;
 
-pub use larder_cache::CacheStatistics;
+pub use larder_cache::{CacheStatistics, Clock, ManualClock};
 pub use larder_metrics::{
     ConnectionStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry, ServiceStatistics,
     WindowStatistics,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use larder_cache::Clock;
 use larder_config::Config;
 use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, TlsMode};
 use larder_sql::catalog::Declarations;
@@ -40,6 +41,8 @@ pub struct CacheSettings {
     pub namespace: String,
     /// What functions and triggers do that the catalog does not tell.
     pub declarations: Declarations,
+    /// What time it is for results; a test may set one by hand. The system's by default.
+    pub clock: Clock,
 }
 
 impl Default for CacheSettings {
@@ -52,6 +55,7 @@ impl Default for CacheSettings {
             cleanup_interval: Duration::from_secs(60),
             namespace: String::new(),
             declarations: Declarations::default(),
+            clock: Clock::system(),
         }
     }
 }

@@ -70,6 +70,8 @@ pub use larder_metrics as metrics;
 pub use larder_pool as pool;
 pub use larder_services as services;
 
+pub use larder_services::operation;
+
 pub use diesel;
 pub use diesel_async;
 pub use diesel_migrations;

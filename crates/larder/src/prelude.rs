@@ -13,5 +13,6 @@ pub use larder_config::{Config, Profile};
 pub use larder_database::{Database, sql};
 pub use larder_pool::{Connection, IsolationLevel, Session};
 pub use larder_services::inputs::{Distance, Limit, Point, Radius, kilometers, meters};
+pub use larder_services::{HasService, Service, operation};
 
 pub use crate::{Larder, LarderBuilder};

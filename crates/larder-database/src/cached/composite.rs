@@ -119,11 +119,12 @@ impl CachedRead<'_> {
             OperationScope::record_miss();
             return Box::pin(database.read(closure)).await.map(Arc::new);
         }
-        let state = inner.picture_that_holds().await?;
+        let Some(state) = inner.picture_that_holds().await? else {
+            OperationScope::record_miss();
+            return database.read(closure).await.map(Arc::new);
+        };
         let mut key = KeyBuilder::with_seed(inner.key_context(&state).seed());
-        if let Some((service, operation)) = &options.operation {
-            key.text(service).text(operation);
-        }
+        options.add_to(&mut key);
         key.type_id(TypeId::of::<V>()).hash(&arguments);
         let key = key.finish();
         if options.mode == Mode::Normal

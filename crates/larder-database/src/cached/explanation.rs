@@ -8,6 +8,7 @@ use larder_cache::EntryDescription;
 use larder_pool::{BoundValues, OwnedQuery, query_text, static_query_id};
 use serde::Serialize;
 
+use super::options::ReadOptions;
 use super::plan::PlanKey;
 use crate::{Database, Error};
 
@@ -87,8 +88,14 @@ impl Database {
             let values = BoundValues::of(&query, &inner.pool)?;
             (key, values, OwnedQuery::of(&query, &inner.pool)?)
         };
-        let plan = inner.plan(key, &query).await?;
-        let state = inner.picture_that_holds().await?;
+        let (Some(plan), Some(state)) = (
+            inner.plan(key, &query).await?,
+            inner.picture_that_holds().await?,
+        ) else {
+            return Err(Error::Catalog {
+                reason: "definitions change faster than they can be read".to_owned(),
+            });
+        };
         let reads = plan.verdict.as_ref().ok();
         let tables = reads.map_or(&[][..], |reads| &reads.tables);
         let volatile = reads.map_or(&[][..], |reads| &reads.volatile);
@@ -97,7 +104,7 @@ impl Database {
         } else {
             plan.reads(false).err().map(|reason| reason.to_string())
         };
-        let key = plan.key::<std::sync::Arc<[T]>>(&values);
+        let key = plan.key::<std::sync::Arc<[T]>>(&values, &ReadOptions::default());
         Ok(CacheExplanation {
             statement: plan.profile.normalised.to_string(),
             fingerprint: plan.profile.fingerprint.to_string(),

@@ -53,7 +53,10 @@ impl Invalidation<'_> {
         let inner = self.database.inner();
         let mut looked_again = false;
         loop {
-            let state = inner.picture_that_holds().await?;
+            let Some(state) = inner.picture_that_holds().await? else {
+                inner.cache.invalidate_everything(Cause::Table);
+                return Ok(());
+            };
             // Read as SQL, so that the name means what it would mean there.
             let insert = classify(&format!("INSERT INTO {name} DEFAULT VALUES"));
             let table: Option<&QualifiedName> = match &*insert.writes {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_cache::{Dependency, EntryName, Freshness, Key, Mode};
+use larder_cache::{Dependency, EntryName, Freshness, Key, KeyBuilder, Mode};
 
 /// The options that all cached reads share.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,21 @@ impl ReadOptions {
             ttl: self.ttl.unwrap_or(default_ttl),
             stale_for: self.stale_for,
             stale_if_error: self.stale_if_error,
+        }
+    }
+
+    /// Adds tags and service to a key: a result that was stored without them would not go with
+    /// them.
+    pub(super) fn add_to(&self, key: &mut KeyBuilder) {
+        if self.operation.is_none() && self.tags.is_empty() {
+            return;
+        }
+        match &self.operation {
+            Some((service, operation)) => key.text(service).text(operation),
+            None => key.optional_bytes(None),
+        };
+        for tag in &self.tags {
+            key.text(tag);
         }
     }
 

@@ -11,6 +11,7 @@ use larder_sql::catalog::{ReadSet, TableId, Uncacheable};
 use larder_sql::{QualifiedName, StatementProfile};
 use quick_cache::sync::Cache as Memo;
 
+use super::options::ReadOptions;
 use crate::coherence::CatalogState;
 
 /// The plan of one statement, as long as the picture of the catalog holds.
@@ -91,8 +92,9 @@ impl Plan {
         }
     }
 
-    /// The key of one run: the plan, what the result becomes, and the values.
-    pub(crate) fn key<V: 'static>(&self, values: &BoundValues) -> Key {
+    /// The key of one run: the plan, what the result becomes, the values, and what else makes
+    /// the result go.
+    pub(super) fn key<V: 'static>(&self, values: &BoundValues, options: &ReadOptions) -> Key {
         let mut key = KeyBuilder::with_seed(self.seed);
         key.type_id(TypeId::of::<V>());
         for (oid, value) in values.iter() {
@@ -102,6 +104,7 @@ impl Plan {
         for name in values.unresolved() {
             key.text(&name);
         }
+        options.add_to(&mut key);
         key.finish()
     }
 

@@ -65,7 +65,9 @@ impl<'a, Q> CachedQuery<'a, Q> {
         match found {
             Found::Hit(value) => Ok(value),
             // On the heap: a hit does not carry what only a miss needs.
-            Found::Miss(miss) => Box::pin(database.fetch(*miss, options, all::<Q::SqlType, T>)).await,
+            Found::Miss(miss) => {
+                Box::pin(database.fetch(*miss, options, all::<Q::SqlType, T>)).await
+            }
         }
     }
 
@@ -95,7 +97,9 @@ impl<'a, Q> CachedQuery<'a, Q> {
         match found {
             Found::Hit(value) => Ok(value),
             // On the heap: a hit does not carry what only a miss needs.
-            Found::Miss(miss) => Box::pin(database.fetch(*miss, options, one::<Q::SqlType, T>)).await,
+            Found::Miss(miss) => {
+                Box::pin(database.fetch(*miss, options, one::<Q::SqlType, T>)).await
+            }
         }
     }
 

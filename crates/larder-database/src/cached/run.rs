@@ -52,7 +52,7 @@ impl Database {
             && let Some(plan) = inner.plans.get(&key)
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
-            && let Some(value) = inner.cache.get::<V>(plan.key::<V>(&values))
+            && let Some(value) = inner.cache.get::<V>(plan.key::<V>(&values, options))
         {
             OperationScope::record_hit();
             return Ok(Found::Hit(value));
@@ -77,7 +77,9 @@ impl Database {
         if options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero() {
             return inner.read_uncached(query, decode).await;
         }
-        let plan = inner.plan(key, &query).await?;
+        let Some(plan) = inner.plan(key, &query).await? else {
+            return inner.read_uncached(query, decode).await;
+        };
         let reads = match plan.reads(options.allow_volatile) {
             Ok(reads) => reads.clone(),
             Err(reason) => {
@@ -85,7 +87,7 @@ impl Database {
                 return inner.read_uncached(query, decode).await;
             }
         };
-        let key = plan.key::<V>(&values);
+        let key = plan.key::<V>(&values, &options);
         let extra: Vec<_> = options.dependencies().collect();
         let dependencies = if extra.is_empty() {
             reads.slots.clone()
@@ -164,11 +166,17 @@ impl Inner {
         }
     }
 
-    /// The plan of a query, by a picture of the catalog that holds.
-    pub(super) async fn plan(&self, key: PlanKey, query: &OwnedQuery) -> Result<Arc<Plan>, Error> {
+    /// The plan of a query, by a picture of the catalog that holds; `None` while there is none.
+    pub(super) async fn plan(
+        &self,
+        key: PlanKey,
+        query: &OwnedQuery,
+    ) -> Result<Option<Arc<Plan>>, Error> {
         let mut looked_again = false;
         loop {
-            let state = self.picture_that_holds().await?;
+            let Some(state) = self.picture_that_holds().await? else {
+                return Ok(None);
+            };
             let plan = match self.plans.get(&key) {
                 Some(plan) if plan.generation == state.generation => plan,
                 _ => {
@@ -189,14 +197,17 @@ impl Inner {
                 self.picture.changed();
                 continue;
             }
-            return Ok(plan);
+            return Ok(Some(plan));
         }
     }
 
-    /// The picture of the catalog; taken anew where it no longer holds.
-    pub(crate) async fn picture_that_holds(&self) -> Result<Arc<CatalogState>, Error> {
-        loop {
-            if let Some(state) = self.picture.current() {
+    /// The picture of the catalog, taken anew where it no longer holds; `None` where
+    /// definitions change faster than it can be taken.
+    pub(crate) async fn picture_that_holds(&self) -> Result<Option<Arc<CatalogState>>, Error> {
+        const TRIES: usize = 3;
+        for _ in 0..TRIES {
+            let state = self.picture.current();
+            if state.is_some() {
                 return Ok(state);
             }
             let mut session = self.pool.session().await?;
@@ -205,18 +216,20 @@ impl Inner {
                     .invalidate_everything(larder_cache::Cause::Schema);
             }
         }
+        Ok(self.picture.current())
     }
 
     /// Whether a session reads values and names as the one did by which the plan was made.
     pub(super) fn same_settings(&self, connection: &Connection, generation: u64) -> bool {
-        let same = self.picture.current().is_some_and(|state| {
-            state.generation == generation && state.settings == *connection.session_settings()
-        });
-        if !same {
+        let Some(state) = self.picture.current() else {
+            return false;
+        };
+        if state.settings != *connection.session_settings() {
             // The defaults of the database or of the role may have changed.
             self.picture.changed();
+            return false;
         }
-        same
+        state.generation == generation
     }
 
     pub(super) async fn read_uncached<V>(
