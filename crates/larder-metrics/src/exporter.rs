@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::names;
 use crate::recorder::{ProcessRecorder, Renderer};
 use crate::scrape::{Published, Scrape, Source};
+use crate::{handle, names};
 
 #[cfg(test)]
 mod tests;
@@ -42,8 +42,8 @@ impl Exporter {
 
     /// The exporter of this process, installed by the first call.
     ///
-    /// Metrics recorded before, and handles made before, go nowhere: install it first. If the
-    /// program has a recorder of its own, an event at level info says so, and
+    /// What was recorded before is in no series, so install it early. If the program has a
+    /// recorder of its own, an event at level info says so, and
     /// [`can_render`](Self::can_render) is false.
     #[must_use]
     pub fn install() -> Self {
@@ -55,7 +55,10 @@ impl Exporter {
         let recorder = ProcessRecorder::new();
         let renderer = recorder.renderer();
         let renderer = match metrics::set_global_recorder(recorder) {
-            Ok(()) => Some(renderer),
+            Ok(()) => {
+                handle::recorder_was_installed();
+                Some(renderer)
+            }
             Err(_) => {
                 tracing::info!(
                     "the program has a recorder of metrics of its own: metrics go to it, \

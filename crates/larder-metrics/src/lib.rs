@@ -49,9 +49,10 @@
 //!
 //! # What it costs
 //!
-//! A statement costs a few hundred nanoseconds: two histograms, three counters, one lookup.
-//! Nothing is built after the first statement of its kind. What components count for themselves
-//! costs nothing until it is scraped.
+//! A statement costs 100 to 300 ns on a busy machine with two cores: a reading of the clock, two
+//! histograms, three counters, one lookup. Nothing is built after the first statement of its
+//! kind, and nothing is kept per statement. What components count for themselves costs nothing
+//! until it is scraped.
 //!
 //! # Two instances in one process
 //!
@@ -71,6 +72,7 @@
 
 mod definition;
 mod exporter;
+mod handle;
 mod histogram;
 mod instance_name;
 mod labels;

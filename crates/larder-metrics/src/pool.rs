@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Histogram};
 use serde::Serialize;
 
+use crate::handle::Opened;
 use crate::names;
 use crate::window::{SlidingWindow, WindowStatistics};
 
@@ -15,7 +17,8 @@ mod tests;
 
 /// Counts and times what happens to the connections of one pool.
 ///
-/// Make it after [`Exporter::install`](crate::Exporter::install), or its series go nowhere.
+/// What is recorded before [`Exporter::install`](crate::Exporter::install) is in the statistics
+/// and not in the series.
 pub struct PoolRecorder {
     pool: String,
     started: Instant,
@@ -23,7 +26,8 @@ pub struct PoolRecorder {
     failures_in_a_row: AtomicU64,
     acquired: AtomicU64,
     timeouts: AtomicU64,
-    series: Option<Series>,
+    /// `None` where metrics are off; nothing in it before something is recorded.
+    series: Option<RwLock<Option<Opened<Series>>>>,
 }
 
 /// The handles that need no further label.
@@ -32,6 +36,17 @@ struct Series {
     wait_time: Histogram,
     use_time: Histogram,
     timeouts: Counter,
+}
+
+impl Series {
+    fn open(pool: &str) -> Self {
+        Self {
+            create_time: names::CONNECTION_CREATE_TIME.histogram(&[pool]),
+            wait_time: names::CONNECTION_WAIT_TIME.histogram(&[pool]),
+            use_time: names::CONNECTION_USE_TIME.histogram(&[pool]),
+            timeouts: names::CONNECTION_TIMEOUTS.counter(&[pool]),
+        }
+    }
 }
 
 /// What happened to the connections of a pool since the start.
@@ -55,13 +70,7 @@ impl PoolRecorder {
     #[must_use]
     pub fn new(pool: impl Into<String>) -> Self {
         let mut recorder = Self::without_series(pool);
-        let pool = &[recorder.pool.as_str()];
-        recorder.series = Some(Series {
-            create_time: names::CONNECTION_CREATE_TIME.histogram(pool),
-            wait_time: names::CONNECTION_WAIT_TIME.histogram(pool),
-            use_time: names::CONNECTION_USE_TIME.histogram(pool),
-            timeouts: names::CONNECTION_TIMEOUTS.counter(pool),
-        });
+        recorder.series = Some(RwLock::default());
         recorder
     }
 
@@ -89,9 +98,7 @@ impl PoolRecorder {
     pub fn connected(&self, took: Duration) {
         self.connects.add(self.second(), false);
         self.failures_in_a_row.store(0, Ordering::Relaxed);
-        if let Some(series) = &self.series {
-            series.create_time.record(took);
-        }
+        self.record(|series| series.create_time.record(took));
     }
 
     /// A connection could not be opened, by a cause of few words such as `refused` or `tls`.
@@ -108,24 +115,18 @@ impl PoolRecorder {
     /// A connection was lent after this wait.
     pub fn acquired(&self, waited: Duration) {
         self.acquired.fetch_add(1, Ordering::Relaxed);
-        if let Some(series) = &self.series {
-            series.wait_time.record(waited);
-        }
+        self.record(|series| series.wait_time.record(waited));
     }
 
     /// A caller got no connection in its time.
     pub fn acquire_timed_out(&self) {
         self.timeouts.fetch_add(1, Ordering::Relaxed);
-        if let Some(series) = &self.series {
-            series.timeouts.increment(1);
-        }
+        self.record(|series| series.timeouts.increment(1));
     }
 
     /// A connection came back after this long.
     pub fn released(&self, used_for: Duration) {
-        if let Some(series) = &self.series {
-            series.use_time.record(used_for);
-        }
+        self.record(|series| series.use_time.record(used_for));
     }
 
     /// What happened since the start.
@@ -145,6 +146,20 @@ impl PoolRecorder {
     #[must_use]
     pub fn connects_within(&self, span: Duration) -> WindowStatistics {
         self.connects.statistics(self.second(), span)
+    }
+
+    fn record(&self, record: impl FnOnce(&Series)) {
+        let Some(series) = &self.series else {
+            return;
+        };
+        let known = series.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|series| series.is_current()) {
+            return record(known);
+        }
+        drop(known);
+        let opened = Opened::new(|| Series::open(&self.pool));
+        record(&opened);
+        *series.write().unwrap_or_else(PoisonError::into_inner) = Some(opened);
     }
 
     fn second(&self) -> u64 {

@@ -107,7 +107,8 @@ impl Default for QueryOptions {
 ///
 /// The text in events is the normalised one: no value that was bound is ever written.
 ///
-/// Make it after [`Exporter::install`](crate::Exporter::install), or its series go nowhere.
+/// What is recorded before [`Exporter::install`](crate::Exporter::install) is in the statistics
+/// and not in the series.
 pub struct QueryRecorder {
     options: QueryOptions,
     started: Instant,

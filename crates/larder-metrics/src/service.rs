@@ -9,6 +9,7 @@ use std::time::Duration;
 use metrics::Histogram;
 use serde::Serialize;
 
+use crate::handle::Opened;
 use crate::names;
 use crate::scrape::Scrape;
 use crate::window::ratio;
@@ -54,7 +55,7 @@ pub struct ServiceRecorder {
     calls: AtomicU64,
     errors: AtomicU64,
     nanoseconds: AtomicU64,
-    durations: RwLock<HashMap<(&'static str, Outcome), Histogram>>,
+    durations: RwLock<HashMap<(&'static str, Outcome), Opened<Histogram>>>,
 }
 
 /// What a service did since the start.
@@ -129,15 +130,21 @@ impl ServiceRecorder {
         }
     }
 
-    fn duration(&self, database: &str, operation: &'static str, outcome: Outcome) -> Histogram {
+    fn duration(
+        &self,
+        database: &str,
+        operation: &'static str,
+        outcome: Outcome,
+    ) -> Opened<Histogram> {
         let durations = self.durations.read();
         let known = durations.unwrap_or_else(PoisonError::into_inner);
-        if let Some(duration) = known.get(&(operation, outcome)) {
+        let duration = known.get(&(operation, outcome));
+        if let Some(duration) = duration.filter(|duration| duration.is_current()) {
             return duration.clone();
         }
         drop(known);
         let labels = &[database, &self.name, operation, outcome.as_str()];
-        let duration = names::SERVICE_OPERATION_DURATION.histogram(labels);
+        let duration = Opened::new(|| names::SERVICE_OPERATION_DURATION.histogram(labels));
         let durations = self.durations.write();
         durations
             .unwrap_or_else(PoisonError::into_inner)

@@ -2,6 +2,7 @@
 
 use larder_config::{Config, ConfigLoader, Profile, SettingValue};
 use larder_database::{Database, DatabaseOptions};
+use larder_metrics::Exporter;
 
 use crate::Result;
 use crate::instance::{Embedded, Larder};
@@ -100,6 +101,8 @@ impl LarderBuilder {
         for notice in config.notices() {
             tracing::warn!(key = notice.key, "{}", notice.message);
         }
+        // First, so that nothing that happens is missing in the series.
+        let exporter = config.metrics.enabled.then(Exporter::install);
         let (database, embedded) = match &config.database.url {
             Some(url) => {
                 let options = DatabaseOptions::from_config(&config, url.expose())?;
@@ -116,7 +119,7 @@ impl LarderBuilder {
             configuration = configuration(&config),
             "larder started"
         );
-        Ok(Larder::new(config, database, embedded))
+        Ok(Larder::new(config, database, embedded, exporter))
     }
 }
 

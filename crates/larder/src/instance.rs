@@ -86,12 +86,17 @@ impl Larder {
         LarderBuilder::new()
     }
 
-    pub(crate) fn new(config: Config, database: Database, embedded: Option<Embedded>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        database: Database,
+        embedded: Option<Embedded>,
+        exporter: Option<Exporter>,
+    ) -> Self {
         let kind = match embedded {
             Some(_) => DatabaseKind::Embedded,
             None => DatabaseKind::Server,
         };
-        let watch = Watch::start(&config, &database);
+        let watch = Watch::start(&config, &database, exporter);
         Self(Arc::new(Inner {
             monitor: watch.monitor.clone(),
             exporter: watch.exporter.clone(),

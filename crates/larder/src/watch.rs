@@ -7,7 +7,9 @@ use larder_config::Config;
 use larder_database::Database;
 use larder_health::thresholds::{ErrorRate, FailedConnections, HitRate, PoolUse, ResponseTime};
 use larder_health::{Finding, HealthMonitor, MonitorOptions, Probe, probe};
-use larder_metrics::{CacheReading, Exporter, HealthReading, PoolReading, Scrape, ScrapeSource};
+use larder_metrics::{
+    CacheReading, Exporter, HealthReading, PoolReading, Scrape, ScrapeSource, names,
+};
 use tokio::task::JoinSet;
 
 /// The statements and connects that health looks back on.
@@ -23,7 +25,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(config: &Config, database: &Database) -> Self {
+    pub(crate) fn start(config: &Config, database: &Database, exporter: Option<Exporter>) -> Self {
+        let since = Instant::now();
         let options = MonitorOptions {
             interval: config.health.check_interval,
             ..MonitorOptions::default()
@@ -31,18 +34,21 @@ impl Watch {
         let monitor = HealthMonitor::new(options, probes(config, database));
         let mut tasks = JoinSet::new();
         tasks.spawn(monitor.clone().run());
-        let exporter = config.metrics.enabled.then(Exporter::install);
         if let Some(exporter) = &exporter {
             tasks.spawn(exporter.clone().run());
         }
         let source = exporter.as_ref().map(|exporter| {
             let (database, monitor) = (database.clone(), monitor.clone());
-            exporter.register(move |scrape| publish(scrape, &database, &monitor))
+            exporter.register(move |scrape| {
+                let name = database.instance_name();
+                scrape.gauge(&names::UPTIME, &[name], since.elapsed().as_secs_f64());
+                publish(scrape, &database, &monitor);
+            })
         });
         Self {
             monitor,
             exporter,
-            since: Instant::now(),
+            since,
             _source: source,
             _tasks: tasks,
         }

@@ -8,6 +8,7 @@ use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
 use super::{QueryError, QueryObservation};
+use crate::handle::Opened;
 use crate::labels::{Bounds, OTHER};
 use crate::names;
 
@@ -21,8 +22,8 @@ const SYSTEM: &str = "postgresql";
 pub(super) struct QuerySeries {
     bounds: &'static Bounds,
     legacy_names: bool,
-    by_kind: Cache<OwnedKey, Arc<Handles>>,
-    by_fingerprint: Cache<OwnedFingerprint, Histogram>,
+    by_kind: Cache<OwnedKey, Arc<Opened<Handles>>>,
+    by_fingerprint: Cache<OwnedFingerprint, Opened<Histogram>>,
 }
 
 /// The handles for one kind of statements.
@@ -51,7 +52,11 @@ impl QuerySeries {
 
     pub(super) fn record(&self, query: &QueryObservation<'_>, slow: bool) {
         let key = Key::of(query);
-        let handles = self.by_kind.get(&key).unwrap_or_else(|| self.open(&key));
+        let known = self
+            .by_kind
+            .get(&key)
+            .filter(|handles| handles.is_current());
+        let handles = known.unwrap_or_else(|| self.open(&key));
         let seconds = query.duration.as_secs_f64();
         handles.duration.record(seconds);
         if query.error.is_none() {
@@ -74,10 +79,12 @@ impl QuerySeries {
             pool: query.pool,
             fingerprint: query.fingerprint,
         };
-        let handle = self.by_fingerprint.get(&key).unwrap_or_else(|| {
+        let known = self.by_fingerprint.get(&key);
+        let handle = known.filter(Opened::is_current).unwrap_or_else(|| {
             let fingerprint = format!("{:016x}", key.fingerprint);
             let fingerprint = self.bounds.fingerprints.limit(&fingerprint);
-            let handle = names::STATEMENT_DURATION.histogram(&[key.pool, fingerprint]);
+            let labels = &[key.pool, fingerprint];
+            let handle = Opened::new(|| names::STATEMENT_DURATION.histogram(labels));
             self.by_fingerprint.insert(key.kept(), handle.clone());
             handle
         });
@@ -85,8 +92,8 @@ impl QuerySeries {
     }
 
     #[cold]
-    fn open(&self, key: &Key<'_>) -> Arc<Handles> {
-        let handles = Arc::new(self.handles(self.limited(*key)));
+    fn open(&self, key: &Key<'_>) -> Arc<Opened<Handles>> {
+        let handles = Arc::new(Opened::new(|| self.handles(self.limited(*key))));
         self.by_kind.insert(key.kept(), Arc::clone(&handles));
         handles
     }
