@@ -285,3 +285,111 @@ async fn a_write_whose_outcome_is_not_known_keeps_its_tables_out_of_the_cache() 
     assert!(!is_kept(&db).await);
     assert_eq!(balances(&db).await, truth(&db).await);
 }
+
+#[tokio::test]
+async fn a_write_whose_rows_nobody_reads_to_the_end_is_not_served_from_before() {
+    let (_test, db) = cached_accounts().await;
+    db.sql("INSERT INTO accounts SELECT n, 1 FROM generate_series(10, 2000) n")
+        .execute()
+        .await
+        .unwrap();
+    db.sql("ALTER TABLE accounts ADD COLUMN note text NOT NULL DEFAULT repeat('x', 1000)")
+        .execute()
+        .await
+        .unwrap();
+    balances(&db).await;
+    assert!(is_kept(&db).await);
+    let mut session = db.session().await.unwrap();
+    // One row of two thousand: the caller has its answer, and the rest is on its way.
+    let first: Noted = diesel::sql_query("UPDATE accounts SET balance = 7 RETURNING note")
+        .get_result(&mut session)
+        .await
+        .unwrap();
+    assert_eq!(first.note.len(), 1000);
+    let seen = balances(&db).await;
+    assert!(!is_kept(&db).await || seen.iter().all(|balance| *balance == 7));
+    drop(session);
+    while db.pool_status().in_use > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(balances(&db).await, truth(&db).await);
+}
+
+#[derive(QueryableByName)]
+struct Noted {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    note: String,
+}
+
+#[tokio::test]
+async fn a_read_that_writes_is_a_write() {
+    let (_test, db) = cached_accounts().await;
+    db.session()
+        .await
+        .unwrap()
+        .batch_execute(
+            "CREATE TABLE audit (n int); \
+             CREATE FUNCTION note() RETURNS int LANGUAGE sql VOLATILE AS 'INSERT INTO audit VALUES (1) RETURNING n'; \
+             CREATE VIEW watched AS SELECT id, note() AS noted FROM accounts",
+        )
+        .await
+        .unwrap();
+    let audits = || {
+        db.sql("SELECT count(*) FROM audit")
+            .cached()
+            .ttl(LONG)
+            .fetch_scalar::<i64>()
+    };
+    assert_eq!(audits().await.unwrap(), 0);
+    db.sql("SELECT * FROM watched").execute().await.unwrap();
+    assert_eq!(audits().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_default_that_changes_while_connections_are_open_misleads_nobody() {
+    let (test, db) = cached_accounts().await;
+    db.session()
+        .await
+        .unwrap()
+        .batch_execute(
+            "CREATE SCHEMA shop; CREATE TABLE shop.accounts (LIKE public.accounts INCLUDING ALL); \
+             INSERT INTO shop.accounts VALUES (1, 1)",
+        )
+        .await
+        .unwrap();
+    let here = || {
+        db.sql("SELECT sum(balance)::int8 FROM public.accounts")
+            .cached()
+            .ttl(LONG)
+            .fetch_scalar::<i64>()
+    };
+    assert_eq!(here().await.unwrap(), 200);
+    let mut older = db.session().await.unwrap();
+    let name: String = test
+        .database()
+        .sql("SELECT current_database()::text")
+        .fetch_scalar()
+        .await
+        .unwrap();
+    test.database()
+        .sql(format!(
+            "ALTER DATABASE {name} SET search_path = shop, public"
+        ))
+        .execute()
+        .await
+        .unwrap();
+    // A connection that is made now finds the other table under the name.
+    let mut others = Vec::new();
+    while others.len() < 2 {
+        others.push(db.session().await.unwrap());
+    }
+    drop(others);
+    assert_eq!(here().await.unwrap(), 200);
+    // The older one still means what it meant.
+    older
+        .batch_execute("UPDATE accounts SET balance = 5")
+        .await
+        .unwrap();
+    assert_eq!(here().await.unwrap(), 10);
+    drop(older);
+}

@@ -169,7 +169,7 @@ async fn row_level_security_is_not_cached_without_a_scope() {
     let role = db.sql("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user");
     let exempt: bool = role.fetch_scalar().await.unwrap();
     let why = db
-        .explain_cache::<_, i64>(super::accounts::table.select(super::accounts::balance))
+        .explain_cache(super::accounts::table.select(super::accounts::balance))
         .await
         .unwrap();
     // Whoever is exempt sees all rows, and so does the cache.

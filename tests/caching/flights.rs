@@ -47,6 +47,9 @@ async fn a_thousand_misses_at_once_are_one_query() {
     let all = join_all((0..1_000).map(|_| tokio::spawn(read(db.clone())))).await;
     assert!(all.into_iter().all(|result| result.unwrap() == 1));
     assert_eq!(runs(&db).await, 1);
+    // Nor did each of them look at the catalog.
+    let acquired = db.connection_statistics().acquired;
+    assert!(acquired < 20, "{acquired} sessions for one query");
 }
 
 #[tokio::test]
@@ -66,6 +69,9 @@ async fn callers_that_vanish_change_nothing() {
     )
     .await;
     let others: Vec<_> = (0..10).map(|_| tokio::spawn(read(db.clone()))).collect();
+    while db.cache_statistics().joined < 10 {
+        tokio::task::yield_now().await;
+    }
     first.abort();
     others[0].abort();
     assert!(first.await.unwrap_err().is_cancelled());

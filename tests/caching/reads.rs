@@ -293,7 +293,7 @@ async fn what_changes_by_itself_is_kept_only_when_allowed() {
             .unwrap()
     );
     let why = db
-        .explain_cache::<_, (String,)>(diesel::sql_query("SELECT now() FROM accounts"))
+        .explain_cache(diesel::sql_query("SELECT now() FROM accounts"))
         .await
         .unwrap();
     let reason = why.not_cached.unwrap();
@@ -311,16 +311,17 @@ async fn explaining_tells_tables_key_and_entry() {
             .select(accounts::balance)
             .order(accounts::id)
     };
-    let before = db.explain_cache::<_, i64>(query()).await.unwrap();
+    let explain = || db.cached(query()).ttl(LONG).explain::<i64>();
+    let before = explain().await.unwrap();
     assert_eq!(before.tables, ["public.accounts"]);
     assert_eq!(before.not_cached, None);
     assert!(before.entry.is_none());
     balances(&db).await;
-    let after = db.explain_cache::<_, i64>(query()).await.unwrap();
+    let after = explain().await.unwrap();
     assert_eq!(before.key, after.key);
     assert!(after.entry.is_some(), "{after}");
     let unsafe_one = db
-        .explain_cache::<_, (String,)>(diesel::sql_query("SELECT relname FROM pg_class"))
+        .explain_cache(diesel::sql_query("SELECT relname FROM pg_class"))
         .await
         .unwrap();
     assert!(unsafe_one.not_cached.is_some(), "{unsafe_one}");
@@ -333,7 +334,7 @@ async fn without_a_cache_everything_is_read() {
     assert!(!is_kept(&db).await && !is_kept(&db).await);
     assert_eq!(&*balances(&db).await, [100, 100]);
     let why = db
-        .explain_cache::<_, i64>(accounts::table.select(accounts::balance))
+        .explain_cache(accounts::table.select(accounts::balance))
         .await
         .unwrap();
     assert!(why.not_cached.unwrap().contains("cache.enabled"));
@@ -372,20 +373,139 @@ async fn what_a_session_changed_does_not_reach_the_next_reader() {
 }
 
 #[tokio::test]
-async fn settings_are_part_of_the_key() {
+async fn what_was_said_of_a_read_is_part_of_its_key() {
+    let (_test, db) = cached_accounts().await;
+    let query = || db.cached(accounts::table.select(accounts::balance));
+    query()
+        .ttl(LONG)
+        .stale_for(LONG)
+        .load::<i64>()
+        .await
+        .unwrap();
+    let hits = db.cache_statistics().hits;
+    // Who allows less is not served what was kept for who allows more.
+    query().ttl(LONG).load::<i64>().await.unwrap();
+    query()
+        .ttl(LONG)
+        .stale_for(LONG)
+        .tag("x")
+        .load::<i64>()
+        .await
+        .unwrap();
+    assert_eq!(db.cache_statistics().hits, hits);
+    db.invalidate().tag("x");
+    query()
+        .ttl(LONG)
+        .stale_for(LONG)
+        .load::<i64>()
+        .await
+        .unwrap();
+    assert_eq!(db.cache_statistics().hits, hits + 1);
+}
+
+#[tokio::test]
+async fn when_the_database_fails_what_is_over_is_served_to_those_who_allow_it() {
     let test = accounts_table().await;
-    let zone = async |zone: &str| {
-        let db = open(&test, |options| {
-            options.connect = options.connect.clone().setting("TimeZone", zone);
+    let admin = accounts_table().await;
+    let db = open(&test, |options| {
+        options.pool.acquire_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let query = || {
+        let query = accounts::table
+            .select(accounts::balance)
+            .order(accounts::id);
+        db.cached(query).ttl(Duration::from_millis(1))
+    };
+    query().stale_if_error(LONG).load::<i64>().await.unwrap();
+    query().load::<i64>().await.unwrap();
+    let long = || {
+        db.sql("SELECT count(*) FROM accounts")
+            .cached()
+            .ttl(LONG)
+            .fetch_scalar::<i64>()
+    };
+    assert_eq!(long().await.unwrap(), 2);
+    let name: String = db
+        .sql("SELECT current_database()::text")
+        .fetch_scalar()
+        .await
+        .unwrap();
+    admin
+        .database()
+        .sql(format!(
+            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"
+        ))
+        .execute()
+        .await
+        .unwrap();
+    admin
+        .database()
+        .sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name")
+        .bind("name", name.as_str())
+        .execute()
+        .await
+        .unwrap();
+    let kept = query().stale_if_error(LONG).load::<i64>().await.unwrap();
+    assert_eq!(&*kept, [100, 100]);
+    assert!(query().load::<i64>().await.is_err());
+    assert_eq!(
+        long().await.unwrap(),
+        2,
+        "its time is not up: nobody needs the database for it"
+    );
+    admin
+        .database()
+        .sql(format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"))
+        .execute()
+        .await
+        .unwrap();
+    assert_eq!(&*query().load::<i64>().await.unwrap(), [100, 100]);
+}
+
+#[tokio::test]
+async fn a_cached_read_inside_another_is_refused() {
+    let (_test, db) = cached_accounts().await;
+    let inner = db.clone();
+    let nested = db
+        .cached_read("bank", "nested", &1)
+        .ttl(LONG)
+        .load(async move |_| {
+            inner
+                .cached(accounts::table.select(accounts::balance))
+                .load::<i64>()
+                .await
         })
         .await;
-        let query = diesel::sql_query("SELECT balance FROM accounts");
-        db.explain_cache::<_, i64>(query)
-            .await
-            .unwrap()
-            .key
-            .unwrap()
-    };
-    assert_eq!(zone("UTC").await, zone("UTC").await);
-    assert_ne!(zone("UTC").await, zone("Asia/Tokyo").await);
+    assert_eq!(
+        nested.unwrap_err().kind(),
+        ErrorKind::CachedReadInTransaction
+    );
+}
+
+#[tokio::test]
+async fn reads_past_the_cache_are_counted() {
+    let (_test, db) = cached_accounts().await;
+    let before = db.cache_statistics().bypassed;
+    db.cached(accounts::table.select(accounts::balance))
+        .bypass()
+        .load::<i64>()
+        .await
+        .unwrap();
+    db.sql("SELECT clock_timestamp()::text")
+        .cached()
+        .fetch_scalar::<String>()
+        .await
+        .unwrap();
+    assert_eq!(db.cache_statistics().bypassed, before + 2);
+    let failed = db.query_statistics().failed;
+    db.sql("SELECT nothing FROM nowhere")
+        .execute()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        db.query_statistics().failed,
+        failed + 1,
+        "it failed while it was prepared"
+    );
 }

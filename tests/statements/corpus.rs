@@ -20,7 +20,7 @@
 //! Tables without a schema are those of the schema `shop`.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use larder_sql::{StatementProfile, classify};
 
@@ -47,25 +47,34 @@ impl fmt::Display for Entry {
     }
 }
 
-/// All entries, those that cannot run in a transaction last.
-pub(super) fn entries() -> Vec<Entry> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("statements/corpus");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
-    files.sort();
+/// The names of the files, in order.
+pub(super) fn files() -> Vec<String> {
+    let name = |file: std::io::Result<std::fs::DirEntry>| {
+        let path = file.unwrap().path();
+        path.file_stem().unwrap().to_string_lossy().into_owned()
+    };
+    let mut names: Vec<_> = std::fs::read_dir(folder()).unwrap().map(name).collect();
+    names.sort();
+    names
+}
+
+/// The entries of all files.
+pub(super) fn read_all() -> Vec<Entry> {
+    files().iter().flat_map(|file| read_file(file)).collect()
+}
+
+/// The entries of one file, those that cannot run in a transaction last.
+pub(super) fn read_file(name: &str) -> Vec<Entry> {
+    let file = format!("{name}.txt");
+    let text = std::fs::read_to_string(folder().join(&file)).unwrap();
     let mut entries = Vec::new();
-    for path in files {
-        let file = path.file_name().unwrap().to_string_lossy().into_owned();
-        read(
-            &file,
-            &std::fs::read_to_string(&path).unwrap(),
-            &mut entries,
-        );
-    }
+    read(&file, &text, &mut entries);
     entries.sort_by_key(|entry| entry.is_alone);
     entries
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("statements/corpus")
 }
 
 fn read(file: &str, text: &str, entries: &mut Vec<Entry>) {

@@ -55,4 +55,29 @@ CREATE FUNCTION judge.session(OUT names text, OUT state text) LANGUAGE sql SECUR
             (SELECT count(*) FROM pg_catalog.pg_cursors WHERE name <> ''))
 $$;
 
+-- The relations on which this transaction holds a lock. Straight from the function: whatever is
+-- joined here would be locked too.
+CREATE FUNCTION judge.locked() RETURNS SETOF oid LANGUAGE sql SET search_path = pg_catalog AS $$
+    SELECT relation FROM pg_lock_status() WHERE locktype = 'relation' AND pid = pg_backend_pid()
+$$;
+
+CREATE FUNCTION judge.named(schema text, name text) RETURNS SETOF oid LANGUAGE sql SET search_path = pg_catalog AS $$
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relname = name::name AND nspname = schema::name
+$$;
+
+-- What these are, and what they are partitions or children of, themselves included. Indexes and
+-- such are left out.
+CREATE FUNCTION judge.relations(oids oid[])
+    RETURNS TABLE (relation oid, name text, is_view boolean, ancestor oid)
+    LANGUAGE sql SET search_path = pg_catalog
+AS $$
+    WITH RECURSIVE lineage (oid, ancestor) AS (
+        SELECT oid, oid FROM pg_class WHERE oid = ANY (oids) AND relkind IN ('r', 'p', 'm', 'v', 'f', 'S')
+        UNION
+        SELECT lineage.oid, inhparent FROM lineage JOIN pg_inherits ON inhrelid = lineage.ancestor
+    )
+    SELECT c.oid, c.oid::regclass, relkind = 'v', lineage.ancestor FROM lineage JOIN pg_class c USING (oid)
+$$;
+
 GRANT USAGE ON SCHEMA judge TO PUBLIC;

@@ -1,7 +1,7 @@
 //! Each write with each cacheable read: if the write changes the result, the two must meet.
 //!
-//! Of statements that are alike (the same was said of them, and the same was true) two of each
-//! sort take part: what differs between others is their syntax, which is judged elsewhere.
+//! Of reads that are alike (the same was said of them, and the same was true) two take part, of
+//! writes one: what differs between others is their syntax, which is judged elsewhere.
 
 use std::collections::HashMap;
 
@@ -30,12 +30,11 @@ pub(super) struct Tally {
 struct Sorts(HashMap<String, usize>);
 
 impl Sorts {
-    /// Whether one more of `sort` takes part.
-    fn admit(&mut self, sort: String) -> bool {
-        const OF_EACH: usize = 2;
+    /// Whether one more of `sort` takes part, of which `most` may.
+    fn admit(&mut self, sort: String, most: usize) -> bool {
         let count = self.0.entry(sort).or_default();
         *count += 1;
-        *count <= OF_EACH
+        *count <= most
     }
 }
 
@@ -52,7 +51,7 @@ pub(super) async fn judge(server: &Server, entries: &[Entry], faults: &mut Fault
         reads: all_readers.len(),
         ..Tally::default()
     };
-    for entry in entries.iter().filter(|entry| !entry.is_alone) {
+    for entry in entries.iter().filter(|entry| may_write(entry)) {
         server.begin(&entry.prepare).await;
         if entry.prepare.is_empty() {
             let write = Write::of(entry, &base);
@@ -84,6 +83,13 @@ pub(super) async fn judge(server: &Server, entries: &[Entry], faults: &mut Fault
     tally
 }
 
+/// Whether `entry` is looked at as a write. What a query with functions of its own does is judged
+/// elsewhere.
+fn may_write(entry: &Entry) -> bool {
+    let is_plain = entry.prepare.is_empty() || !entry.profile.is_plain_read();
+    is_plain && !entry.is_alone
+}
+
 /// Those of `readers` that take part.
 async fn different<'e>(
     server: &Server,
@@ -110,7 +116,7 @@ async fn different<'e>(
             said(&base.undeclared),
             said(&base.declared)
         );
-        if sorts.admit(sort) {
+        if sorts.admit(sort, 2) {
             different.push(reader);
         }
     }
@@ -171,10 +177,8 @@ impl<'e> Write<'e> {
         server.execute("ROLLBACK TO sort").await;
         let (said, declared) = (self.undeclared.words(), self.declared.words());
         let names: Vec<_> = written.into_values().collect();
-        sorts.admit(format!(
-            "{} {said} {declared} {names:?}",
-            self.entry.profile.kind
-        ))
+        let sort = format!("{} {said} {declared} {names:?}", self.entry.profile.kind);
+        sorts.admit(sort, 1)
     }
 
     async fn judge(

@@ -82,7 +82,7 @@ pub(super) async fn readers<'e>(
     entries: &'e [Entry],
 ) -> Vec<Reader<'e>> {
     let mut readers = Vec::new();
-    for entry in entries {
+    for entry in entries.iter().filter(|entry| entry.profile.is_plain_read()) {
         if entry.prepare.is_empty() {
             readers.extend(Reader::of(entry, base));
         } else {

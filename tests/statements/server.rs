@@ -188,14 +188,8 @@ impl Server {
 
     /// The relations on which this transaction holds a lock.
     pub(super) async fn locked(&self) -> BTreeSet<u32> {
-        // Straight from the function: whatever is joined here would be locked too.
-        let locks = "SELECT relation FROM pg_catalog.pg_lock_status()
-            WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid()";
-        self.ask(locks)
-            .await
-            .iter()
-            .map(|row| oid(row, 0))
-            .collect()
+        let rows = self.ask("SELECT * FROM judge.locked()").await;
+        rows.iter().map(|row| oid(row, 0)).collect()
     }
 
     /// The relations in the plan of a query. Temporary ones stand there without their schema,
@@ -207,10 +201,7 @@ impl Server {
         relations_of_plan(&plan, &mut names);
         let mut oids = BTreeSet::new();
         for (schema, name) in names {
-            let question = format!(
-                "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
-                 WHERE relname = '{name}' AND nspname = '{schema}'"
-            );
+            let question = format!("SELECT * FROM judge.named('{schema}', '{name}')");
             oids.extend(self.ask(&question).await.iter().map(|row| oid(row, 0)));
         }
         oids
@@ -219,16 +210,7 @@ impl Server {
     /// What these are; indexes and such are left out.
     pub(super) async fn relations(&self, oids: &BTreeSet<u32>) -> BTreeMap<u32, Relation> {
         let list: Vec<String> = oids.iter().map(u32::to_string).collect();
-        let question = format!(
-            "WITH RECURSIVE lineage (oid, ancestor) AS (
-                SELECT oid, oid FROM pg_catalog.pg_class WHERE oid IN (0{}{}) AND relkind IN ('r', 'p', 'm', 'v', 'f', 'S')
-                UNION
-                SELECT lineage.oid, inhparent FROM lineage JOIN pg_catalog.pg_inherits ON inhrelid = ancestor
-             )
-             SELECT oid, oid::pg_catalog.regclass, relkind = 'v', ancestor FROM lineage JOIN pg_catalog.pg_class USING (oid)",
-            if list.is_empty() { "" } else { ", " },
-            list.join(", ")
-        );
+        let question = format!("SELECT * FROM judge.relations('{{{}}}')", list.join(","));
         let mut relations = BTreeMap::new();
         for row in self.ask(&question).await {
             let relation = relations.entry(oid(&row, 0)).or_insert_with(|| Relation {

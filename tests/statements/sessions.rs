@@ -39,7 +39,7 @@ pub(super) async fn compare(
     for (name, value) in OTHER_SETTINGS {
         // Two sessions that differ in one of these do not share a cached result.
         let is_known = |known: &&str| known.eq_ignore_ascii_case(name);
-        if !RESULT_SETTINGS.iter().any(|known| is_known(&known)) {
+        if !RESULT_SETTINGS.iter().any(is_known) {
             other.execute(&format!("SET {name} = '{value}'")).await;
         }
     }

@@ -1,9 +1,10 @@
 //! The database of a service.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Cache, CacheOptions, CacheStatistics, KeyContext};
+use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext};
 use larder_metrics::{
     ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder, QueryStatistics,
     ServiceRegistry, WindowStatistics,
@@ -94,7 +95,10 @@ impl Database {
             connections,
         ));
         pool.observer = Observer::new(Arc::clone(&watcher) as Arc<dyn PoolObserver>);
-        let identity = connect.target().to_string();
+        // With something that nobody outside knows, so that no value can be chosen to collide with
+        // another one's key.
+        let secret = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0));
+        let identity = format!("{} {secret:x?}", connect.target());
         let pool = Pool::open(connect, pool).await?;
         let server_version = sql("SHOW server_version")
             .fetch_scalar_on::<String>(&mut *pool.session().await?)
@@ -262,15 +266,19 @@ impl Database {
 }
 
 impl Inner {
-    /// What decides results beside statement and values.
-    pub(crate) fn key_context(&self, state: &CatalogState) -> KeyContext {
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        KeyContext {
-            database: self.identity.clone(),
-            namespace: self.namespace.clone(),
-            settings: state.settings.iter().map(owned).collect(),
-            scope: Vec::new(),
-        }
+    /// The beginning of all keys: what decides results beside statement and values. Worked out
+    /// once for each picture.
+    pub(crate) fn key_seed(&self, state: &CatalogState) -> Key {
+        *state.key_seed.get_or_init(|| {
+            let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let context = KeyContext {
+                database: self.identity.clone(),
+                namespace: self.namespace.clone(),
+                settings: state.settings.iter().map(owned).collect(),
+                scope: Vec::new(),
+            };
+            context.seed()
+        })
     }
 }
 

@@ -122,6 +122,7 @@ impl Connector {
             }
         };
         let settings = SessionSettings::begin(&client, &self.setup).await?;
+        let settings = self.shared.watch.common_settings(settings);
         tracing::debug!(target = %self.target, "connect");
         let shared = self.shared.clone();
         let link = Link::new(

@@ -3,12 +3,14 @@
 //! The pool knows nothing of caches and metrics. It tells one observer what was
 //! written and committed, how statements ended, and how long callers waited.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_sql::{Effect, SessionEffect, StatementProfile};
 
+use crate::SessionSettings;
 use crate::error::ConnectError;
 use crate::server_error::ServerError;
 
@@ -21,6 +23,24 @@ pub trait PoolObserver: Send + Sync {
     /// Writes have taken effect. Called before the caller hears of it, for a transaction as
     /// well as for a statement outside of one. It may be called for a statement that failed.
     fn committed(&self, _: &Effects) {}
+
+    /// Whether a statement may write something that others read. Where it says yes, the end of
+    /// the statement, or of its transaction, is told. By default what its text tells decides.
+    fn may_write(&self, profile: &StatementProfile) -> bool {
+        may_write(profile)
+    }
+
+    /// Whether names mean under these settings of a session what the observer takes them for.
+    fn knows(&self, _: &SessionSettings) -> bool {
+        true
+    }
+
+    /// Writes outside of a transaction whose answer their caller did not read to its end: they
+    /// take effect at any moment. What this gives is kept until it is known that they are over
+    /// and [`committed`](Self::committed) or [`in_doubt`](Self::in_doubt) has been told.
+    fn unread(&self, _: &Effects) -> Option<Box<dyn Any + Send>> {
+        None
+    }
 
     /// Nobody knows whether these writes have taken effect, or will: the connection was lost
     /// before the answer came.
@@ -128,8 +148,8 @@ impl Effects {
     }
 }
 
-/// Whether a statement may have written something that others read.
-pub(crate) fn may_write(profile: &StatementProfile) -> bool {
+/// Whether a statement may write something that others read, by its text.
+fn may_write(profile: &StatementProfile) -> bool {
     !matches!(profile.effect, Effect::None | Effect::Read)
         || profile.session_effect() != SessionEffect::None
 }
@@ -142,6 +162,24 @@ impl Observer {
     /// Tells this observer.
     pub fn new(observer: Arc<dyn PoolObserver>) -> Self {
         Self(Some(observer))
+    }
+
+    /// Whether anybody has to be told of what this statement does.
+    pub(crate) fn may_write(&self, profile: &StatementProfile) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|observer| observer.may_write(profile))
+    }
+
+    /// Whether names mean what the observer takes them for.
+    pub(crate) fn knows(&self, settings: &SessionSettings) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|observer| observer.knows(settings))
+    }
+
+    pub(crate) fn unread(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {
+        self.0.as_ref()?.unread(effects)
     }
 
     pub(crate) fn tell(&self, event: impl FnOnce(&dyn PoolObserver)) {

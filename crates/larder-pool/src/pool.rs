@@ -262,6 +262,16 @@ impl Pool {
         })
     }
 
+    /// Runs a future that holds one of the pool's connections, as the closure of a transaction
+    /// does: [`is_in_transaction`](Self::is_in_transaction) is true inside it.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is as safe to drop as `future`.
+    pub async fn within<F: Future>(&self, future: F) -> F::Output {
+        current::within(self.0.connector.shared().watch.id(), future).await
+    }
+
     /// Whether the current task runs within a transaction of this pool: inside the closure of
     /// [`transaction`](Self::transaction) or of [`Connection::transaction`]. Tasks that it
     /// spawned do not.

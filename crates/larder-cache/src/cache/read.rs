@@ -69,6 +69,20 @@ impl Cache {
         Some(value.clone())
     }
 
+    /// The value under a key that may be served because the database has failed: within its time
+    /// or its `stale_if_error`, and not invalidated.
+    #[must_use]
+    pub fn kept_for_errors<V: Clone + Send + Sync + 'static>(&self, key: Key) -> Option<V> {
+        let value = self.0.kept_for_errors(key)?;
+        self.0.counters.stale_on_error.increment();
+        Some(value)
+    }
+
+    /// Counts a read that its caller sends past the cache by itself.
+    pub fn count_bypassed(&self) {
+        self.0.counters.bypassed.increment();
+    }
+
     /// The value under the request's key: from the cache, from a load that is under way, or by
     /// `load`.
     ///

@@ -130,6 +130,38 @@ async fn an_error_is_shared_and_not_kept() {
     assert_eq!(Read::new().value(&cache, 9).await.value, 9);
 }
 
+/// Counts how often it is cloned.
+#[derive(Default)]
+struct Counted(Arc<AtomicU64>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test]
+async fn who_waits_alone_gets_the_value_and_the_error_themselves() {
+    let cache = cache();
+    let load = async || {
+        Ok::<_, ()>(Loaded {
+            value: Counted::default(),
+            dependencies: vec![],
+            bytes: 8,
+            storable: false,
+        })
+    };
+    let reading = cache.get_or_load(Read::new().request(&cache), load);
+    let Counted(clones) = reading.await.unwrap().value;
+    assert_eq!(clones.load(Ordering::Relaxed), 0);
+
+    match Read::new().load(&cache, Err("no server")).await {
+        Err(LoadError::Failed(error)) => assert_eq!(Arc::try_unwrap(error), Ok("no server")),
+        answer => panic!("not the error: {answer:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_read_after_a_write_never_joins_a_load_from_before_it() {
     let cache = cache();

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use larder_cache::{Key, KeyBuilder, KeyContext};
 use proptest::collection::vec;
@@ -139,6 +140,44 @@ fn null_is_not_empty() {
         key.finish()
     };
     assert_ne!(bind(None), bind(Some(b"")));
+}
+
+/// Feeds its bytes and nothing that tells where they end.
+struct Raw<'a>(&'a [u8]);
+
+impl Hash for Raw<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0);
+    }
+}
+
+#[test]
+fn what_a_value_feeds_is_not_taken_for_the_next_part() {
+    let mut apart = KeyBuilder::new();
+    apart.hash(&Raw(b"")).u32(1);
+    let apart = apart.finish();
+    for kind in 0..=u8::MAX {
+        let mut together = KeyBuilder::new();
+        together.hash(&Raw(&[kind, 1, 0, 0, 0]));
+        assert_ne!(together.finish(), apart);
+    }
+}
+
+#[test]
+fn a_length_is_not_taken_for_what_it_is_the_length_of() {
+    for kind in 0..=u8::MAX {
+        // 256 bytes that end like a part of seven bytes.
+        let mut long = vec![0; 247];
+        long.extend([kind, 7, 1, 2, 3, 4, 5, 6, 7]);
+        let mut one = KeyBuilder::new();
+        one.bytes(&long);
+        // 255 bytes that begin like the length of the other ones.
+        let mut short = 256_u64.to_le_bytes().to_vec();
+        short.extend(&long[..247]);
+        let mut two = KeyBuilder::new();
+        two.bytes(&short).bytes(&long[249..]);
+        assert_ne!(one.finish(), two.finish());
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder_cache::{Cache, Cause, LoadError};
+use larder_cache::{Cache, Cause};
 use tokio::task::yield_now;
 
 use crate::support::{Read, TABLE, cache, key};
@@ -77,19 +77,4 @@ async fn a_load_that_lands_at_once_is_still_the_only_one() {
         }
     }
     assert_eq!(cache.statistics().loads, KEYS);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_waits_alone_owns_the_error() {
-    let cache = cache();
-    for _ in 0..2_000 {
-        let reading = {
-            let cache = cache.clone();
-            async move { Read::new().load(&cache, Err("no server")).await }
-        };
-        match tokio::spawn(reading).await.unwrap() {
-            Err(LoadError::Failed(error)) => assert_eq!(Arc::try_unwrap(error), Ok("no server")),
-            answer => panic!("not the error: {answer:?}"),
-        }
-    }
 }

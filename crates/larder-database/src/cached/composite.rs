@@ -115,16 +115,22 @@ impl CachedRead<'_> {
             return Err(Error::CachedReadInTransaction);
         }
         let freshness = options.freshness(inner.default_ttl);
-        if options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero() {
-            OperationScope::record_miss();
-            return Box::pin(database.read(closure)).await.map(Arc::new);
-        }
-        let Some(state) = inner.picture_that_holds().await? else {
-            OperationScope::record_miss();
-            return database.read(closure).await.map(Arc::new);
+        let goes_past =
+            options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero();
+        let state = if goes_past {
+            None
+        } else {
+            inner.picture_that_holds().await?
         };
-        let mut key = KeyBuilder::with_seed(inner.key_context(&state).seed());
-        options.add_to(&mut key);
+        let Some(state) = state else {
+            OperationScope::record_miss();
+            inner.cache.count_bypassed();
+            // Boxed, so that the future of a hit stays small.
+            let read = Box::pin(inner.pool.within(database.read(closure)));
+            return read.await.map(Arc::new);
+        };
+        let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
+        options.add_to(&mut key, inner.default_ttl);
         key.type_id(TypeId::of::<V>()).hash(&arguments);
         let key = key.finish();
         if options.mode == Mode::Normal
@@ -149,9 +155,13 @@ impl CachedRead<'_> {
             let mut session = loader.pool.session().await.map_err(Error::from)?;
             let holds = holds && loader.same_settings(&session, state.generation);
             session.start_recording();
-            let result = closure(&mut session).await;
+            // A cached read inside would not be among what is recorded here.
+            let result = loader.pool.within(closure(&mut session)).await;
             let value = result.map_err(|error| error.into_outcome(session.last_server_error()))?;
             let recording = session.finish_recording();
+            if loader.picture.outdates(&session) {
+                session.discard();
+            }
             let tables = tables(&state, &recording.statements, allow_volatile);
             Ok(Loaded {
                 value: Arc::new(value),

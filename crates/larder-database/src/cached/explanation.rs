@@ -8,8 +8,8 @@ use larder_cache::EntryDescription;
 use larder_pool::{BoundValues, OwnedQuery, query_text, static_query_id};
 use serde::Serialize;
 
-use super::options::ReadOptions;
 use super::plan::PlanKey;
+use super::query::CachedQuery;
 use crate::{Database, Error};
 
 /// What the cache makes of a query; made by [`Database::explain_cache`].
@@ -51,9 +51,9 @@ impl fmt::Display for CacheExplanation {
 }
 
 impl Database {
-    /// Tells what a query depends on, whether its result is cached and why not, and its key as
-    /// [`load::<T>()`](crate::CachedQuery::load) would use it. Runs nothing but a look at the
-    /// catalog where that is due.
+    /// Tells what a query depends on, whether its result is cached and why not. Runs nothing but a
+    /// look at the catalog where that is due. [`CachedQuery::explain`] tells the key and the entry
+    /// of a certain read, too.
     ///
     /// # Errors
     ///
@@ -67,23 +67,48 @@ impl Database {
     ///
     /// ```no_run
     /// # async fn example(db: larder_database::Database) -> Result<(), larder_database::Error> {
-    /// let why = db.explain_cache::<_, (String,)>(diesel::sql_query("SELECT now()::text")).await?;
+    /// let why = db.explain_cache(diesel::sql_query("SELECT now()::text")).await?;
     /// println!("{why}");
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn explain_cache<Q, T>(&self, query: Q) -> Result<CacheExplanation, Error>
+    pub async fn explain_cache<Q>(&self, query: Q) -> Result<CacheExplanation, Error>
+    where
+        Q: AsQuery + Send,
+        Q::Query: QueryFragment<Pg> + QueryId + Send,
+    {
+        self.cached(query).explain::<()>().await
+    }
+}
+
+impl<Q> CachedQuery<'_, Q> {
+    /// Tells what the query depends on, whether its result is cached and why not, and its key and
+    /// what is kept under it as [`load::<T>()`](CachedQuery::load) with the same options would find it.
+    ///
+    /// # Errors
+    ///
+    /// If the query cannot be written, or the catalog cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any time.
+    pub async fn explain<T>(self) -> Result<CacheExplanation, Error>
     where
         Q: AsQuery + Send,
         Q::Query: QueryFragment<Pg> + QueryId + Send,
         T: Send + Sync + 'static,
     {
-        let inner = self.inner();
+        let Self {
+            database,
+            query,
+            options,
+        } = self;
+        let inner = database.inner();
         let (key, values, query) = {
             let query = query.as_query();
             let key = match static_query_id(&query)? {
                 Some(id) => PlanKey::Type(id),
-                None => PlanKey::Text(query_text(&query)?.into()),
+                None => PlanKey::of_text(&query_text(&query)?),
             };
             let values = BoundValues::of(&query, &inner.pool)?;
             (key, values, OwnedQuery::of(&query, &inner.pool)?)
@@ -102,9 +127,11 @@ impl Database {
         let not_cached = if !inner.cache.is_enabled() {
             Some("the cache is switched off (cache.enabled)".to_owned())
         } else {
-            plan.reads(false).err().map(|reason| reason.to_string())
+            plan.reads(options.allow_volatile)
+                .err()
+                .map(|reason| reason.to_string())
         };
-        let key = plan.key::<std::sync::Arc<[T]>>(&values, &ReadOptions::default());
+        let key = plan.key::<std::sync::Arc<[T]>>(&values, &options, inner.default_ttl);
         Ok(CacheExplanation {
             statement: plan.profile.normalised.to_string(),
             fingerprint: plan.profile.fingerprint.to_string(),

@@ -68,7 +68,7 @@ impl Invalidation<'_> {
                     return Err(Error::UnknownTable(name.to_owned()));
                 }
                 looked_again = true;
-                inner.picture.changed();
+                inner.look_at_catalog().await?;
                 continue;
             };
             match state.catalog.writes(&insert) {

@@ -25,12 +25,15 @@ impl ReadOptions {
         }
     }
 
-    /// Adds tags and service to a key: a result that was stored without them would not go with
-    /// them.
-    pub(super) fn add_to(&self, key: &mut KeyBuilder) {
-        if self.operation.is_none() && self.tags.is_empty() {
-            return;
+    /// Adds what was said of the read to its key. A result that was stored without a tag would
+    /// not go with it, and one that may be served for an hour is not for a caller who allows a
+    /// minute.
+    pub(super) fn add_to(&self, key: &mut KeyBuilder, default_ttl: Duration) {
+        let freshness = self.freshness(default_ttl);
+        for time in [freshness.ttl, freshness.stale_for, freshness.stale_if_error] {
+            key.u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         }
+        key.u32(u32::from(self.allow_volatile));
         match &self.operation {
             Some((service, operation)) => key.text(service).text(operation),
             None => key.optional_bytes(None),

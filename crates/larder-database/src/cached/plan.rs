@@ -4,8 +4,9 @@
 use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use larder_cache::{Cache, Dependency, Key, KeyBuilder, KeyContext, Slots};
+use larder_cache::{Cache, Dependency, Key, KeyBuilder, Slots};
 use larder_pool::BoundValues;
 use larder_sql::catalog::{ReadSet, TableId, Uncacheable};
 use larder_sql::{QualifiedName, StatementProfile};
@@ -65,7 +66,7 @@ impl Plan {
         text: &str,
         profile: Arc<StatementProfile>,
         state: &CatalogState,
-        context: &KeyContext,
+        beginning: Key,
         cache: &Cache,
     ) -> Self {
         let verdict = match state.catalog.reads(&profile) {
@@ -78,7 +79,7 @@ impl Plan {
             }),
             Err(reason) => Err(NotCached::Statement(reason)),
         };
-        let mut seed = KeyBuilder::with_seed(context.seed());
+        let mut seed = KeyBuilder::with_seed(beginning);
         seed.text(text);
         for table in verdict.iter().flat_map(|reads| reads.tables.iter()) {
             // So that a table that was dropped and made again is another one.
@@ -94,7 +95,12 @@ impl Plan {
 
     /// The key of one run: the plan, what the result becomes, the values, and what else makes
     /// the result go.
-    pub(super) fn key<V: 'static>(&self, values: &BoundValues, options: &ReadOptions) -> Key {
+    pub(super) fn key<V: 'static>(
+        &self,
+        values: &BoundValues,
+        options: &ReadOptions,
+        default_ttl: Duration,
+    ) -> Key {
         let mut key = KeyBuilder::with_seed(self.seed);
         key.type_id(TypeId::of::<V>());
         for (oid, value) in values.iter() {
@@ -104,7 +110,7 @@ impl Plan {
         for name in values.unresolved() {
             key.text(&name);
         }
-        options.add_to(&mut key);
+        options.add_to(&mut key, default_ttl);
         key.finish()
     }
 
@@ -140,7 +146,7 @@ pub(crate) fn dependencies(tables: &[TableId]) -> Vec<Dependency> {
 /// The plans that were made, bounded.
 pub(crate) struct Plans {
     by_type: Memo<TypeId, Arc<Plan>>,
-    by_text: Memo<Box<str>, Arc<Plan>>,
+    by_text: Memo<Key, Arc<Plan>>,
 }
 
 /// What a plan is found by.
@@ -148,8 +154,16 @@ pub(crate) struct Plans {
 pub(crate) enum PlanKey {
     /// The type of the query decides its text.
     Type(TypeId),
-    /// The text.
-    Text(Box<str>),
+    /// The hash of the text: texts can be long.
+    Text(Key),
+}
+
+impl PlanKey {
+    pub(crate) fn of_text(text: &str) -> Self {
+        let mut key = KeyBuilder::new();
+        key.text(text);
+        Self::Text(key.finish())
+    }
 }
 
 impl Plans {

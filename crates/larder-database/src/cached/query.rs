@@ -22,9 +22,9 @@ use crate::{Connection, Database, Error};
 #[derive(Debug)]
 #[must_use = "nothing is read until it is loaded"]
 pub struct CachedQuery<'a, Q> {
-    database: &'a Database,
-    query: Q,
-    options: ReadOptions,
+    pub(super) database: &'a Database,
+    pub(super) query: Q,
+    pub(super) options: ReadOptions,
 }
 
 impl<'a, Q> CachedQuery<'a, Q> {

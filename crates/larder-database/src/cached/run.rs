@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use larder_cache::{LoadError, Loaded, Mode, Request, Served, Source};
 use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
+use tokio::sync::MutexGuard;
 
 use super::options::ReadOptions;
 use super::plan::{Plan, PlanKey, dependencies};
@@ -45,14 +46,17 @@ impl Database {
         }
         let key = match static_query_id(query)? {
             Some(id) => PlanKey::Type(id),
-            None => PlanKey::Text(query_text(query)?.into()),
+            None => PlanKey::of_text(&query_text(query)?),
         };
         let values = BoundValues::of(query, &inner.pool)?;
         if options.mode == Mode::Normal
             && let Some(plan) = inner.plans.get(&key)
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
-            && let Some(value) = inner.cache.get::<V>(plan.key::<V>(&values, options))
+            && let Some(value) =
+                inner
+                    .cache
+                    .get::<V>(plan.key::<V>(&values, options, inner.default_ttl))
         {
             OperationScope::record_hit();
             return Ok(Found::Hit(value));
@@ -77,8 +81,16 @@ impl Database {
         if options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero() {
             return inner.read_uncached(query, decode).await;
         }
-        let Some(plan) = inner.plan(key, &query).await? else {
-            return inner.read_uncached(query, decode).await;
+        let last = inner.plans.get(&key);
+        let plan = match inner.plan(key, &query).await {
+            Ok(Some(plan)) => plan,
+            Ok(None) => return inner.read_uncached(query, decode).await,
+            // Without the catalog nothing can be loaded; what is kept for errors can be served.
+            Err(error) => {
+                let key = last.map(|plan| plan.key::<V>(&values, &options, inner.default_ttl));
+                let kept = key.and_then(|key| inner.cache.kept_for_errors(key));
+                return kept.ok_or(error);
+            }
         };
         let reads = match plan.reads(options.allow_volatile) {
             Ok(reads) => reads.clone(),
@@ -87,7 +99,7 @@ impl Database {
                 return inner.read_uncached(query, decode).await;
             }
         };
-        let key = plan.key::<V>(&values, &options);
+        let key = plan.key::<V>(&values, &options, inner.default_ttl);
         let extra: Vec<_> = options.dependencies().collect();
         let dependencies = if extra.is_empty() {
             reads.slots.clone()
@@ -114,6 +126,9 @@ impl Database {
             session.start_recording();
             let rows = rows(&mut session, query).await?;
             let recording = session.finish_recording();
+            if loader.picture.outdates(&session) {
+                session.discard();
+            }
             Ok(Loaded {
                 bytes: estimate(&recording),
                 value: decode(rows).map_err(|error| Error::of_statement(error, None))?,
@@ -184,7 +199,7 @@ impl Inner {
                         query.sql(),
                         Arc::clone(query.profile()),
                         &state,
-                        &self.key_context(&state),
+                        self.key_seed(&state),
                         &self.cache,
                     ));
                     self.plans.insert(key.clone(), Arc::clone(&plan));
@@ -192,9 +207,9 @@ impl Inner {
                 }
             };
             // The table may have been made by somebody else since the picture was taken.
-            if plan.misses_a_table() && !looked_again {
+            if plan.misses_a_table() && !looked_again && self.picture.may_look_for_a_table() {
                 looked_again = true;
-                self.picture.changed();
+                self.look_at_catalog().await?;
                 continue;
             }
             return Ok(Some(plan));
@@ -210,13 +225,35 @@ impl Inner {
             if state.is_some() {
                 return Ok(state);
             }
-            let mut session = self.pool.session().await?;
-            if self.picture.refresh(&mut session).await? {
-                self.cache
-                    .invalidate_everything(larder_cache::Cause::Schema);
+            // Who waits here holds no connection, and finds it done by whoever was first.
+            let turn = self.picture.turn().await;
+            if self.picture.current().is_none() {
+                self.look_with(&turn).await?;
             }
         }
         Ok(self.picture.current())
+    }
+
+    /// Looks at the catalog again; says whether it has changed.
+    pub(crate) async fn look_at_catalog(&self) -> Result<bool, Error> {
+        let turn = self.picture.turn().await;
+        self.look_with(&turn).await
+    }
+
+    async fn look_with(&self, _turn: &MutexGuard<'_, ()>) -> Result<bool, Error> {
+        loop {
+            let mut session = self.pool.session().await?;
+            if self.picture.outdates(&session) {
+                session.discard();
+                continue;
+            }
+            let changed = self.picture.refresh(&mut session).await?;
+            if changed {
+                self.cache
+                    .invalidate_everything(larder_cache::Cause::Schema);
+            }
+            return Ok(changed);
+        }
     }
 
     /// Whether a session reads values and names as the one did by which the plan was made.
@@ -225,8 +262,11 @@ impl Inner {
             return false;
         };
         if state.settings != *connection.session_settings() {
-            // The defaults of the database or of the role may have changed.
-            self.picture.changed();
+            // The defaults of the database or of the role have changed. The younger of the two
+            // connections knows.
+            if !self.picture.outdates(connection) {
+                self.picture.changed();
+            }
             return false;
         }
         state.generation == generation
@@ -238,6 +278,7 @@ impl Inner {
         decode: Decode<V>,
     ) -> Result<V, Error> {
         OperationScope::record_miss();
+        self.cache.count_bypassed();
         let mut session = self.pool.session().await?;
         let rows = rows(&mut session, query).await?;
         decode(rows).map_err(|error| Error::of_statement(error, None))

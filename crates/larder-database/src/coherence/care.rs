@@ -4,7 +4,6 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use larder_cache::Cause;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::database::Inner;
@@ -15,7 +14,7 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// Goes on until the database is shut down or nobody holds it any more.
 pub(crate) async fn care_for(database: Weak<Inner>, every: Duration) {
-    let mut ticks = interval(every.min(LOOK));
+    let mut ticks = interval(every.clamp(Duration::from_millis(1), LOOK));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     let mut looked = Instant::now();
@@ -32,20 +31,19 @@ pub(crate) async fn care_for(database: Weak<Inner>, every: Duration) {
         // Without a picture nothing is cached by it yet.
         if looked.elapsed() >= LOOK && database.picture.current().is_some() {
             looked = Instant::now();
-            if let Err(error) = look(&database).await {
-                // As long as it cannot be looked at, nothing is cached by it.
-                database.picture.changed();
-                tracing::debug!(%error, "failed to look at the catalog");
+            match database.look_at_catalog().await {
+                Ok(true) => {
+                    tracing::info!(
+                        "definitions have changed in the database: the cache begins anew"
+                    );
+                }
+                Ok(false) => {}
+                // The picture stays: an outage, or a pool in use to the last connection, must not
+                // take the cache away too.
+                Err(error) => {
+                    tracing::warn!("failed to look for changes of definitions: failed to {error}");
+                }
             }
         }
     }
-}
-
-async fn look(database: &Inner) -> Result<(), crate::Error> {
-    let mut session = database.pool.session().await?;
-    if database.picture.refresh(&mut session).await? {
-        tracing::info!("definitions have changed in the database: the cache begins anew");
-        database.cache.invalidate_everything(Cause::Schema);
-    }
-    Ok(())
 }

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use larder_cache::Key;
 use larder_pool::SessionSettings;
 use larder_sql::catalog::{
     CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, WriteSet,
 };
 use larder_sql::{Fingerprint, StatementProfile};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::sql::sql;
 use crate::{Connection, Error};
@@ -23,6 +25,8 @@ pub(crate) struct Picture {
     /// How many of those changes the picture was taken after.
     seen: AtomicU64,
     taking: Mutex<()>,
+    /// When a table was looked for that is not in the picture.
+    looked: std::sync::Mutex<Option<Instant>>,
     declarations: Declarations,
 }
 
@@ -33,7 +37,11 @@ pub(crate) struct CatalogState {
     pub(crate) generation: u64,
     /// The settings of the session that took it. Others may find other tables under a name.
     pub(crate) settings: SessionSettings,
+    /// When that session's connection was made.
+    opened: Instant,
     digest: String,
+    /// What all keys by this picture begin with, once one is made.
+    pub(crate) key_seed: OnceLock<Key>,
     writes: RwLock<HashMap<Fingerprint, WriteSet>>,
 }
 
@@ -45,6 +53,7 @@ impl Picture {
             changes: AtomicU64::new(1),
             seen: AtomicU64::new(0),
             taking: Mutex::new(()),
+            looked: std::sync::Mutex::new(None),
             declarations,
         }
     }
@@ -60,6 +69,32 @@ impl Picture {
         self.holds().then(|| self.state.load_full()).flatten()
     }
 
+    /// Whether the connection is older than the one that took the picture, and its session began
+    /// with other settings: the defaults have changed since, and it does not know.
+    pub(crate) fn outdates(&self, connection: &Connection) -> bool {
+        self.state.load().as_ref().is_some_and(|state| {
+            connection.opened_at() < state.opened
+                && *connection.session_settings() != state.settings
+        })
+    }
+
+    /// The right to look at the catalog: one at a time.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.taking.lock().await
+    }
+
+    /// Whether the catalog may be looked at because a statement speaks of a table that is not in
+    /// the picture: once a second, whoever makes up names.
+    pub(crate) fn may_look_for_a_table(&self) -> bool {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let mut last = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < PAUSE) {
+            return false;
+        }
+        *last = Some(Instant::now());
+        true
+    }
+
     /// Whether a picture of this generation holds.
     pub(crate) fn is_current(&self, generation: u64) -> bool {
         let state = self.state.load();
@@ -71,13 +106,13 @@ impl Picture {
         self.seen.load(Ordering::Acquire) == self.changes.load(Ordering::Acquire)
     }
 
-    /// Looks at the catalog again. Says whether it has changed since a picture was taken before.
+    /// Looks at the catalog again; to be called by whoever has the [`turn`](Self::turn). Says
+    /// whether it has changed since a picture was taken before.
     ///
     /// # Errors
     ///
     /// If the server does not answer, or with something that cannot be read.
     pub(crate) async fn refresh(&self, connection: &mut Connection) -> Result<bool, Error> {
-        let _taking = self.taking.lock().await;
         let changes = self.changes.load(Ordering::Acquire);
         let digest = sql(DIGEST_QUERY)
             .fetch_scalar_on::<String>(connection)
@@ -99,7 +134,9 @@ impl Picture {
                 catalog: Catalog::new(snapshot, &self.declarations),
                 generation: before.as_ref().map_or(1, |state| state.generation + 1),
                 settings,
+                opened: connection.opened_at(),
                 digest,
+                key_seed: OnceLock::new(),
                 writes: RwLock::default(),
             })));
         }

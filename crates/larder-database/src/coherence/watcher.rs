@@ -1,14 +1,15 @@
 //! Hears from the pool what was written, and tells the cache before the writer hears of it.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use larder_cache::{Cache, Cause, Dependency, Doubt};
 use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder};
-use larder_pool::{ConnectError, Effects, EndedStatement, PoolObserver};
+use larder_pool::{ConnectError, Effects, EndedStatement, PoolObserver, SessionSettings};
 use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, WriteSet};
-use larder_sql::{Fingerprint, StatementProfile, classify};
+use larder_sql::{Effect, Fingerprint, SessionEffect, StatementProfile, classify};
 
 use super::Picture;
 use crate::observation;
@@ -57,6 +58,18 @@ impl Watcher {
         doubts.retain(|(since, _)| since.elapsed() < Self::DOUBT);
     }
 
+    /// Keeps what was written out of the cache, for as long as the doubt lives.
+    fn doubt(&self, effects: &Effects) -> Option<Doubt> {
+        let versions = self.cache.versions();
+        match self.touched(effects) {
+            Touched::Tables(tables) if tables.is_empty() => None,
+            Touched::Tables(tables) => {
+                Some(versions.doubt(tables.into_iter().map(Dependency::table)))
+            }
+            Touched::Everything => Some(versions.doubt_everything()),
+        }
+    }
+
     fn is_own(&self, effects: &Effects) -> bool {
         let mut statements = effects.statements().iter();
         statements.all(|profile| self.own.contains(&profile.fingerprint))
@@ -80,14 +93,22 @@ impl Watcher {
             return Touched::Everything;
         };
         let mut tables = BTreeSet::new();
+        let mut wrote = false;
         for profile in statements {
-            match state.writes(profile) {
+            let writes = state.writes(profile);
+            wrote |= writes != WriteSet::Nothing;
+            match writes {
                 WriteSet::Nothing => {}
                 WriteSet::Tables(written) => tables.extend(written.iter().map(|table| table.0)),
-                WriteSet::Everything(_) => return Touched::Everything,
+                WriteSet::Everything(_) => {
+                    // A function may change definitions too; the digest tells.
+                    self.picture.changed();
+                    return Touched::Everything;
+                }
             }
         }
-        if effects.is_unclear() {
+        // Under other names it would be other tables. What writes nothing has none.
+        if effects.is_unclear() && (wrote || statements.is_empty()) {
             return Touched::Everything;
         }
         Touched::Tables(tables)
@@ -95,6 +116,32 @@ impl Watcher {
 }
 
 impl PoolObserver for Watcher {
+    fn may_write(&self, profile: &StatementProfile) -> bool {
+        if !matches!(profile.effect, Effect::None | Effect::Read)
+            || profile.session_effect() != SessionEffect::None
+        {
+            return true;
+        }
+        if profile.effect == Effect::None {
+            return false;
+        }
+        // A view can call a function that writes, and so can an operator. Only the catalog knows.
+        match self.picture.current() {
+            Some(state) => !matches!(state.writes(profile), WriteSet::Nothing),
+            None => !self.own.contains(&profile.fingerprint),
+        }
+    }
+
+    fn knows(&self, settings: &SessionSettings) -> bool {
+        let state = self.picture.current();
+        state.is_none_or(|state| state.settings == *settings)
+    }
+
+    fn unread(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {
+        let doubt = self.doubt(effects)?;
+        Some(Box::new(doubt))
+    }
+
     fn statement_ended(&self, statement: &EndedStatement<'_>) {
         if !self.own.contains(&statement.profile.fingerprint) {
             observation::record(&self.queries, self.connections.pool(), statement);
@@ -120,11 +167,8 @@ impl PoolObserver for Watcher {
         if self.is_own(effects) {
             return;
         }
-        let versions = self.cache.versions();
-        let doubt = match self.touched(effects) {
-            Touched::Tables(tables) if tables.is_empty() => return,
-            Touched::Tables(tables) => versions.doubt(tables.into_iter().map(Dependency::table)),
-            Touched::Everything => versions.doubt_everything(),
+        let Some(doubt) = self.doubt(effects) else {
+            return;
         };
         tracing::warn!(
             "the connection was lost under a write whose outcome is not known: what it may have written is not cached for {:?}",

@@ -59,6 +59,55 @@ impl ToSql for Bind {
     }
 }
 
+/// The binds of a query as Diesel collects them.
+pub(crate) struct CollectedBinds {
+    pub(crate) values: Vec<Option<Vec<u8>>>,
+    types: Vec<PgTypeMetadata>,
+    /// The types that the catalog has to be asked for.
+    pub(crate) unresolved: Vec<TypeName>,
+}
+
+impl CollectedBinds {
+    /// Serialises the binds of a query.
+    ///
+    /// # Errors
+    ///
+    /// What Diesel reports when a value cannot be serialised.
+    pub(crate) fn of<Q: QueryFragment<Pg> + ?Sized>(
+        query: &Q,
+        types: &Arc<TypeCatalog>,
+    ) -> QueryResult<Self> {
+        let mut lookup = Lookup::new(types);
+        let mut collector = RawBytesBindCollector::<Pg>::new();
+        query.collect_binds(&mut collector, &mut lookup, &Pg)?;
+        Ok(Self {
+            values: collector.binds,
+            types: collector.metadata,
+            unresolved: lookup.unknown,
+        })
+    }
+
+    /// The object ids of the types, or why one has none.
+    #[inline]
+    pub(crate) fn oids(&self) -> impl Iterator<Item = QueryResult<u32>> {
+        self.types.iter().map(|type_| {
+            type_
+                .oid()
+                .map_err(|error| DieselError::SerializationError(Box::new(error)))
+        })
+    }
+}
+
+/// Without the values, which may be anybody's.
+impl fmt::Debug for CollectedBinds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CollectedBinds")
+            .field("types", &self.types)
+            .finish_non_exhaustive()
+    }
+}
+
 /// All binds of a statement with the object ids of their types.
 #[derive(Debug)]
 pub(crate) struct Binds {
@@ -77,13 +126,11 @@ impl Binds {
         query: &Q,
         types: &Arc<TypeCatalog>,
     ) -> QueryResult<Self> {
-        let mut lookup = Lookup::new(types);
-        let mut collector = RawBytesBindCollector::<Pg>::new();
-        query.collect_binds(&mut collector, &mut lookup, &Pg)?;
+        let collected = CollectedBinds::of(query, types)?;
         Ok(Self {
-            oids: oids(&collector.metadata)?,
-            values: collector.binds.into_iter().map(Bind).collect(),
-            unresolved: lookup.unknown,
+            oids: collected.oids().collect::<QueryResult<_>>()?,
+            values: collected.values.into_iter().map(Bind).collect(),
+            unresolved: collected.unresolved,
         })
     }
 
@@ -126,17 +173,6 @@ impl Binds {
             })
             .collect()
     }
-}
-
-fn oids(metadata: &[PgTypeMetadata]) -> QueryResult<Vec<u32>> {
-    metadata
-        .iter()
-        .map(|type_| {
-            type_
-                .oid()
-                .map_err(|error| DieselError::SerializationError(Box::new(error)))
-        })
-        .collect()
 }
 
 /// The ids of an unknown type and of its array: far above what a server hands out, so

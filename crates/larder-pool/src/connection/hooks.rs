@@ -1,6 +1,7 @@
 //! Doing something once a transaction has ended.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::result::Error as DieselError;
@@ -52,6 +53,11 @@ impl Connection {
     /// The settings with which the session began. What its user changes since is not seen here.
     pub fn session_settings(&self) -> &SessionSettings {
         self.link.settings()
+    }
+
+    /// When the connection was made.
+    pub fn opened_at(&self) -> Instant {
+        self.opened
     }
 
     /// Whether the connection belongs to this pool, or to a clone of it.

@@ -5,6 +5,7 @@
 //! That is what tells whether a transaction can be committed and whether a
 //! connection can be used again.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub(crate) struct Link {
 }
 
 /// What happened on the link.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Journal {
     /// Statements sent so far; each has its number.
     sent: u64,
@@ -60,6 +61,8 @@ struct Journal {
     out_of_step: bool,
     /// What statements outside of a transaction may have written whose answer nobody read.
     unread: Effects,
+    /// What the observer holds on to until it is known what became of those.
+    unread_guards: Vec<Box<dyn Any + Send>>,
     /// What ran, while somebody records it.
     recording: Option<Recording>,
 }
@@ -185,22 +188,30 @@ impl Link {
     /// Statements outside of a transaction whose answer nobody read are over: tells what
     /// they may have written.
     pub(crate) fn settle_unread(&self) {
-        let effects = std::mem::take(&mut self.journal().unread);
+        let (effects, guards) = self.take_unread();
         if !effects.is_empty() {
             self.watch
                 .observer
                 .tell(|observer| observer.committed(&effects));
         }
+        drop(guards);
     }
 
     /// The connection is given up; nobody knows what became of those statements.
     pub(crate) fn doubt_unread(&self) {
-        let effects = std::mem::take(&mut self.journal().unread);
+        let (effects, guards) = self.take_unread();
         if !effects.is_empty() {
             self.watch
                 .observer
                 .tell(|observer| observer.in_doubt(&effects));
         }
+        drop(guards);
+    }
+
+    fn take_unread(&self) -> (Effects, Vec<Box<dyn Any + Send>>) {
+        let mut journal = self.journal();
+        let effects = std::mem::take(&mut journal.unread);
+        (effects, std::mem::take(&mut journal.unread_guards))
     }
 
     /// The connection goes to somebody else, who is not to hear of this one's errors.
@@ -259,21 +270,27 @@ impl Link {
         mut statement: Statement,
         observation: Observation,
     ) -> QueryResult<Rows<'conn>> {
-        self.resolve_types(&mut statement).await?;
+        let mut observation = Pending::new(self, observation);
+        self.resolve_types(&mut statement)
+            .await
+            .map_err(|error| observation.failed(error))?;
         let key = statement.key();
         let kept = key.as_ref().and_then(|key| self.statements().get(key));
         let prepared = match kept {
             Some(kept) => kept,
             None => {
                 refuse_transaction_control(&statement.sql)?;
-                let prepared = self.prepare(&statement).await?;
+                let prepared = self
+                    .prepare(&statement)
+                    .await
+                    .map_err(|error| observation.failed(error))?;
                 if let Some(key) = &key {
                     self.statements().insert(key.clone(), prepared.clone());
                 }
                 prepared
             }
         };
-        let sent = self.send(&prepared, &statement, observation).await;
+        let sent = self.send(&prepared, &statement, observation.take()).await;
         if let (Err(_), Some(key)) = (&sent, &key)
             && self.last_error_makes_statements_useless()
         {
@@ -297,10 +314,10 @@ impl Link {
         self: &Arc<Self>,
         prepared: &tokio_postgres::Statement,
         statement: &Statement,
-        observation: Observation,
+        observation: Option<Observation>,
     ) -> QueryResult<Rows<'conn>> {
         let mut ticket = Ticket::new(self);
-        ticket.watch(Some(observation));
+        ticket.watch(observation);
         let sent = self.client.query_raw(prepared, &statement.binds.values);
         match self.answer(sent).await? {
             Ok(stream) => Ok(Rows::new(stream, ticket)),
@@ -487,12 +504,56 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let unread = self.observation.take().map(Observation::abandoned);
-        if !self.answered {
-            let mut journal = self.link.journal();
-            journal.given_up = true;
-            if let Some(unread) = unread {
-                journal.unread.merge(unread);
-            }
+        if self.answered {
+            return;
+        }
+        let unread = unread.filter(|unread| !unread.is_empty());
+        // Before the lock: the observer takes locks of its own.
+        let guard = unread
+            .as_ref()
+            .and_then(|unread| self.link.watch.observer.unread(unread));
+        let mut journal = self.link.journal();
+        journal.given_up = true;
+        journal.unread_guards.extend(guard);
+        if let Some(unread) = unread {
+            journal.unread.merge(unread);
+        }
+    }
+}
+
+/// A statement that is watched and not sent yet. It may fail while it is prepared, or be given up.
+struct Pending<'a> {
+    link: &'a Link,
+    observation: Option<Observation>,
+}
+
+impl<'a> Pending<'a> {
+    fn new(link: &'a Link, observation: Observation) -> Self {
+        Self {
+            link,
+            observation: Some(observation),
+        }
+    }
+
+    fn take(&mut self) -> Option<Observation> {
+        self.observation.take()
+    }
+
+    fn failed(&mut self, error: DieselError) -> DieselError {
+        let reply = self.link.last_error();
+        let reply = reply.filter(|reply| reply.is_reported_by(&error));
+        if let Some(observation) = self.observation.take() {
+            observation.not_sent(reply.as_ref());
+        }
+        error
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        // Nothing of it has run, so nothing was written.
+        if let Some(observation) = self.observation.take() {
+            drop(observation.abandoned());
         }
     }
 }

@@ -19,7 +19,7 @@ mod transaction_manager;
 mod types;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{
     CacheSize, Instrumentation, InstrumentationEvent, StrQueryHelper, get_default_instrumentation,
@@ -51,7 +51,7 @@ use self::observation::Observation;
 use self::statement::Statement;
 use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
-use crate::observer::{Observer, may_write};
+use crate::observer::Observer;
 use crate::server_error::ServerError;
 use crate::{AsyncClosure, current};
 
@@ -70,6 +70,7 @@ pub struct Connection {
     pub(crate) transaction: TransactionState,
     /// Diesel's way to observe a connection; nothing is reported where nobody observes.
     instrumentation: Option<Box<dyn Instrumentation>>,
+    opened: Instant,
     /// What its user did to the session beyond reading and writing tables.
     changed: SessionEffect,
     /// Set where the connection must not be used again, whatever it looks like.
@@ -82,6 +83,7 @@ impl Connection {
             link: Arc::new(link),
             transaction: TransactionState::default(),
             instrumentation: get_default_instrumentation(),
+            opened: Instant::now(),
             changed: SessionEffect::None,
             condemned: false,
         }
@@ -205,18 +207,34 @@ impl Connection {
 
     /// A user's statement is about to be sent.
     fn observe(&mut self, profile: Arc<StatementProfile>) -> Observation {
-        let effect = profile.session_effect();
-        self.changed = self.changed.max(effect);
+        let effect = match profile.session_effect() {
+            // Not by a command of its own but by a function that nobody knows: it may have set
+            // the search path or the role.
+            SessionEffect::State if calls_function(&profile) => SessionEffect::Names,
+            effect => effect,
+        };
+        let before = self.changed;
+        self.changed = before.max(effect);
         if profile.kind == StatementKind::Prepare {
             // Its name would be taken, and nothing undoes it without undoing our own.
             self.condemned = true;
         }
-        let unclear = self.changed == SessionEffect::Names;
+        let watch = self.link.watch();
         let in_transaction = self.transaction.is_open();
-        if in_transaction && may_write(&profile) {
-            self.transaction.effects.wrote(&profile, unclear);
+        if !watch.observer.may_write(&profile) {
+            return Observation::of_read(watch, profile);
         }
-        Observation::new(self.link.watch(), profile, in_transaction, unclear)
+        // A statement's own names are read before it runs; those of a batch one after the other.
+        let names = match profile.kind {
+            StatementKind::Batch => self.changed,
+            _ => before,
+        };
+        let unclear = names == SessionEffect::Names || !watch.observer.knows(self.link.settings());
+        if in_transaction {
+            self.transaction.effects.wrote(&profile, unclear);
+            return Observation::of_read(watch, profile);
+        }
+        Observation::of_write(watch, profile, unclear)
     }
 
     fn statement<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> QueryResult<Statement> {
@@ -342,6 +360,15 @@ impl AsyncConnection for Connection {
         };
         self.link.resize_statement_cache(capacity);
     }
+}
+
+/// Whether what a statement leaves on its session comes from a function in it.
+fn calls_function(profile: &StatementProfile) -> bool {
+    !profile.functions.is_empty()
+        && !matches!(
+            profile.kind,
+            StatementKind::Set | StatementKind::Listen | StatementKind::Prepare
+        )
 }
 
 /// The text of a statement, where somebody observes.

@@ -1,14 +1,15 @@
 //! One statement as it is watched, from before it is sent to the end of its answer.
 
 use std::any::TypeId;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
 
+use super::settings::SessionSettings;
 use super::statement::Reuse;
-use crate::observer::{Effects, EndedStatement, Observer, StatementOutcome, may_write};
+use crate::observer::{Effects, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
 
 /// What watches all connections of a pool.
@@ -17,6 +18,8 @@ pub(crate) struct Watch {
     pub(crate) pool: String,
     pub(crate) observer: Observer,
     profiles: Profiles,
+    /// Those of the last connection, so that equal ones are the same.
+    settings: Mutex<Option<SessionSettings>>,
 }
 
 impl Watch {
@@ -27,12 +30,23 @@ impl Watch {
             pool: pool.to_owned(),
             observer,
             profiles: Profiles::default(),
+            settings: Mutex::default(),
         })
     }
 
     /// Tells the pools of a process apart.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// These settings, as the same object as those of the connection before where they are
+    /// equal: they are compared often.
+    pub(crate) fn common_settings(&self, settings: SessionSettings) -> SessionSettings {
+        let mut last = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(last) if *last == settings => last.clone(),
+            _ => last.insert(settings).clone(),
+        }
     }
 
     pub(crate) fn profiles(&self) -> &Profiles {
@@ -85,20 +99,29 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
-    pub(crate) fn new(
-        watch: &Arc<Watch>,
-        profile: Arc<StatementProfile>,
-        in_transaction: bool,
-        unclear: bool,
-    ) -> Self {
+    /// A statement that writes nothing, or nothing before its transaction commits.
+    pub(crate) fn of_read(watch: &Arc<Watch>, profile: Arc<StatementProfile>) -> Self {
         Self {
-            writes_now: !in_transaction && may_write(&profile),
             watch: Arc::clone(watch),
             profile,
             started: Instant::now(),
             rows: 0,
             bytes: 0,
+            writes_now: false,
+            unclear: false,
+        }
+    }
+
+    /// A statement outside of a transaction that may write.
+    pub(crate) fn of_write(
+        watch: &Arc<Watch>,
+        profile: Arc<StatementProfile>,
+        unclear: bool,
+    ) -> Self {
+        Self {
+            writes_now: true,
             unclear,
+            ..Self::of_read(watch, profile)
         }
     }
 
@@ -147,6 +170,12 @@ impl Observation {
                 .tell(|observer| observer.in_doubt(&effects));
         }
         self.report(StatementOutcome::Lost);
+    }
+
+    /// It failed before it was sent, with this error of the server's if it has one: nothing of
+    /// it has run.
+    pub(crate) fn not_sent(self, error: Option<&ServerError>) {
+        self.report(error.map_or(StatementOutcome::Lost, StatementOutcome::Refused));
     }
 
     /// Nobody waits for its answer any more. What it wrote has to be told once it is over.

@@ -8,7 +8,7 @@ use diesel::pg::{Pg, PgQueryBuilder};
 use diesel::query_builder::{QueryBuilder, QueryFragment, QueryId};
 use larder_sql::StatementProfile;
 
-use super::binds::Binds;
+use super::binds::CollectedBinds;
 use super::statement::Statement;
 use super::{Connection, Rows};
 use crate::Pool;
@@ -63,8 +63,10 @@ impl Connection {
 }
 
 /// The values that are bound to a query, in the server's binary form.
+///
+/// Every read that the cache answers makes these: they hold what Diesel collected, as it is.
 #[derive(Debug)]
-pub struct BoundValues(Binds);
+pub struct BoundValues(CollectedBinds);
 
 impl BoundValues {
     /// Serialises the values of a query.
@@ -77,13 +79,17 @@ impl BoundValues {
         Q: QueryFragment<Pg>,
     {
         let shared = pool.0.connector.shared();
-        Ok(Self(Binds::collect(query, &shared.types)?))
+        let collected = CollectedBinds::of(query, &shared.types)?;
+        // So that none is missing later.
+        collected.oids().try_for_each(|oid| oid.map(drop))?;
+        Ok(Self(collected))
     }
 
     /// The values in their order, each with the object id of its type; a value of `None` is NULL.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (u32, Option<&[u8]>)> {
-        let values = self.0.values.iter().map(|value| value.0.as_deref());
-        self.0.oids.iter().copied().zip(values)
+        let values = self.0.values.iter().map(Option::as_deref);
+        self.0.oids().flatten().zip(values)
     }
 
     /// How many there are.
@@ -97,11 +103,10 @@ impl BoundValues {
     }
 
     /// The types whose object ids are not known yet and stand for made-up ones, by name.
+    #[inline]
     pub fn unresolved(&self) -> impl Iterator<Item = String> {
-        self.0
-            .unresolved()
-            .iter()
-            .map(super::types::TypeName::quoted)
+        let names = self.0.unresolved.iter();
+        names.map(super::types::TypeName::quoted)
     }
 }
 

@@ -6,8 +6,14 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Settings of a session that change the results of statements, with the values that they
 /// had when the session began. Two sessions that are equal here give equal results.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Eq, Hash)]
 pub struct SessionSettings(Arc<[(String, String)]>);
+
+impl PartialEq for SessionSettings {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
 
 impl SessionSettings {
     /// What changes results: how values become text and back, which table a name means, and
