@@ -1,6 +1,6 @@
 //! What a SQL statement is, read from its text.
 //!
-//! Four questions are answered here, all without a server. They stand on one
+//! Five questions are answered here, all without a server. They stand on one
 //! small [lexer](Lexer) for PostgreSQL's lexical rules, which knows where
 //! quotes, comments and identifiers begin and end:
 //!
@@ -17,6 +17,8 @@
 //!   tables read and written, the functions called, a fingerprint and a
 //!   normalised text; [`StatementProfiles`] remembers it by the text,
 //!   [`ProfileMemo`] by any key.
+//! - *Which tables are those?* A [`catalog::Catalog`] resolves the names, and
+//!   adds what the text does not show.
 //!
 //! ```
 //! use larder_sql::{NamedStatement, TransactionControl, transaction_control};
@@ -71,9 +73,10 @@
 //! takes a reserved word for a table or an alias; it finds a construct of
 //! another dialect. Nothing is guessed.
 //!
-//! What the catalog knows is not looked at here: views, partitions, triggers,
-//! rules, foreign keys, what functions do, and the functions behind operators,
-//! casts and `row.function` written like a column.
+//! A profile does not hold what only the catalog knows: views, partitions,
+//! triggers, rules, foreign keys, what functions do, and the functions behind
+//! operators, casts and `row.function` written like a column. The module
+//! [`catalog`] adds it.
 //!
 //! # Limits
 //!

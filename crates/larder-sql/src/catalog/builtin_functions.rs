@@ -7,20 +7,27 @@
 use super::functions::FunctionEffect;
 
 /// The settings that results of PostgreSQL's own functions and types depend on, as far as those
-/// may be cached. Two sessions that differ in one of them must not share a cached result.
+/// may be cached. Two sessions that differ in one of them must not share a cached result. Those
+/// with a dot belong to extensions: `current_setting(name, true)` gives null without them.
 pub const RESULT_SETTINGS: &[&str] = &[
     "DateStyle",
     "IntervalStyle",
     "TimeZone",
+    "array_nulls",
     "bytea_output",
     "default_text_search_config",
     "extra_float_digits",
     "lc_monetary",
     "lc_numeric",
     "lc_time",
+    "pg_trgm.similarity_threshold",
+    "pg_trgm.strict_word_similarity_threshold",
+    "pg_trgm.word_similarity_threshold",
+    "quote_all_identifiers",
     "role",
     "search_path",
     "timezone_abbreviations",
+    "transform_null_equals",
     "xmlbinary",
     "xmloption",
 ];

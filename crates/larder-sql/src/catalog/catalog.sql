@@ -28,16 +28,18 @@ aggregate as (
 ),
 -- Functions other than PostgreSQL's own.
 function as (
-    select p.oid, n.nspname, p.proname, p.proargtypes, p.prorettype, p.pronargs, p.pronargdefaults,
+    select p.oid, n.nspname, p.proname, p.proargtypes, p.provariadic, p.prorettype, p.pronargs,
+           p.pronargdefaults, p.proargdefaults,
            coalesce(a.volatility, p.provolatile::text) as volatility
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     left join aggregate a on a.oid = p.oid
     where p.oid >= 16384 or p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace
 ),
--- Functions that may do more than give a result.
+-- Functions that may do more than give a result; what the defaults of arguments do is not
+-- looked at here.
 suspect as (
-    select oid from function where volatility <> 'i'
+    select oid from function where volatility <> 'i' or proargdefaults is not null
 ),
 -- Which suspects an object calls, by name or by an operator.
 direct_call as (
@@ -52,7 +54,7 @@ direct_call as (
       on d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass and d.refobjid = o.oid
     where o.oprcode::pg_catalog.oid in (select oid from suspect)
 ),
--- Types that hold values of other types: domains, arrays, ranges, composite types.
+-- Types that hold values of other types: domains, arrays, ranges, composite types and rows.
 made_of as (
     select t.typbasetype as part, t.oid as whole
     from pg_catalog.pg_type t
@@ -69,7 +71,7 @@ made_of as (
     select a.atttypid, c.reltype
     from pg_catalog.pg_class c
     join pg_catalog.pg_attribute a on a.attrelid = c.oid
-    where c.relkind = 'c' and a.atttypid >= 16384 and not a.attisdropped
+    where c.reltype <> 0 and a.atttypid >= 16384 and not a.attisdropped
 ),
 -- Domains that call suspects, and what is made of such domains.
 suspect_type as (
@@ -125,7 +127,9 @@ expression as (
     select a.attrelid, s.function, false
     from suspect_type s
     join pg_catalog.pg_attribute a on a.atttypid = s.oid
-    where not a.attisdropped
+    -- Such a type is the user's. Said twice, because the planner then expects few columns: a
+    -- query that looks expensive is compiled first, which takes seconds.
+    where a.atttypid >= 16384 and not a.attisdropped
     union
     select p.polrelid, c.function, true
     from call c
@@ -137,8 +141,8 @@ mention as (
     -- A function of one row can be called like a column of it.
     select f.proname as name, f.oid as function, false as as_type
     from function f
-    join pg_catalog.pg_type t on t.oid = f.proargtypes[0]
-    where f.volatility <> 'i'
+    join pg_catalog.pg_type t on t.oid in (f.proargtypes[0], f.provariadic)
+    where f.oid in (select oid from suspect)
       and f.pronargs > 0 and f.pronargs - f.pronargdefaults <= 1
       and (t.typtype in ('c', 'p') or t.typtype = 'd' and exists (
           select from pg_catalog.pg_type base where base.oid = t.typbasetype and base.typtype = 'c'))
@@ -229,6 +233,13 @@ select pg_catalog.jsonb_build_object(
         from pg_catalog.pg_trigger t
         join relation r on r.oid = t.tgrelid
         where t.tgenabled <> 'D' and t.tgfoid >= 16384),
+    'event_triggers', (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'name', v.evtname,
+            'function', v.evtfoid::pg_catalog.int8)), '[]')
+        from pg_catalog.pg_event_trigger v
+        where v.evtenabled <> 'D' and v.evtevent <> 'login'
+          and (v.evttags is null or 'REFRESH MATERIALIZED VIEW' = any (v.evttags))),
     'rules', (
         select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'table', w.ev_class::pg_catalog.int8,
@@ -250,7 +261,8 @@ select pg_catalog.jsonb_build_object(
             'schema', f.nspname,
             'name', f.proname,
             'volatility', f.volatility,
-            'extension', e.extname)), '[]')
+            'extension', e.extname,
+            'defaults', case when e.oid is null then pg_catalog.pg_get_expr(f.proargdefaults, 0) end)), '[]')
         from function f
         left join pg_catalog.pg_depend d
           on d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = f.oid

@@ -32,16 +32,20 @@ part as (
     from pg_catalog.pg_trigger t join relation r on r.oid = t.tgrelid
     where t.tgfoid >= 16384
     union all
+    select 'event trigger', v.oid::pg_catalog.int8, v.xmin::pg_catalog.text::pg_catalog.int8
+    from pg_catalog.pg_event_trigger v
+    union all
     select 'attrdef', a.oid::pg_catalog.int8, a.xmin::pg_catalog.text::pg_catalog.int8
     from pg_catalog.pg_attrdef a join relation r on r.oid = a.adrelid
     union all
     select 'policy', p.oid::pg_catalog.int8, p.xmin::pg_catalog.text::pg_catalog.int8
     from pg_catalog.pg_policy p
     union all
-    -- Columns of the user's types, which may be domains.
-    select 'attribute', a.attrelid::pg_catalog.int8 << 32 | a.attnum, a.atttypid::pg_catalog.int8
+    -- Names of columns are in the texts of views; types of the user's may be domains.
+    select 'attribute', a.attrelid::pg_catalog.int8 << 32 | a.attnum,
+           pg_catalog.hashtextextended(a.attname::pg_catalog.text, a.atttypid::pg_catalog.int8)
     from pg_catalog.pg_attribute a join relation r on r.oid = a.attrelid
-    where a.atttypid >= 16384
+    where a.attnum > 0
     union all
     select 'proc', p.oid::pg_catalog.int8, p.xmin::pg_catalog.text::pg_catalog.int8
     from pg_catalog.pg_proc p

@@ -6,7 +6,7 @@ use super::builtin_functions::{self, Volatility};
 use super::names::{Names, TableId};
 use super::snapshot::{self, CatalogSnapshot, SystemFunctions};
 use super::words::words;
-use crate::{QualifiedName, StatementProfile};
+use crate::{QualifiedName, StatementProfile, classify};
 
 /// What a function does, beyond giving a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,21 @@ pub(super) enum FunctionEffect {
     Unknown,
 }
 
+impl FunctionEffect {
+    /// What has a greater one is worse to call.
+    fn severity(&self) -> u8 {
+        match self {
+            Self::Pure => 0,
+            Self::Moving => 1,
+            Self::ServerState => 2,
+            Self::Acting => 3,
+            Self::ReadsAnything | Self::Declared(_) => 4,
+            Self::Unknown => 5,
+            Self::Everything => 6,
+        }
+    }
+}
+
 /// The tables that a user declared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Declared {
@@ -51,6 +66,8 @@ pub(super) struct Call {
 pub(super) struct Functions {
     by_id: HashMap<u32, Known>,
     by_name: HashMap<Box<str>, Vec<u32>>,
+    /// What the defaults of a function's arguments do.
+    defaults: Vec<(u32, StatementProfile)>,
     system: HashMap<Box<str>, Volatility>,
     /// Called by what no text shows.
     implicit: Vec<u32>,
@@ -81,6 +98,7 @@ impl Functions {
         let mut functions = Self {
             by_id: HashMap::with_capacity(snapshot.functions.len()),
             by_name: HashMap::with_capacity(snapshot.functions.len()),
+            defaults: Vec::new(),
             system: system(&snapshot.system_functions),
             implicit: Vec::new(),
             by_word: HashMap::new(),
@@ -96,6 +114,10 @@ impl Functions {
     fn insert(&mut self, function: snapshot::Function) {
         let effect = effect(&function);
         let id = function.oid;
+        if let Some(defaults) = &function.defaults {
+            let profile = classify(&format!("SELECT {defaults}"));
+            self.defaults.push((id, profile));
+        }
         let name = QualifiedName::new(Some(&function.schema), &function.name);
         self.by_id.insert(id, Known { name, effect });
         self.by_name.entry(function.name).or_default().push(id);
@@ -113,7 +135,8 @@ impl Functions {
     }
 
     /// Learns what calls functions unseen. Comes after all declarations.
-    pub(super) fn connect(&mut self, snapshot: &CatalogSnapshot) {
+    pub(super) fn connect(&mut self, snapshot: &CatalogSnapshot, names: &Names) {
+        self.add_defaults(names);
         for operator in &snapshot.operators {
             let is_hidden =
                 operator.implicit || WRITTEN_OTHERWISE.contains(&operator.name.as_ref());
@@ -142,6 +165,47 @@ impl Functions {
                 ids.push(mention.function);
             }
         }
+    }
+
+    /// A call evaluates the defaults of the arguments that it leaves out, whatever the function
+    /// itself is said to be.
+    fn add_defaults(&mut self, names: &Names) {
+        let defaults = std::mem::take(&mut self.defaults);
+        // A default may call a function that has defaults.
+        let mut has_changed = true;
+        while has_changed {
+            has_changed = false;
+            for (id, profile) in &defaults {
+                let worst = self.worst_call(profile, names);
+                if let Some(known) = self.by_id.get_mut(id)
+                    && !matches!(known.effect, FunctionEffect::Declared(_))
+                    && worst.severity() > known.effect.severity()
+                {
+                    known.effect = worst;
+                    has_changed = true;
+                }
+            }
+        }
+    }
+
+    fn worst_call(&self, profile: &StatementProfile, names: &Names) -> FunctionEffect {
+        if profile.unknown_reason().is_some() {
+            return FunctionEffect::Everything;
+        }
+        let calls = self.calls(profile, names).into_iter();
+        let effects = calls.map(|call| match call.effect {
+            // What is declared of one function is not declared of another.
+            FunctionEffect::Declared(declared) if !declared.writes.is_empty() => {
+                FunctionEffect::Everything
+            }
+            FunctionEffect::Declared(_) => FunctionEffect::ReadsAnything,
+            effect => effect,
+        });
+        let moving = profile.moving_time.then_some(FunctionEffect::Moving);
+        effects
+            .chain(moving)
+            .max_by_key(FunctionEffect::severity)
+            .unwrap_or(FunctionEffect::Pure)
     }
 
     fn is_pure(&self, id: u32) -> bool {

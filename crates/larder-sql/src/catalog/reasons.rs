@@ -174,6 +174,12 @@ pub enum EverythingReason {
         trigger: Box<str>,
     },
 
+    /// The command sets off an event trigger.
+    #[error(
+        "the event trigger {0} may write: declare what its function writes with function_writes"
+    )]
+    EventTrigger(Box<str>),
+
     /// A table or view has a rule.
     #[error("{table} has the rule {rule}: declare what it writes with triggers_write")]
     Rule {

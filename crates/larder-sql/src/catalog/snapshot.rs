@@ -22,6 +22,8 @@ pub struct CatalogSnapshot {
     pub(super) view_functions: Vec<(u32, u32)>,
     pub(super) foreign_keys: Vec<ForeignKey>,
     pub(super) triggers: Vec<Trigger>,
+    /// Those that REFRESH sets off.
+    pub(super) event_triggers: Vec<EventTrigger>,
     pub(super) rules: Vec<Rule>,
     /// Functions that are called when rows are written or read, by what the text does not show.
     pub(super) expressions: Vec<Expression>,
@@ -77,6 +79,13 @@ pub(super) struct Trigger {
     pub(super) events: u32,
 }
 
+/// An event trigger that is not disabled.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct EventTrigger {
+    pub(super) name: Box<str>,
+    pub(super) function: u32,
+}
+
 /// A rule other than that of a view.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Rule {
@@ -105,6 +114,8 @@ pub(super) struct Function {
     /// `provolatile`; of an aggregate, the worst of its support functions.
     pub(super) volatility: char,
     pub(super) extension: Option<Box<str>>,
+    /// The defaults of its arguments, if it is no extension's and has any.
+    pub(super) defaults: Option<Box<str>>,
 }
 
 /// An operator of the user's whose function is not IMMUTABLE.

@@ -6,7 +6,7 @@ use std::fmt;
 use super::declarations::Declarations;
 use super::functions::{Declared, Functions};
 use super::names::{Names, TableId};
-use super::snapshot::{self, CatalogSnapshot};
+use super::snapshot::{self, CatalogSnapshot, EventTrigger};
 use super::views::View;
 use crate::QualifiedName;
 use crate::profile::RowActions;
@@ -20,6 +20,7 @@ pub struct Catalog {
     pub(super) names: Names,
     pub(super) tables: HashMap<TableId, Table>,
     pub(super) functions: Functions,
+    pub(super) event_triggers: Vec<EventTrigger>,
     ineffective: Vec<String>,
 }
 
@@ -107,10 +108,11 @@ impl Catalog {
             names,
             tables,
             functions: Functions::new(&mut snapshot),
+            event_triggers: std::mem::take(&mut snapshot.event_triggers),
             ineffective: Vec::new(),
         };
         catalog.declare(declarations);
-        catalog.functions.connect(&snapshot);
+        catalog.functions.connect(&snapshot, &catalog.names);
         catalog
     }
 

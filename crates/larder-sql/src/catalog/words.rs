@@ -19,6 +19,7 @@ const BEFORE_COLUMN: &[&str] = &[
     "between",
     "by",
     "case",
+    "copy",
     "desc",
     "distinct",
     "else",
@@ -47,8 +48,10 @@ const BEFORE_COLUMN: &[&str] = &[
     "select",
     "set",
     "some",
+    "table",
     "then",
     "to",
+    "truncate",
     "union",
     "update",
     "using",
@@ -143,6 +146,9 @@ mod tests {
     fn columns_stand_elsewhere() {
         for text in [
             "select email from users",
+            "truncate email",
+            "copy email to stdout",
+            "table email",
             "select distinct u.email, email from users u",
             "select * from users where email = ? and not u.email like ?",
             "select * from users order by email, id",

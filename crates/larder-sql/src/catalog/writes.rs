@@ -214,6 +214,7 @@ impl<'c> Writer<'c> {
             TableKind::View(view) => return self.view_written(id, table, view, actions),
             // Its rows are those of its query.
             TableKind::MaterializedView(view) => {
+                self.event_triggers()?;
                 self.functions_of_view(&table.name, view)?;
                 for relation in &view.relations {
                     self.read(*relation)?;
@@ -267,6 +268,22 @@ impl<'c> Writer<'c> {
             all.extend(more);
             all
         })
+    }
+
+    /// Of the commands that set off event triggers, REFRESH alone changes no definitions.
+    fn event_triggers(&mut self) -> Result<(), EverythingReason> {
+        for trigger in &self.catalog.event_triggers {
+            match self.catalog.functions.effect(trigger.function) {
+                FunctionEffect::Everything | FunctionEffect::Unknown => {
+                    return Err(EverythingReason::EventTrigger(trigger.name.clone()));
+                }
+                FunctionEffect::Declared(declared) => {
+                    self.written_by_declaration(&declared.writes);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn triggers_and_rules(

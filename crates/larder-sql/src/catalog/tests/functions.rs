@@ -325,3 +325,41 @@ fn what_moves_needs_leave() {
     let found = catalog.reads(&classify("select * from orders")).unwrap();
     assert_eq!(found.clone().without_volatile(), Ok(found));
 }
+
+#[test]
+fn defaults_of_arguments_are_evaluated_by_the_call() {
+    let functions = database()
+        .function("archive", 'v')
+        .function("total", 's')
+        // It comes before the function whose defaults make it worse.
+        .function("later", 'i')
+        .defaults("later", "pure(), 1")
+        .function("pure", 'i')
+        .defaults("pure", "archive()")
+        .function("moving", 'i')
+        .defaults("moving", "now()")
+        .function("odd", 'i')
+        .defaults("odd", "]")
+        .function("reading", 'i')
+        .defaults("reading", "total(1)")
+        .function("plain", 'i')
+        .defaults("plain", "lower('a'::text)");
+    for name in ["pure", "later", "odd"] {
+        functions
+            .everything(
+                &format!("select {name}()"),
+                &EverythingReason::Function(named(name)),
+            )
+            .uncacheable(
+                &format!("select {name}()"),
+                &Uncacheable::FunctionWrites(named(name)),
+            );
+    }
+    functions
+        .volatile("select moving()", &["moving"])
+        .uncacheable(
+            "select reading()",
+            &Uncacheable::FunctionReads(named("reading")),
+        )
+        .reads("select plain()", &[]);
+}

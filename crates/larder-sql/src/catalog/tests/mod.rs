@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::snapshot::{
-    Expression, ForeignKey, Function, Mention, Operator, Relation, Rule, Trigger,
+    EventTrigger, Expression, ForeignKey, Function, Mention, Operator, Relation, Rule, Trigger,
 };
 use super::*;
 use crate::{QualifiedName, StatementKind, classify};
@@ -164,8 +164,29 @@ impl Builder {
             name: plain.into(),
             volatility,
             extension: extension.map(Into::into),
+            defaults: None,
         };
         self.snapshot.functions.push(function);
+        self
+    }
+
+    /// Gives the arguments of a function defaults, as PostgreSQL writes them.
+    fn defaults(mut self, function: &str, defaults: &str) -> Self {
+        let id = self.id(function);
+        for known in &mut self.snapshot.functions {
+            if known.oid == id {
+                known.defaults = Some(defaults.into());
+            }
+        }
+        self
+    }
+
+    fn event_trigger(mut self, name: &str, function: &str) -> Self {
+        let trigger = EventTrigger {
+            name: name.into(),
+            function: self.id(function),
+        };
+        self.snapshot.event_triggers.push(trigger);
         self
     }
 

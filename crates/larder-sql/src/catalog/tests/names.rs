@@ -46,6 +46,27 @@ fn temporary_tables_hide_others() {
 }
 
 #[test]
+fn temporary_views_and_functions_are_the_sessions_own() {
+    let hidden = database()
+        .tables(&["orders"])
+        .relation("pg_temp_3.v", |relation| {
+            relation.temporary = true;
+            relation.kind = 'v';
+            relation.definition = Some("SELECT * FROM orders".into());
+        })
+        .view_reads("pg_temp_3.v", &["orders"])
+        .function("pg_temp_3.f", 'i')
+        .path(&["pg_temp_3", "pg_catalog", "public"]);
+    hidden
+        .uncacheable(
+            "select * from v",
+            &Uncacheable::TemporaryTable(named("pg_temp_3.v")),
+        )
+        // PostgreSQL does not search the temporary schema for functions.
+        .uncacheable("select f()", &Uncacheable::UnknownFunction(named("f")));
+}
+
+#[test]
 fn quoted_names_keep_their_case() {
     let quoted = database().tables(&["Orders"]);
     quoted

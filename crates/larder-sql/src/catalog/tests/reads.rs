@@ -26,6 +26,16 @@ fn views_read_their_base_tables_transitively() {
 }
 
 #[test]
+fn what_the_server_says_of_a_view_is_added_to_its_text() {
+    let views = database().tables(&["orders", "users"]).view(
+        "v",
+        "SELECT * FROM orders",
+        &["orders", "users"],
+    );
+    views.reads("select * from v", &["orders", "users"]);
+}
+
+#[test]
 fn views_that_read_each_other_end() {
     let views = database()
         .tables(&["orders"])

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use super::*;
 
 #[test]
-fn the_catalog_reads_itself_without_writing() {
+fn each_query_is_one_statement() {
     for query in [CATALOG_QUERY, DIGEST_QUERY] {
         assert_eq!(crate::statements(query).count(), 1);
-        assert!(!query.contains(';'));
     }
 }
 

@@ -176,6 +176,24 @@ fn functions_of_defaults_and_constraints_are_called_by_writing() {
 }
 
 #[test]
+fn a_view_may_have_defaults_of_its_own() {
+    let views = database()
+        .tables(&["orders"])
+        .view("v", "SELECT * FROM orders", &["orders"])
+        .function("make_id", 'v')
+        .expression("v", "make_id", false);
+    views
+        .everything(
+            "insert into v values (default)",
+            &EverythingReason::Expression {
+                table: named("public.v"),
+                function: named("public.make_id"),
+            },
+        )
+        .writes("insert into orders values (default)", &["orders"]);
+}
+
+#[test]
 fn functions_of_policies_are_called_by_reading() {
     let table = |row_security: bool| {
         database()
@@ -193,4 +211,22 @@ fn functions_of_policies_are_called_by_reading() {
     table(false)
         .writes("select * from orders", &[])
         .writes("delete from orders", &["orders"]);
+}
+
+#[test]
+fn a_refresh_sets_off_event_triggers() {
+    let views = database()
+        .tables(&["orders", "audit_log"])
+        .materialized_view("m", "SELECT * FROM orders", &["orders"])
+        .function("on_ddl", 'v')
+        .event_trigger("watch", "on_ddl");
+    views
+        .everything(
+            "refresh materialized view m",
+            &EverythingReason::EventTrigger("watch".into()),
+        )
+        .writes("delete from orders", &["orders"]);
+    let declared =
+        views.declare(|declarations| declarations.function_writes("on_ddl", ["audit_log"]));
+    declared.writes("refresh materialized view m", &["m", "audit_log"]);
 }

@@ -70,7 +70,8 @@ fn functions_of_views_are_called_by_reading_and_by_writing() {
         )
         .view("odd", "SELECT lower(a) ] FROM orders", &["orders"])
         .materialized_view("m", "SELECT archive(id) FROM orders", &["orders"])
-        .view_calls("m", "archive");
+        .view_calls("m", "archive")
+        .materialized_view("n", "SELECT * FROM v", &["v"]);
     let archive = EverythingReason::Function(named("public.archive"));
     views
         .everything("select * from v", &archive)
@@ -78,6 +79,7 @@ fn functions_of_views_are_called_by_reading_and_by_writing() {
         .everything("update over_it set a = 1", &archive)
         .everything("insert into orders select * from v", &archive)
         .everything("refresh materialized view m", &archive)
+        .everything("refresh materialized view n", &archive)
         .writes("select * from m", &[])
         // Not understood, but it names a function that runs queries.
         .everything(
