@@ -6,7 +6,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Settings of a session that change the results of statements, with the values that they
 /// had when the session began. Two sessions that are equal here give equal results.
-#[derive(Debug, Clone, Eq, Hash)]
+#[derive(Debug, Clone, Eq)]
 pub struct SessionSettings(Arc<[(String, String)]>);
 
 impl PartialEq for SessionSettings {
