@@ -30,6 +30,12 @@ pub trait PoolObserver: Send + Sync {
         may_write(profile)
     }
 
+    /// What a statement leaves behind on its session. By default what its text tells, which
+    /// knows the functions of PostgreSQL itself only.
+    fn session_effect(&self, profile: &StatementProfile) -> SessionEffect {
+        profile.session_effect()
+    }
+
     /// Whether names mean under these settings of a session what the observer takes them for.
     fn knows(&self, _: &SessionSettings) -> bool {
         true
@@ -169,6 +175,14 @@ impl Observer {
         self.0
             .as_ref()
             .is_some_and(|observer| observer.may_write(profile))
+    }
+
+    /// What a statement leaves behind on its session.
+    pub(crate) fn session_effect(&self, profile: &StatementProfile) -> SessionEffect {
+        match &self.0 {
+            Some(observer) => observer.session_effect(profile),
+            None => profile.session_effect(),
+        }
     }
 
     /// Whether names mean what the observer takes them for.

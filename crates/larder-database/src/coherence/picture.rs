@@ -43,6 +43,7 @@ pub(crate) struct CatalogState {
     /// What all keys by this picture begin with, once one is made.
     pub(crate) key_seed: OnceLock<Key>,
     writes: RwLock<HashMap<Fingerprint, WriteSet>>,
+    harmless: RwLock<HashMap<Fingerprint, bool>>,
 }
 
 impl Picture {
@@ -138,6 +139,7 @@ impl Picture {
                 digest,
                 key_seed: OnceLock::new(),
                 writes: RwLock::default(),
+                harmless: RwLock::default(),
             })));
         }
         self.seen.fetch_max(changes, Ordering::AcqRel);
@@ -161,13 +163,30 @@ impl CatalogState {
                 "each run of this statement invalidates the whole cache"
             );
         }
-        let mut known = self.writes.write().unwrap_or_else(PoisonError::into_inner);
-        // Statements whose names are put together at run time would fill it without end.
-        const MOST: usize = 4_096;
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(profile.fingerprint, writes.clone());
+        remember(&self.writes, profile, writes.clone());
         writes
     }
+
+    /// Whether a statement does nothing but read, by functions that do nothing else either.
+    pub(crate) fn leaves_nothing(&self, profile: &StatementProfile) -> bool {
+        let known = self.harmless.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(harmless) = known.get(&profile.fingerprint) {
+            return *harmless;
+        }
+        drop(known);
+        let reads = self.catalog.reads(profile);
+        let harmless = reads.is_ok_and(|reads| reads.volatile.is_empty());
+        remember(&self.harmless, profile, harmless);
+        harmless
+    }
+}
+
+fn remember<T>(known: &RwLock<HashMap<Fingerprint, T>>, profile: &StatementProfile, answer: T) {
+    // Statements whose names are put together at run time would fill it without end.
+    const MOST: usize = 4_096;
+    let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= MOST {
+        known.clear();
+    }
+    known.insert(profile.fingerprint, answer);
 }

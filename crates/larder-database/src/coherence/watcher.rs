@@ -118,7 +118,7 @@ impl Watcher {
 impl PoolObserver for Watcher {
     fn may_write(&self, profile: &StatementProfile) -> bool {
         if !matches!(profile.effect, Effect::None | Effect::Read)
-            || profile.session_effect() != SessionEffect::None
+            || self.session_effect(profile) != SessionEffect::None
         {
             return true;
         }
@@ -129,6 +129,26 @@ impl PoolObserver for Watcher {
         match self.picture.current() {
             Some(state) => !matches!(state.writes(profile), WriteSet::Nothing),
             None => !self.own.contains(&profile.fingerprint),
+        }
+    }
+
+    fn session_effect(&self, profile: &StatementProfile) -> SessionEffect {
+        match profile.session_effect() {
+            // By a function that the text does not know. The catalog may: one of an extension, or
+            // a user's that says that it is stable.
+            SessionEffect::State if !profile.functions.is_empty() => {
+                let is_harmless = self.own.contains(&profile.fingerprint)
+                    || self
+                        .picture
+                        .current()
+                        .is_some_and(|state| state.leaves_nothing(profile));
+                if is_harmless {
+                    SessionEffect::None
+                } else {
+                    SessionEffect::State
+                }
+            }
+            effect => effect,
         }
     }
 

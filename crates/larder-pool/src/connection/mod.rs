@@ -207,7 +207,7 @@ impl Connection {
 
     /// A user's statement is about to be sent.
     fn observe(&mut self, profile: Arc<StatementProfile>) -> Observation {
-        let effect = match profile.session_effect() {
+        let effect = match self.link.watch().observer.session_effect(&profile) {
             // Not by a command of its own but by a function that nobody knows: it may have set
             // the search path or the role.
             SessionEffect::State if calls_function(&profile) => SessionEffect::Names,
