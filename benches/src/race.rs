@@ -51,8 +51,12 @@ struct Lap {
 type Work<'a> = Box<dyn FnMut(usize) -> Repeated<'a> + Send + 'a>;
 type Repeated<'a> = Pin<Box<dyn Future<Output = Result<Vec<Duration>>> + Send + 'a>>;
 
-/// How long a round of a contender is to take at least.
-const ROUND: Duration = Duration::from_millis(3);
+/// How long a round of a contender is to take at least: so short that most rounds pass without
+/// an interruption where the machine has other work, and far longer than the clock needs.
+const ROUND: Duration = Duration::from_micros(250);
+
+/// How often a number of repetitions is tried out; the quickest counts.
+const TRIALS: usize = 5;
 
 /// Rounds before those that count.
 const WARM_UP: usize = 2;
@@ -66,7 +70,7 @@ impl<'a> Race<'a> {
     }
 
     /// Adds a contender. Its work repeats something as often as it is told and says how long
-    /// that took; how often fills a few milliseconds is tried out before the first round.
+    /// that took; how often fills a round is tried out before the first round.
     pub(crate) fn add<F, W>(&mut self, name: &'static str, label: impl Into<String>, mut work: F)
     where
         F: FnMut(usize) -> W + Send + 'a,
@@ -137,13 +141,9 @@ impl<'a> Race<'a> {
         for round in 0..WARM_UP + self.rounds {
             let count = self.contenders.len();
             for place in 0..count {
-                // Each second round the other way round: nobody always follows the same one.
-                let index = if round % 2 == 0 {
-                    place
-                } else {
-                    count - 1 - place
-                };
-                self.contenders[index].run(round >= WARM_UP).await?;
+                // Another one begins each round, so that all have the same place equally often.
+                let contender = &mut self.contenders[(round + place) % count];
+                contender.run(round >= WARM_UP).await?;
                 // Ctrl-C is noticed here.
                 tokio::task::yield_now().await;
             }
@@ -163,8 +163,12 @@ impl Contender<'_> {
         }
         let mut repetitions = 16;
         loop {
-            let taken: Duration = (self.work)(repetitions).await?.iter().sum();
-            if taken >= ROUND {
+            let mut quickest = Duration::MAX;
+            for _ in 0..TRIALS {
+                let taken = (self.work)(repetitions).await?;
+                quickest = quickest.min(taken.iter().sum());
+            }
+            if quickest >= ROUND {
                 self.repetitions = Some(repetitions);
                 return Ok(());
             }
@@ -192,7 +196,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn contenders_take_turns_and_every_second_round_backwards() {
+    async fn contenders_take_turns_and_another_one_begins_each_round() {
         let order = Mutex::new(String::new());
         let order = &order;
         let mut race = Race::new(2);
@@ -219,6 +223,6 @@ mod tests {
             Ok(Duration::from_micros(count as u64))
         });
         race.run().await.unwrap();
-        assert_eq!(*most.lock().unwrap(), 4096);
+        assert_eq!(*most.lock().unwrap(), 256);
     }
 }

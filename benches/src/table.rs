@@ -24,12 +24,18 @@ impl Display for Report {
         for group in &self.groups {
             group.fmt(out)?;
         }
-        if self.memory.is_empty() {
-            return Ok(());
+        if !self.memory.is_empty() {
+            let columns = ["entries", "process", "estimate", "ratio"].map(str::to_owned);
+            row(out, "\nMemory for each entry", &columns)?;
+            self.memory.iter().try_for_each(|memory| memory.fmt(out))?;
         }
-        let columns = ["entries", "process", "estimate", "ratio"].map(str::to_owned);
-        row(out, "\nMemory for each entry", &columns)?;
-        self.memory.iter().try_for_each(|memory| memory.fmt(out))
+        if self.is_disturbed() {
+            writeln!(
+                out,
+                "\nThe machine had other work: medians are far above minima."
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use larder_database::Database;
 use larder_metrics::{OperationScope, ServiceRecorder};
-use larder_services::restaurants::Restaurant;
+use larder_services::inputs::{Point, kilometers};
+use larder_services::restaurants::{Restaurant, RestaurantService};
 use larder_services::schema::restaurants;
 
 use super::TTL;
@@ -38,12 +39,14 @@ const RAW: &str = "SELECT id, name FROM restaurants WHERE city = :city ORDER BY 
 pub(super) async fn measure(fixture: &Fixture, effort: Effort) -> Result<Group> {
     let db = &fixture.observed;
     let service = db.services().recorder("bench");
+    let restaurants = RestaurantService::new(db.clone());
     // All of it within the operation of a service, as reads of services are.
     let measuring = OperationScope::with(Arc::clone(&service), async {
-        fill(fixture).await?;
+        fill(fixture, &restaurants).await?;
         let before = db.cache_statistics();
-        let mut race = Race::new(effort.choose(101, 15));
+        let mut race = Race::new(effort.choose(1_001, 201));
         add_cached(&mut race, fixture, &service);
+        add_services(&mut race, fixture, &restaurants);
         let peers = Peers::filled(fixture).await?;
         peers.add(&mut race, fixture);
         let figures = race.run().await?;
@@ -63,22 +66,63 @@ pub(super) async fn measure(fixture: &Fixture, effort: Effort) -> Result<Group> 
     Ok(group)
 }
 
+/// What is read, by the names of the figures.
+const READS: [&str; 7] = [
+    "static_query",
+    "first_row",
+    "boxed_query",
+    "raw_sql",
+    "several",
+    "service_by_id",
+    "service_nearby",
+];
+
 /// Reads everything once, so that all that follows are hits.
-async fn fill(fixture: &Fixture) -> Result<()> {
+async fn fill(fixture: &Fixture, service: &RestaurantService) -> Result<()> {
+    for name in READS {
+        for turn in 0..KEYS {
+            read(name, fixture, service, turn).await?;
+        }
+        let misses = || fixture.observed.cache_statistics().misses;
+        let before = misses();
+        read(name, fixture, service, 0).await?;
+        if misses() != before {
+            return Err(Error::NoHit(name));
+        }
+    }
+    Ok(())
+}
+
+async fn read(
+    name: &'static str,
+    fixture: &Fixture,
+    service: &RestaurantService,
+    turn: usize,
+) -> Result<()> {
     let db = &fixture.observed;
-    for turn in 0..KEYS {
-        let city = fixture.city(turn);
-        db.cached(by_city!(city))
-            .ttl(TTL)
-            .load::<Restaurant>()
-            .await?;
-        let boxed = by_city!(city).into_boxed::<Pg>();
-        db.cached(boxed).ttl(TTL).load::<Restaurant>().await?;
-        let query = restaurants::table.find(fixture.ids[turn]);
-        db.cached(query).ttl(TTL).first::<Restaurant>().await?;
-        let raw = db.sql(RAW).bind("city", city).cached().ttl(TTL);
-        raw.fetch::<Listed>().await?;
-        several(db, city).await?;
+    let (city, id) = (fixture.city(turn), fixture.ids[turn % KEYS]);
+    match name {
+        "static_query" => drop(
+            db.cached(by_city!(city))
+                .ttl(TTL)
+                .load::<Restaurant>()
+                .await?,
+        ),
+        "first_row" => {
+            let query = restaurants::table.find(id);
+            drop(db.cached(query).ttl(TTL).first::<Restaurant>().await?);
+        }
+        "boxed_query" => {
+            let boxed = by_city!(city).into_boxed::<Pg>();
+            drop(db.cached(boxed).ttl(TTL).load::<Restaurant>().await?);
+        }
+        "raw_sql" => {
+            let raw = db.sql(RAW).bind("city", city).cached().ttl(TTL);
+            drop(raw.fetch::<Listed>().await?);
+        }
+        "several" => drop(several(db, city).await?),
+        "service_by_id" => drop(service.by_id(id).await?),
+        _ => drop(service.nearby(place(turn), kilometers(1.0)).load().await?),
     }
     Ok(())
 }
@@ -156,6 +200,37 @@ fn add_cached<'a>(race: &mut Race<'a>, fixture: &'a Fixture, service: &'a Arc<Se
     );
 }
 
+/// Calls of a service of ours, each with its checks, its statistics and its operation.
+fn add_services<'a>(race: &mut Race<'a>, fixture: &'a Fixture, service: &'a RestaurantService) {
+    race.add(
+        "service_by_id",
+        "RestaurantService::by_id",
+        move |count| async move {
+            let began = Instant::now();
+            for turn in 0..count {
+                black_box(service.by_id(fixture.ids[turn % KEYS]).await?);
+            }
+            Ok(began.elapsed())
+        },
+    );
+    race.add(
+        "service_nearby",
+        "RestaurantService::nearby",
+        move |count| async move {
+            let began = Instant::now();
+            for turn in 0..count {
+                black_box(service.nearby(place(turn), kilometers(1.0)).load().await?);
+            }
+            Ok(began.elapsed())
+        },
+    );
+}
+
+/// Where it is searched when it is a turn's.
+fn place(turn: usize) -> Result<Point, larder_services::Error> {
+    Point::new(25.79 + (turn % KEYS) as f64 / 1_000.0, -80.2)
+}
+
 /// Two statements whose results are kept together.
 async fn several(db: &Database, city: &str) -> Result<Arc<(i64, i64)>> {
     let city = city.to_owned();
@@ -190,7 +265,7 @@ impl Peers {
         };
         for (turn, key) in peers.keys.iter().enumerate() {
             let cached = fixture.observed.cached(by_city!(fixture.city(turn)));
-            let rows = cached.load::<Restaurant>().await?;
+            let rows = cached.ttl(TTL).load::<Restaurant>().await?;
             peers.sync.insert(key.clone(), Arc::clone(&rows));
             peers.future.insert(key.clone(), rows).await;
         }

@@ -26,7 +26,7 @@ pub(super) async fn measure(fixture: &Fixture, effort: Effort) -> Result<Group> 
     let cache = cache_of_rows(fixture).await?;
     let (cache, keys) = (&cache.0, &cache.1);
 
-    let mut race = Race::new(effort.choose(101, 15));
+    let mut race = Race::new(effort.choose(1_001, 201));
     race.add("static_query", "the whole of it", move |count| async move {
         let began = Instant::now();
         for turn in 0..count {
@@ -109,7 +109,12 @@ async fn cache_of_rows(fixture: &Fixture) -> Result<(Cache, Vec<Key>)> {
     for turn in 0..KEYS {
         let query = by_city!(fixture.city(turn));
         let key = key_of(seed(), &BoundValues::of(&query, &fixture.bare)?);
-        let value: Rows = fixture.observed.cached(query).load::<Restaurant>().await?;
+        let value: Rows = fixture
+            .observed
+            .cached(query)
+            .ttl(TTL)
+            .load::<Restaurant>()
+            .await?;
         let request = Request {
             key,
             freshness: Freshness::for_ttl(TTL),

@@ -52,6 +52,14 @@ impl Menus {
         Ok((dish, extra))
     }
 
+    /// What is returned becomes what the signature says.
+    #[operation("sorted")]
+    async fn sorted(&self) -> Result<Box<dyn Iterator<Item = &str> + '_>, ()> {
+        let mut dishes: Vec<&str> = self.dishes.iter().map(String::as_str).collect();
+        dishes.sort_unstable();
+        Ok(Box::new(dishes.into_iter()))
+    }
+
     /// Takes what the service lies in.
     #[operation("into_dishes")]
     async fn into_dishes(self) -> Result<impl Iterator<Item = String>, ()> {
@@ -96,6 +104,8 @@ fn the_body_runs_inside_the_operation_of_that_name() {
     assert_eq!(last.take(), Some(("price", false)));
     assert_eq!(run(menus.count()), Ok(1));
     assert_eq!(last.take(), Some(("count", true)));
+    assert_eq!(run(menus.sorted()).ok().map(Iterator::count), Some(1));
+    assert_eq!(last.take(), Some(("sorted", true)));
     assert_eq!(run(fail(&menus, 7)), Err(8));
     assert_eq!(last.take(), Some(("fail", false)));
     assert_eq!(run(menus.into_dishes()).map(Iterator::count), Ok(1));

@@ -3,9 +3,15 @@
 //! - [`restaurants`], [`users`], [`reviews`]: for each a service that finds and writes them, and
 //!   their rows, as they are read and as they are written; [`analytics`]: statistics over them.
 //! - [`inputs`]: what a service takes, valid once it exists; [`geography`]: distances and boxes.
-//! - [`import`]: restaurants from CSV or from a generator, in batches, with a report that
-//!   accounts for every row.
+//! - [`Service`] is the base that they stand on, and that a service of one's own stands on:
+//!   [`macro@operation`] counts what a method does, and cached reads go by the service's name.
+//! - [`import`]: restaurants from CSV or from a generator, reviews from CSV or from inspections,
+//!   in batches, with a report that accounts for every row.
 //! - [`schema`] and [`MIGRATIONS`]: the tables, for Diesel and for PostgreSQL.
+//!
+//! What a read gives is shared (`Arc`): it is kept for a time, and no longer than until somebody
+//! writes what it was read from. Inside a transaction the `load_on` of a read sees what that has
+//! written.
 //!
 //! Ids have a type for each table, so that a user's cannot stand where a restaurant's belongs.
 //! Text columns with a closed set of values are enums here.

@@ -2,23 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-/// How often a read is repeated; the median is reported.
-const REPETITIONS: usize = 21;
-
-/// Runs a read several times; gives its last result and the median of the times.
+/// Runs a read so many times; gives its last result and the median of the times.
 pub(crate) async fn median<T, E>(
+    times: usize,
     mut read: impl AsyncFnMut() -> Result<T, E>,
 ) -> Result<(T, Duration), E> {
     let started = Instant::now();
     let mut result = read().await?;
-    let mut times = vec![started.elapsed()];
-    for _ in 1..REPETITIONS {
+    let mut took = vec![started.elapsed()];
+    for _ in 1..times {
         let started = Instant::now();
         result = read().await?;
-        times.push(started.elapsed());
+        took.push(started.elapsed());
     }
-    times.sort_unstable();
-    Ok((result, times[times.len() / 2]))
+    took.sort_unstable();
+    Ok((result, took[took.len() / 2]))
 }
 
 /// A result and how long it took.
@@ -32,5 +30,5 @@ pub(crate) async fn timed<T, E>(
 
 /// Microseconds, with what is below them: a read from the cache takes less than one.
 pub(crate) fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
+    (duration.as_secs_f64() * 1e9).round() / 1e3
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use indicatif::HumanBytes;
+use larder::health::Status;
 use larder::services::import::ImportReport;
+use larder::{CacheTiers, PoolStatistics};
 use serde::{Serialize, Serializer};
 
 use crate::reads::Reads;
@@ -26,6 +29,11 @@ pub(crate) struct Report {
     pub(crate) reads: Reads,
     pub(crate) coherence: Coherence,
     pub(crate) writes: Writes,
+    pub(crate) health: Status,
+    pub(crate) pool: PoolStatistics,
+    pub(crate) cache: CacheTiers,
+    /// None where metrics are off.
+    pub(crate) metrics_series: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +72,8 @@ impl fmt::Display for Report {
         )?;
         self.show_import(out)?;
         self.show_reads(out)?;
-        self.show_writes(out)
+        self.show_writes(out)?;
+        self.show_watch(out)
     }
 }
 
@@ -170,6 +179,26 @@ impl Report {
             "          the list right after a write, in {:.1?}: {seen}",
             coherence.after_write
         )
+    }
+
+    fn show_watch(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pool, cache) = (&self.pool, &self.cache.process);
+        writeln!(
+            out,
+            "Watched   {}; pool: {} idle, {} in use, {} waiting; cache: {} hits, {} misses, {} entries, {}",
+            self.health,
+            pool.idle,
+            pool.used,
+            pool.waiting,
+            cache.hits,
+            cache.misses,
+            cache.entries,
+            HumanBytes(cache.bytes)
+        )?;
+        match self.metrics_series {
+            Some(series) => writeln!(out, "          {series} series of metrics"),
+            None => writeln!(out, "          metrics are off"),
+        }
     }
 }
 

@@ -35,6 +35,9 @@ async fn stages(
     let reads = reads(larder).await?;
     let coherence = coherence(larder, reads.place).await?;
     let writes = writes(larder).await?;
+    // A check of now: the one in the background may be from before all this.
+    let health = larder.health_monitor().check_now().await.status;
+    let statistics = larder.statistics();
     Ok(Report {
         profile: larder.config().profile().to_string(),
         database: Database {
@@ -57,5 +60,15 @@ async fn stages(
         reads,
         coherence,
         writes,
+        health,
+        pool: statistics.pool,
+        cache: statistics.cache,
+        metrics_series: larder.metrics().as_deref().map(series),
     })
+}
+
+/// How many series a page of metrics has: its lines, but for those that explain.
+fn series(page: &str) -> usize {
+    let explains = |line: &&str| line.is_empty() || line.starts_with('#');
+    page.lines().filter(|line| !explains(line)).count()
 }

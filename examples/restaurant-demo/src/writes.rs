@@ -51,16 +51,17 @@ impl Serialize for Writes {
 /// Creates a restaurant at the center of a list that has been read, reads the list, removes the
 /// restaurant and reads it again.
 pub(crate) async fn coherence(larder: &Larder, place: Point) -> Result<Coherence, Error> {
-    nearby(larder, place).await?;
+    let restaurants = larder.restaurants();
+    nearby(&restaurants, place).await?;
     let new = NewRestaurant {
         latitude: Some(place.latitude()),
         longitude: Some(place.longitude()),
         ..NewRestaurant::named(NAME)
     };
-    let created = larder.restaurants().create(new).await?;
-    let (with, after_write) = timed(nearby(larder, place)).await?;
+    let created = restaurants.create(new).await?;
+    let (with, after_write) = timed(nearby(&restaurants, place)).await?;
     remove(larder, created.id).await?;
-    let without = nearby(larder, place).await?;
+    let without = nearby(&restaurants, place).await?;
 
     let is_first = with.first().map(|near| near.restaurant.id) == Some(created.id);
     let is_gone = without.iter().all(|near| near.restaurant.id != created.id);

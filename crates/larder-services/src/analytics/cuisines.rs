@@ -60,6 +60,7 @@ impl PopularCuisines {
 
     /// Reads the cuisines of the active restaurants: most restaurants first, then best rated (those
     /// without reviews last), then by name. Restaurants without a cuisine are left out.
+    /// Kept for 15 minutes.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the limit is out of range,

@@ -26,7 +26,7 @@ const TTL: Duration = Duration::from_mins(10);
 ///     println!("{} of {} reviews are positive", one.positive_count, one.review_count);
 /// }
 /// let all = analytics.of_all().await?;
-/// for cuisine in analytics.popular_cuisines().limit(5).load().await? {
+/// for cuisine in &*analytics.popular_cuisines().limit(5).load().await? {
 ///     println!("{}: {} of {}", cuisine.cuisine, cuisine.restaurant_count, all.restaurant_count);
 /// }
 /// # Ok(())
@@ -53,7 +53,7 @@ impl AnalyticsService {
     }
 
     /// What the reviews of a restaurant say, whatever its status; none where there is no such
-    /// restaurant or it is deleted.
+    /// restaurant or it is deleted. Kept for ten minutes.
     ///
     /// # Errors
     /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.
@@ -69,7 +69,8 @@ impl AnalyticsService {
         Ok(read.ttl(TTL).first().await?)
     }
 
-    /// All active restaurants and their reviews, in numbers of the same moment.
+    /// All active restaurants and their reviews, in numbers of the same moment. Kept for ten
+    /// minutes.
     ///
     /// # Errors
     /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.

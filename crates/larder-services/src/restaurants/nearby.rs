@@ -70,7 +70,7 @@ impl Nearby {
     }
 
     /// Finds the restaurants: active ones within the radius, its edge included, nearest first;
-    /// of two that are equally far away the one with the lower id.
+    /// of two that are equally far away the one with the lower id. Kept for five minutes.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the point, the radius or

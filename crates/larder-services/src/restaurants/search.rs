@@ -80,6 +80,8 @@ impl Search {
     /// the beginnings of words, and nothing similar: no index could find it elsewhere. A term
     /// with no letter or digit finds nothing.
     ///
+    /// Kept for two minutes.
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the term is empty, longer
     /// than 200 characters or has a NUL, or the limit is out of range;

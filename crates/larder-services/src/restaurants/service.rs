@@ -85,6 +85,7 @@ impl RestaurantService {
     /// A restaurant with what its reviews say; none where there is none that is active.
     ///
     /// Only approved reviews count: a review that nobody may see must not move the average.
+    /// Kept for ten minutes.
     ///
     /// # Errors
     /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.

@@ -123,7 +123,7 @@ impl ReviewsOfRestaurant {
     }
 
     /// Reads the approved reviews, newest first; of two of the same time the one with the higher
-    /// id. A restaurant that is not there, not active or deleted has none.
+    /// id. A restaurant that is not there, not active or deleted has none. Kept for a minute.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where limit, offset or place is

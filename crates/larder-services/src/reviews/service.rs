@@ -69,7 +69,7 @@ impl ReviewService {
     }
 
     /// A review, whatever moderation said of it; none where there is none. It is for who wrote it
-    /// and for who moderates.
+    /// and for who moderates. Kept for a minute.
     ///
     /// # Errors
     /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.

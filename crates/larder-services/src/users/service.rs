@@ -58,7 +58,7 @@ impl UserService {
     }
 
     /// A user, active or not, with the number of approved reviews; none where there is none. The
-    /// password hash is not read.
+    /// password hash is not read. Kept for five minutes.
     ///
     /// # Errors
     /// [`ErrorKind::Database`](crate::ErrorKind::Database) where the database fails.

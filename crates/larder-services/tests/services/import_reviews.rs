@@ -149,8 +149,9 @@ async fn a_second_import_inserts_nothing_and_rewrites_only_what_changed() {
     let first = "source_id,restaurant_source_id,username,rating,comment,created_at\n\
                  a,one,ann,5,,2014-03-03\n\
                  ,one,bob,4,,2014-03-04\n\
+                 ,one,bob,1,,2014-03-05\n\
                  ,two,bob,3,,\n";
-    assert_eq!(import(&services, first).await.inserted, 3);
+    assert_eq!(import(&services, first).await.inserted, 4);
     services
         .run_sql("UPDATE reviews SET status = 'approved', updated_at = 'epoch'")
         .await;
@@ -158,9 +159,10 @@ async fn a_second_import_inserts_nothing_and_rewrites_only_what_changed() {
     let second = "source_id,restaurant_id,email,rating,comment,created_at\n\
                   a,1,ann@example.com,5,,2014-03-03\n\
                   ,1,Bob@example.com,4,Better,2014-03-04\n\
+                  ,1,bob@example.com,1,,2014-03-05\n\
                   ,2,bob@example.com,3,,\n";
     let report = import(&services, second).await;
-    assert_eq!((report.inserted, report.updated), (1, 2));
+    assert_eq!((report.inserted, report.updated), (1, 3));
     let rewritten =
         "SELECT count(*) FROM reviews WHERE updated_at > 'epoch' AND comment = 'Better'";
     assert_eq!(services.number(rewritten).await, 1);
@@ -168,7 +170,7 @@ async fn a_second_import_inserts_nothing_and_rewrites_only_what_changed() {
     assert_eq!(services.number(kept).await, 1);
     // What moderation said stays where the file says nothing of it.
     let approved = "SELECT count(*) FROM reviews WHERE status = 'approved'";
-    assert_eq!(services.number(approved).await, 3);
+    assert_eq!(services.number(approved).await, 4);
 
     // A file without comments leaves them; one with a status sets it.
     let third = "source_id,restaurant_id,email,rating,created_at,status\n\
@@ -183,9 +185,11 @@ async fn a_second_import_inserts_nothing_and_rewrites_only_what_changed() {
 #[tokio::test]
 async fn the_later_of_two_rows_counts_and_the_earlier_is_told_of() {
     let services = start().await;
-    // Batches of two: `a` twice in one batch, then in another; `b` and `c` once each with a row
-    // that is rejected before or after.
+    // Batches of two: `d` twice in one batch; `a` too, then in another; `b` and `c` once each
+    // with a row that is rejected after or before.
     let csv = "source_id,restaurant_source_id,username,rating\n\
+               d,one,ann,1\n\
+               d,one,ann,5\n\
                a,one,ann,1\n\
                a,one,ann,2\n\
                b,one,ann,1\n\
@@ -202,10 +206,10 @@ async fn the_later_of_two_rows_counts_and_the_earlier_is_told_of() {
             report.duplicates,
             report.rejected_count
         ),
-        (7, 3, 3, 2, 2)
+        (9, 4, 4, 3, 2)
     );
     let ratings = "SELECT sum(rating)::bigint FROM reviews";
-    assert_eq!(services.number(ratings).await, 3 + 1 + 4);
+    assert_eq!(services.number(ratings).await, 5 + 3 + 1 + 4);
 }
 
 #[tokio::test]

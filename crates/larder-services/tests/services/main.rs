@@ -4,7 +4,11 @@
 
 mod analytics;
 mod by_id;
+mod cached;
+mod counted;
 mod create;
+mod directory;
+mod fresh;
 mod import;
 mod import_faults;
 mod import_reviews;

@@ -211,6 +211,7 @@ async fn by_place(
         assert!(page.items.len() <= limit as usize);
         assert!(!page.items.is_empty(), "a page that is not needed");
         read.extend_from_slice(&page.items);
+        assert!(read.len() <= 50, "a page that comes again");
         next = page.next;
         if next.is_none() {
             return read;

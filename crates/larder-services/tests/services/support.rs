@@ -5,7 +5,7 @@ use larder_services::analytics::AnalyticsService;
 use larder_services::restaurants::{NewRestaurant, Restaurant, RestaurantService};
 use larder_services::reviews::{NewReview, Rating, ReviewService, ReviewStatus};
 use larder_services::users::{NewUser, PasswordHash, User, UserService};
-use larder_services::{Error, ErrorKind, MIGRATIONS, RestaurantId, ReviewId, UserId};
+use larder_services::{Error, ErrorKind, HasService, MIGRATIONS, RestaurantId, ReviewId, UserId};
 use larder_testing::TestDatabase;
 
 /// A database of its own for a test, with the services on it.
@@ -20,18 +20,26 @@ pub(crate) struct Services {
 impl Services {
     pub(crate) async fn start() -> Self {
         let test = TestDatabase::create(MIGRATIONS).await.unwrap();
-        let database = test.database();
+        let database = test.database().clone();
         Self {
             restaurants: RestaurantService::new(database.clone()),
             users: UserService::new(database.clone()),
             reviews: ReviewService::new(database.clone()),
-            analytics: AnalyticsService::new(database.clone()),
+            analytics: AnalyticsService::new(database),
             test,
         }
     }
 
+    /// Puts the services on a pool of a test's own.
+    pub(crate) fn put_on(&mut self, database: Database) {
+        self.restaurants = RestaurantService::new(database.clone());
+        self.users = UserService::new(database.clone());
+        self.reviews = ReviewService::new(database.clone());
+        self.analytics = AnalyticsService::new(database);
+    }
+
     pub(crate) fn database(&self) -> &Database {
-        self.test.database()
+        self.restaurants.service().database()
     }
 
     pub(crate) async fn create(&self, new: NewRestaurant) -> RestaurantId {

@@ -1,5 +1,7 @@
 //! Requests that are wrong: each gets its 4xx, and none reaches the database.
 
+use larder::prelude::LarderBuilder;
+
 use crate::support::{APPLICATION, Answer, Api};
 
 /// A request, and the error that it has to get.
@@ -363,7 +365,9 @@ async fn activity(api: &Api) -> String {
 
 #[tokio::test]
 async fn each_gets_its_error_and_the_database_hears_of_none() {
-    let api = Api::start().await;
+    // One connection, so that the pool opens none in the background.
+    let one = |builder: LarderBuilder| builder.set("pool.size", 1).set("pool.overflow", 0);
+    let api = Api::start_with(one).await;
     assert_eq!(api.get("/restaurants/1").await.status, 404);
     let before = activity(&api).await;
     assert!(!before.is_empty());
@@ -373,8 +377,8 @@ async fn each_gets_its_error_and_the_database_hears_of_none() {
     }
     assert_eq!(activity(&api).await, before);
 
-    // What is right does change what is compared.
-    assert_eq!(api.get("/restaurants/1").await.status, 404);
+    // What is right does change what is compared. (That there is no restaurant 1 is known by now.)
+    assert_eq!(api.get("/restaurants/2").await.status, 404);
     assert_ne!(activity(&api).await, before);
 }
 

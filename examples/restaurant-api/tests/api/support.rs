@@ -40,9 +40,15 @@ impl Api {
             .profile(Profile::Test)
             .set("database.url", test.url())
             .set("database.application_name", APPLICATION)
-            // Nothing but requests shall use the database.
+            // As in a service: this profile has it off.
+            .set("cache.ttl", "1h")
+            .set("cache.enabled", true)
+            // After the first check nothing but requests shall use the database.
             .set("health.check_interval", "1h");
         let larder = change(builder).start().await.unwrap();
+        while larder.health_monitor().report().last_check.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
