@@ -77,6 +77,7 @@ enum Part {
 impl KeyBuilder {
     /// A builder without parts.
     #[must_use]
+    #[inline]
     pub fn new() -> Self {
         Self {
             buffer: SmallVec::new(),
@@ -87,6 +88,7 @@ impl KeyBuilder {
     /// A builder whose first part is another key; usually that of a
     /// [`KeyContext`](crate::KeyContext). It seeds the hash too.
     #[must_use]
+    #[inline]
     pub fn with_seed(seed: Key) -> Self {
         let mut builder = Self::new();
         builder.push(Part::Seed, &seed.0.to_le_bytes());
@@ -95,6 +97,7 @@ impl KeyBuilder {
     }
 
     /// Adds bytes.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.push_sized(Part::Bytes, bytes);
         self
@@ -103,6 +106,7 @@ impl KeyBuilder {
     /// Adds bytes that may be missing, such as a bind that may be NULL. Missing and empty
     /// bytes give different keys; bytes that are there give the key that [`KeyBuilder::bytes`]
     /// gives.
+    #[inline]
     pub fn optional_bytes(&mut self, bytes: Option<&[u8]>) -> &mut Self {
         match bytes {
             Some(bytes) => self.push_sized(Part::Bytes, bytes),
@@ -112,18 +116,23 @@ impl KeyBuilder {
     }
 
     /// Adds a number of 32 bits, such as an object id.
+    #[inline]
     pub fn u32(&mut self, number: u32) -> &mut Self {
-        self.push(Part::U32, &number.to_le_bytes());
+        let [a, b, c, d] = number.to_le_bytes();
+        self.buffer
+            .extend_from_slice(&[Part::U32 as u8, a, b, c, d]);
         self
     }
 
     /// Adds a number of 64 bits.
+    #[inline]
     pub fn u64(&mut self, number: u64) -> &mut Self {
         self.push(Part::U64, &number.to_le_bytes());
         self
     }
 
     /// Adds a text.
+    #[inline]
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.push_sized(Part::Text, text.as_bytes());
         self
@@ -131,6 +140,7 @@ impl KeyBuilder {
 
     /// Adds a Rust type. Ids of types change from build to build: a key with one is good
     /// within this process only.
+    #[inline]
     pub fn type_id(&mut self, id: TypeId) -> &mut Self {
         self.push_hash(Part::Type, &id);
         self
@@ -140,6 +150,7 @@ impl KeyBuilder {
     ///
     /// Values of different types may feed the same bytes: add the [`TypeId`] before where the
     /// type is not given by the other parts.
+    #[inline]
     pub fn hash<H: Hash + ?Sized>(&mut self, value: &H) -> &mut Self {
         self.push_hash(Part::Hashed, value);
         self
@@ -147,17 +158,20 @@ impl KeyBuilder {
 
     /// The key of the parts.
     #[must_use]
-    pub fn finish(self) -> Key {
+    #[inline]
+    pub fn finish(&self) -> Key {
         Key(xxh3_128_with_seed(&self.buffer, self.seed))
     }
 
     /// Writes a part whose kind says how long it is.
+    #[inline]
     fn push(&mut self, part: Part, bytes: &[u8]) {
         self.buffer.push(part as u8);
         self.buffer.extend_from_slice(bytes);
     }
 
     /// Writes a part of any length: one byte of length, or 255 and eight bytes.
+    #[inline]
     fn push_sized(&mut self, part: Part, bytes: &[u8]) {
         self.buffer.push(part as u8);
         match u8::try_from(bytes.len()) {
@@ -172,6 +186,7 @@ impl KeyBuilder {
     }
 
     /// Writes what `value` feeds; its length is known only afterwards and put in front then.
+    #[inline]
     fn push_hash<H: Hash + ?Sized>(&mut self, part: Part, value: &H) {
         self.push(part, &[0; size_of::<u64>()]);
         let start = self.buffer.len();

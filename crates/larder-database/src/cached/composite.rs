@@ -1,6 +1,7 @@
 //! Several statements whose result is kept as one.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -58,8 +59,8 @@ impl Database {
     /// ```
     pub fn cached_read<A>(
         &self,
-        service: impl Into<String>,
-        operation: impl Into<String>,
+        service: impl Into<Cow<'static, str>>,
+        operation: impl Into<Cow<'static, str>>,
         arguments: &A,
     ) -> CachedRead<'_>
     where

@@ -1,5 +1,6 @@
 //! What a caller says about a cached read.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use larder_cache::{Dependency, EntryName, Freshness, Key, KeyBuilder, Mode};
@@ -11,7 +12,7 @@ pub(super) struct ReadOptions {
     pub(super) stale_for: Duration,
     pub(super) stale_if_error: Duration,
     pub(super) tags: Vec<String>,
-    pub(super) operation: Option<(String, String)>,
+    pub(super) operation: Option<(Cow<'static, str>, Cow<'static, str>)>,
     pub(super) mode: Mode,
     pub(super) allow_volatile: bool,
 }
@@ -30,10 +31,14 @@ impl ReadOptions {
     /// minute.
     pub(super) fn add_to(&self, key: &mut KeyBuilder, default_ttl: Duration) {
         let freshness = self.freshness(default_ttl);
-        for time in [freshness.ttl, freshness.stale_for, freshness.stale_if_error] {
-            key.u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        let times = [freshness.ttl, freshness.stale_for, freshness.stale_if_error];
+        // In one piece: this is done for every hit.
+        let mut said = [u8::from(self.allow_volatile); 25];
+        for (place, time) in said[1..].chunks_exact_mut(8).zip(times) {
+            let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            place.copy_from_slice(&nanoseconds.to_le_bytes());
         }
-        key.u32(u32::from(self.allow_volatile));
+        key.bytes(&said);
         match &self.operation {
             Some((service, operation)) => key.text(service).text(operation),
             None => key.optional_bytes(None),
@@ -100,7 +105,11 @@ macro_rules! read_options {
 
         /// Names the service and the operation that the read belongs to. The result can then be
         /// invalidated by the service, and its readable name begins with `service:operation:`.
-        pub fn service(mut self, service: impl Into<String>, operation: impl Into<String>) -> Self {
+        pub fn service(
+            mut self,
+            service: impl Into<std::borrow::Cow<'static, str>>,
+            operation: impl Into<std::borrow::Cow<'static, str>>,
+        ) -> Self {
             self.options.operation = Some((service.into(), operation.into()));
             self
         }

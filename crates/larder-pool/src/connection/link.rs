@@ -431,9 +431,9 @@ impl Ticket {
     }
 
     /// A row has arrived.
-    pub(crate) fn row(&mut self, bytes: usize) {
+    pub(crate) fn row(&mut self, bytes: usize, values: usize) {
         if let Some(observation) = &mut self.observation {
-            observation.row(bytes);
+            observation.row(bytes, values);
         }
     }
 
@@ -442,6 +442,7 @@ impl Ticket {
         let observation = self.observation.take()?;
         if let Some(recording) = &mut self.link.journal().recording {
             recording.bytes += observation.bytes();
+            recording.values += observation.values();
         }
         Some(observation)
     }

@@ -92,6 +92,7 @@ pub(crate) struct Observation {
     started: Instant,
     rows: u64,
     bytes: u64,
+    values: u64,
     /// Outside of a transaction a write takes effect with its statement.
     writes_now: bool,
     /// Its names may mean other tables than usual.
@@ -107,6 +108,7 @@ impl Observation {
             started: Instant::now(),
             rows: 0,
             bytes: 0,
+            values: 0,
             writes_now: false,
             unclear: false,
         }
@@ -130,9 +132,15 @@ impl Observation {
     }
 
     /// A row has arrived.
-    pub(crate) fn row(&mut self, bytes: usize) {
+    pub(crate) fn row(&mut self, bytes: usize, values: usize) {
         self.rows += 1;
         self.bytes += bytes as u64;
+        self.values += values as u64;
+    }
+
+    /// How many values its rows had, NULLs included.
+    pub(crate) fn values(&self) -> u64 {
+        self.values
     }
 
     /// How many bytes its rows had on the wire.
@@ -209,4 +217,6 @@ pub struct Recording {
     pub statements: Vec<Arc<StatementProfile>>,
     /// How many bytes their rows had on the wire.
     pub bytes: u64,
+    /// How many values these rows had, NULLs included.
+    pub values: u64,
 }

@@ -51,7 +51,7 @@ impl Rows<'_> {
         }
         Poll::Ready(match ready!(self.stream.as_mut().poll_next(context)) {
             Some(Ok(row)) => {
-                self.ticket.row(row.raw_size_bytes());
+                self.ticket.row(row.raw_size_bytes(), row.len());
                 Some(Ok(Row(row)))
             }
             Some(Err(error)) => Some(Err(self.ticket.failed(&error))),
