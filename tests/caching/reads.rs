@@ -296,6 +296,8 @@ async fn what_changes_by_itself_is_kept_only_when_allowed() {
         .explain_cache(diesel::sql_query("SELECT now() FROM accounts"))
         .await
         .unwrap();
+    let raw = db.sql("SELECT now()::text FROM accounts").cached();
+    assert_eq!(raw.explain().await.unwrap().not_cached, why.not_cached);
     let reason = why.not_cached.unwrap();
     assert!(
         reason.contains("now") && reason.contains("allow_volatile"),

@@ -24,7 +24,7 @@ pub enum Error {
     /// A cached read was asked for inside a transaction, whose own writes it could not see, or
     /// inside the closure of another cached read, which would not know what it depends on.
     #[error(
-        "read through the cache inside a transaction or a cached read of the same database: use `load_on(conn)`, or `fetch_on(conn)` for raw SQL, which read what the transaction sees"
+        "read through the cache inside a transaction or a cached read of the same database: use `load_on(conn)`, which reads what the transaction sees; for raw SQL `sql(..).fetch_on(conn)`; several statements run on the connection itself"
     )]
     CachedReadInTransaction,
 

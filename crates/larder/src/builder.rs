@@ -1,7 +1,7 @@
 //! Putting an instance together.
 
 use larder_config::{Config, ConfigLoader, Profile, SettingValue};
-use larder_database::{Database, DatabaseOptions};
+use larder_database::{Database, DatabaseOptions, Declarations};
 use larder_metrics::Exporter;
 
 use crate::Result;
@@ -27,6 +27,7 @@ use crate::instance::{Embedded, Larder};
 #[must_use = "nothing happens until it is started"]
 pub struct LarderBuilder {
     settings: Settings,
+    declarations: Declarations,
 }
 
 enum Settings {
@@ -39,7 +40,16 @@ impl LarderBuilder {
         let loader = ConfigLoader::new().embedded_available(cfg!(feature = "embedded"));
         Self {
             settings: Settings::Loader(Box::new(loader)),
+            declarations: Declarations::new(),
         }
+    }
+
+    /// Says what functions and triggers of the database read and write, where the catalog does
+    /// not tell. Reads that use them can be cached then, and writes invalidate no more than they
+    /// have to.
+    pub fn declare(mut self, declarations: Declarations) -> Self {
+        self.declarations = declarations;
+        self
     }
 
     /// Starts with settings that are already loaded; what was set before is dropped.
@@ -71,7 +81,7 @@ impl LarderBuilder {
             Settings::Loader(loader) => Settings::Loader(Box::new(change(*loader))),
             loaded @ Settings::Loaded(_) => loaded,
         };
-        Self { settings }
+        Self { settings, ..self }
     }
 
     /// Reads the settings and starts nothing: to set up logging before anything happens.
@@ -97,6 +107,7 @@ impl LarderBuilder {
     ///
     /// Dropped, it closes what it opened.
     pub async fn start(self) -> Result<Larder> {
+        let declarations = self.declarations.clone();
         let config = self.load()?;
         for notice in config.notices() {
             tracing::warn!(key = notice.key, "{}", notice.message);
@@ -105,10 +116,11 @@ impl LarderBuilder {
         let exporter = config.metrics.enabled.then(Exporter::install);
         let (database, embedded) = match &config.database.url {
             Some(url) => {
-                let options = DatabaseOptions::from_config(&config, url.expose())?;
+                let mut options = DatabaseOptions::from_config(&config, url.expose())?;
+                options.cache.declarations = declarations;
                 (Database::open(options).await?, None)
             }
-            None => open_embedded(&config).await?,
+            None => open_embedded(&config, declarations).await?,
         };
         tracing::info!(
             profile = %config.profile(),
@@ -140,17 +152,21 @@ fn configuration(config: &Config) -> String {
 }
 
 #[cfg(feature = "embedded")]
-async fn open_embedded(config: &Config) -> Result<(Database, Option<Embedded>)> {
+async fn open_embedded(
+    config: &Config,
+    declarations: Declarations,
+) -> Result<(Database, Option<Embedded>)> {
     use larder_embedded::{EmbeddedDatabase, EmbeddedOptions};
 
     let mut options = EmbeddedOptions::default();
     options.directory.clone_from(&config.embedded.directory);
     options.start_timeout = config.embedded.start_timeout;
     let embedded = EmbeddedDatabase::start(options).await?;
-    let options = DatabaseOptions::from_config(config, embedded.url())?.embedded(
+    let mut options = DatabaseOptions::from_config(config, embedded.url())?.embedded(
         config.embedded.connect_timeout,
         config.database.statement_timeout,
     );
+    options.cache.declarations = declarations;
     let database = Database::open(options).await?;
     tracing::info!("the embedded database has one connection: the pool has size 1");
     Ok((database, Some(embedded)))
@@ -159,7 +175,7 @@ async fn open_embedded(config: &Config) -> Result<(Database, Option<Embedded>)> 
 /// Without the feature the settings refuse to load without a URL, so this is not reached.
 #[cfg(not(feature = "embedded"))]
 #[expect(clippy::unused_async, reason = "the other variant of it waits")]
-async fn open_embedded(_: &Config) -> Result<(Database, Option<Embedded>)> {
+async fn open_embedded(_: &Config, _: Declarations) -> Result<(Database, Option<Embedded>)> {
     Err(crate::Error::Database(larder_database::Error::from(
         larder_pool::Error::Options("there is no database.url".to_owned()),
     )))

@@ -11,7 +11,7 @@ use larder_pool::Row;
 use super::options::{ReadOptions, read_options};
 use super::run::Found;
 use crate::sql::{Shape, Sql, SqlValue, scalar_of};
-use crate::{Database, Error};
+use crate::{CacheExplanation, Database, Error};
 
 /// Raw SQL whose result is kept; made by [`BoundSql::cached`](crate::BoundSql::cached). The same
 /// rules hold as for [`CachedQuery`](crate::CachedQuery): key, tables and invalidation come from
@@ -100,6 +100,22 @@ impl<'a> CachedSql<'a> {
     /// As [`fetch`](Self::fetch).
     pub async fn fetch_json(self) -> Result<Arc<[serde_json::Value]>, Error> {
         self.run(Shape::Json, scalars_of::<serde_json::Value>).await
+    }
+
+    /// Tells what the statement depends on, and whether its result is cached and why not.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be read, a parameter is missing or unused, or the catalog cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any time.
+    pub async fn explain(self) -> Result<CacheExplanation, Error> {
+        let statement = self.sql.resolve(Shape::AsWritten)?;
+        let mut read = self.database.cached(statement);
+        read.options = self.options;
+        read.explain::<()>().await
     }
 
     async fn run<V>(
