@@ -5,7 +5,7 @@
 //!
 //! Where to look:
 //! - [`arguments`]: the commands and their options.
-//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`], [`demo`]: a command
+//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`demo`]: a command
 //!   each.
 //! - [`service`]: what a server is to xtask; [`postgres`] and [`redis`] are the two so far.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.

@@ -1,0 +1,169 @@
+//! One statement on its way: how it ends is noted, whatever that end is.
+
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::result::Error as DieselError;
+
+use super::Link;
+use crate::connection::observation::Observation;
+use crate::server_error::ServerError;
+
+/// The number of one statement on its way. Dropped before the answer was read, it leaves a note.
+pub(crate) struct Ticket {
+    link: Arc<Link>,
+    number: u64,
+    answered: bool,
+    observation: Option<Observation>,
+}
+
+impl Ticket {
+    pub(super) fn new(link: &Arc<Link>) -> Self {
+        let mut journal = link.journal();
+        journal.sent += 1;
+        Self {
+            link: Arc::clone(link),
+            number: journal.sent,
+            answered: false,
+            observation: None,
+        }
+    }
+
+    /// Watches the statement to its end, whatever that is.
+    pub(super) fn watch(&mut self, observation: Option<Observation>) {
+        if let (Some(observation), Some(recording)) =
+            (&observation, &mut self.link.journal().recording)
+        {
+            recording.statements.push(Arc::clone(observation.profile()));
+        }
+        self.observation = observation;
+    }
+
+    /// A row has arrived.
+    pub(crate) fn row(&mut self, bytes: usize, values: usize) {
+        if let Some(observation) = &mut self.observation {
+            observation.row(bytes, values);
+        }
+    }
+
+    /// The statement is over, and how is told at the end of this function.
+    fn end(&mut self) -> Option<Observation> {
+        let observation = self.observation.take()?;
+        if let Some(recording) = &mut self.link.journal().recording {
+            recording.bytes += observation.bytes();
+            recording.values += observation.values();
+        }
+        Some(observation)
+    }
+
+    /// The answer was read to its end.
+    pub(crate) fn answered(&mut self) {
+        self.settled();
+        if let Some(observation) = self.end() {
+            observation.answered();
+        }
+    }
+
+    fn settled(&mut self) {
+        let mut journal = self.link.journal();
+        journal.answered = journal.answered.max(self.number);
+        let unread = !journal.unread.is_empty();
+        drop(journal);
+        self.answered = true;
+        // The server answers in order, so what came before is over too.
+        if unread {
+            self.link.settle_unread();
+        }
+    }
+
+    /// The statement failed. An error of the server's is an answer; any other one means
+    /// that nobody knows what the server is doing.
+    pub(crate) fn failed(&mut self, error: &tokio_postgres::Error) -> DieselError {
+        let reply = ServerError::of(error);
+        if reply.is_some() {
+            self.settled();
+        } else {
+            self.link.journal().out_of_step = true;
+        }
+        if let Some(observation) = self.end() {
+            match &reply {
+                // The server may hang up after it has committed.
+                Some(reply) if !reply.ends_connection() => observation.refused(reply),
+                _ => observation.lost(),
+            }
+        }
+        self.link.report(error, reply)
+    }
+
+    /// Takes the answer as a whole.
+    pub(super) fn settle<T>(&mut self, result: Result<T, tokio_postgres::Error>) -> QueryResult<T> {
+        match result {
+            Ok(value) => {
+                self.answered();
+                Ok(value)
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let unread = self.observation.take().map(Observation::abandoned);
+        if self.answered {
+            return;
+        }
+        let unread = unread.filter(|unread| !unread.is_empty());
+        // Before the lock: the observer takes locks of its own.
+        let guard = unread
+            .as_ref()
+            .and_then(|unread| self.link.watch.observer.unread(unread));
+        let mut journal = self.link.journal();
+        journal.given_up = true;
+        journal.unread_guards.extend(guard);
+        if let Some(unread) = unread {
+            journal.unread.merge(unread);
+        }
+    }
+}
+
+/// A statement that is watched and not sent yet. It may fail while it is prepared, or be given up.
+pub(super) struct Pending<'a> {
+    link: &'a Link,
+    observation: Option<Observation>,
+}
+
+impl<'a> Pending<'a> {
+    pub(super) fn new(link: &'a Link, observation: Observation) -> Self {
+        Self {
+            link,
+            observation: Some(observation),
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Option<Observation> {
+        self.observation.take()
+    }
+
+    pub(super) fn failed(&mut self, error: DieselError) -> DieselError {
+        let reply = self.link.last_error();
+        let reply = reply.filter(|reply| reply.is_reported_by(&error));
+        if let Some(observation) = self.observation.take() {
+            observation.not_sent(reply.as_ref());
+        }
+        error
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        // Nothing of it has run, so nothing was written.
+        if let Some(observation) = self.observation.take() {
+            drop(observation.abandoned());
+        }
+    }
+}
