@@ -315,6 +315,16 @@ async fn a_write_whose_rows_nobody_reads_to_the_end_is_not_served_from_before() 
     assert_eq!(balances(&db).await, truth(&db).await);
 }
 
+/// Whether this read is served from the cache now.
+async fn is_kept_under<F>(db: &Database, read: impl Fn() -> F) -> bool
+where
+    F: Future<Output = Result<i64, Error>>,
+{
+    let before = db.cache_statistics().hits;
+    read().await.unwrap();
+    db.cache_statistics().hits > before
+}
+
 #[derive(QueryableByName)]
 struct Noted {
     #[diesel(sql_type = diesel::sql_types::Text)]
@@ -378,12 +388,21 @@ async fn a_default_that_changes_while_connections_are_open_misleads_nobody() {
         .execute()
         .await
         .unwrap();
-    // A connection that is made now finds the other table under the name.
+    // A connection that is made now finds the other table under the name. The next read runs on
+    // it, because all others are in use.
     let mut others = Vec::new();
-    while others.len() < 2 {
-        others.push(db.session().await.unwrap());
+    loop {
+        let session = db.session().await.unwrap();
+        if session.session_settings() != older.session_settings() {
+            break;
+        }
+        others.push(session);
     }
-    drop(others);
+    let under_the_name = || {
+        let count = db.sql("SELECT count(*) FROM accounts").cached();
+        count.ttl(LONG).fetch_scalar::<i64>()
+    };
+    while under_the_name().await.unwrap() != 1 || !is_kept_under(&db, under_the_name).await {}
     assert_eq!(here().await.unwrap(), 200);
     // The older one still means what it meant.
     older
