@@ -158,6 +158,7 @@ impl Operation {
         if mentions_impl(quote!(#returned)) {
             return TokenStream::new();
         }
+        // Not `expect`: which of these lints would fire depends on the user's function and settings.
         quote_spanned! {returned.span()=>
             #[allow(
                 unknown_lints,
