@@ -3,6 +3,7 @@
 mod coherence;
 mod definitions;
 mod flights;
+mod options;
 mod reads;
 mod transactions;
 
