@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Something that a result depends on, and that is invalidated when it changes: a table, a
@@ -16,7 +17,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// assert_eq!(Dependency::tag("menu:7"), Dependency::tag("menu:7"));
 /// assert_ne!(Dependency::tag("restaurants"), Dependency::service("restaurants"));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Dependency(u64);
 
 const KIND_SHIFT: u32 = 62;
@@ -55,8 +57,17 @@ impl Dependency {
             .flatten()
     }
 
-    pub(crate) fn as_u64(self) -> u64 {
+    /// It as a number, by which processes tell each other of it. The numbers stay the same from
+    /// version to version.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
         self.0
+    }
+
+    /// The dependency of this number.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
     }
 }
 

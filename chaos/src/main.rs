@@ -1,0 +1,3 @@
+//! Processes that read and write while their database and their Redis fail.
+
+fn main() {}

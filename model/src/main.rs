@@ -1,0 +1,3 @@
+//! A model of the protocol that keeps caches of several processes coherent.
+
+fn main() {}
