@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Clock;
-use crate::entry::{Entry, EntryDescription};
+use crate::entry::{Entry, EntryDescription, EntryStamp};
 use crate::flight::Flights;
 use crate::key::Key;
+use crate::lease::Lease;
 use crate::options::CacheOptions;
 use crate::patterns::Patterns;
 use crate::statistics::{CacheStatistics, Counters};
@@ -33,6 +34,9 @@ struct Inner {
     patterns: Patterns,
     counters: Counters,
     clock: Clock,
+    lease: Lease,
+    early_refresh: f64,
+    jitter: f64,
     enabled: AtomicBool,
     cleanup_interval: Duration,
 }
@@ -48,6 +52,9 @@ impl Cache {
             patterns: Patterns::default(),
             counters: Counters::new(),
             clock: options.clock,
+            lease: options.lease,
+            early_refresh: options.early_refresh.clamp(0.0, 1_000.0),
+            jitter: options.jitter.clamp(0.0, 1.0),
             enabled: AtomicBool::new(true),
             cleanup_interval: options.cleanup_interval,
         }))
@@ -57,6 +64,18 @@ impl Cache {
     #[must_use]
     pub fn versions(&self) -> &Versions {
         &self.0.versions
+    }
+
+    /// Until when entries may be served.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.0.lease
+    }
+
+    /// The clock that entries and the lease live by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     /// Turns the cache on or off. Off, every read goes to its load, and nothing is kept; what
@@ -84,6 +103,21 @@ impl Cache {
             self.0.store.len() as u64,
             self.0.store.bytes(),
         )
+    }
+
+    /// What tells the entry under this key from others, if it is there and would be served: see
+    /// [`Loaded::digest`](crate::Loaded::digest). Counts nothing.
+    #[must_use]
+    pub fn stamp(&self, key: Key) -> Option<EntryStamp> {
+        let entry = self.0.store.peek(key)?;
+        let now = self.0.clock.now();
+        let facts = &entry.facts;
+        let is_served =
+            self.0.lease.holds(now) && now < facts.times.dead_from() && self.0.is_current(&entry);
+        is_served.then_some(EntryStamp {
+            load: facts.flight,
+            digest: facts.digest,
+        })
     }
 
     /// What is known of the entry under this key; `None` if there is none.
@@ -122,6 +156,10 @@ impl Cache {
 }
 
 impl Inner {
+    fn eagerness(&self, load_time: Duration) -> Duration {
+        load_time.mul_f64(self.early_refresh)
+    }
+
     /// Whether nothing that the entry depends on was invalidated, by dependency, by pattern or
     /// with everything.
     fn is_current(&self, entry: &Entry) -> bool {

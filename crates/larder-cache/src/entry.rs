@@ -24,6 +24,10 @@ pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
 pub(crate) struct Facts {
     /// The version that the load took before it began.
     pub(crate) as_of: Version,
+    /// How long the load took.
+    pub(crate) load_time: Duration,
+    /// What tells the value from others.
+    pub(crate) digest: Option<u128>,
     /// The number of the flight that loaded it: of two loads of a key, the later one.
     pub(crate) flight: u64,
     pub(crate) slots: Slots,
@@ -41,6 +45,8 @@ pub(crate) struct Facts {
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     stored: Moment,
+    /// From when on a reader may load it anew although it is fresh.
+    early_from: Moment,
     fresh_until: Moment,
     stale_until: Moment,
     on_error_until: Moment,
@@ -55,10 +61,18 @@ pub(crate) enum Age {
 }
 
 impl Times {
-    pub(crate) fn new(now: Moment, freshness: Freshness) -> Self {
+    /// How many of the times that a load takes before its end an entry is looked at for an early
+    /// refresh: earlier, one in 20,000 reads would begin one.
+    const EARLY: f64 = 10.0;
+
+    /// The times of a value stored now. `eagerness` is how long its load took, times how eagerly
+    /// it is to be refreshed.
+    pub(crate) fn new(now: Moment, freshness: Freshness, eagerness: Duration) -> Self {
         let fresh_until = now.after(freshness.ttl);
+        let early = eagerness.mul_f64(Self::EARLY).min(freshness.ttl);
         Self {
             stored: now,
+            early_from: now.after(freshness.ttl.saturating_sub(early)),
             fresh_until,
             stale_until: fresh_until.after(freshness.stale_for),
             on_error_until: fresh_until.after(freshness.stale_if_error),
@@ -73,6 +87,18 @@ impl Times {
         } else {
             Age::Expired
         }
+    }
+
+    /// Whether it is fresh, and so near its end that a reader may have to load it anew.
+    pub(crate) fn is_early(&self, now: Moment) -> bool {
+        self.early_from <= now && now < self.fresh_until && self.early_from < self.fresh_until
+    }
+
+    /// Whether this reader has to, by chance: the nearer the end, the likelier.
+    pub(crate) fn draws_refresh(&self, now: Moment, eagerness: Duration) -> bool {
+        // 1 - f64() is never 0, whose logarithm has no end.
+        let early = eagerness.mul_f64(-(1.0 - fastrand::f64()).ln());
+        self.is_early(now) && now.after(early) >= self.fresh_until
     }
 
     /// Whether it may be served because a load failed.
@@ -134,6 +160,16 @@ impl Entry {
             refreshing: self.is_refreshing(),
         }
     }
+}
+
+/// What tells an entry from others under the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryStamp {
+    /// The number of the load that made it.
+    pub load: u64,
+    /// What its loader said about its value.
+    pub digest: Option<u128>,
 }
 
 /// What is known of an entry, for people.

@@ -10,7 +10,7 @@
 //! use std::time::Duration;
 //!
 //! use larder_cache::{
-//!     Cache, CacheOptions, Cause, Clock, Dependency, EntryName, Freshness, KeyBuilder, Loaded,
+//!     Cache, CacheOptions, Cause, Dependency, EntryName, Freshness, KeyBuilder, Loaded,
 //!     Mode, Request, Source,
 //! };
 //!
@@ -19,8 +19,7 @@
 //! let cache = Cache::new(CacheOptions {
 //!     max_entries: 1_000,
 //!     max_bytes: 64 << 20,
-//!     cleanup_interval: Duration::from_secs(60),
-//!     clock: Clock::system(),
+//!     ..CacheOptions::default()
 //! });
 //! let restaurants = Dependency::table(16_384);
 //! let mut key = KeyBuilder::new();
@@ -38,12 +37,7 @@
 //!     let load = async move || {
 //!         // Here the database is asked.
 //!         let names: Arc<[String]> = ["Versailles".to_owned()].into();
-//!         Ok::<_, Infallible>(Loaded {
-//!             value: names,
-//!             dependencies: vec![restaurants],
-//!             bytes: 40,
-//!             storable: true,
-//!         })
+//!         Ok::<_, Infallible>(Loaded::new(names, vec![restaurants], 40))
 //!     };
 //!     cache.get_or_load(request, load).await
 //! };
@@ -82,6 +76,8 @@
 //! and to what, comes from outside. It keeps results in this process only, and learns of
 //! writes only what it is told.
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests fail by panicking"))]
+
 mod cache;
 mod clock;
 mod context;
@@ -90,8 +86,11 @@ mod doubt;
 mod entry;
 mod error;
 mod expiry;
+mod failpoints;
 mod flight;
 mod key;
+mod knowledge;
+mod lease;
 mod options;
 mod patterns;
 mod request;
@@ -100,19 +99,23 @@ mod slots;
 mod snapshot;
 mod statistics;
 mod store;
+mod touched;
 mod versions;
 
 pub use cache::Cache;
-pub use clock::{Clock, ManualClock};
+pub use clock::{Clock, ManualClock, Moment};
 pub use context::KeyContext;
 pub use dependency::Dependency;
 pub use doubt::Doubt;
-pub use entry::{EntryDescription, EntryState};
+pub use entry::{EntryDescription, EntryStamp, EntryState};
 pub use error::{LoadError, LoadErrorKind};
 pub use key::{Key, KeyBuilder};
+pub use knowledge::{Disbelief, Knowledge};
+pub use lease::Lease;
 pub use options::{CacheOptions, Freshness};
-pub use request::{EntryName, Loaded, Mode, Request, Served, Source};
+pub use request::{EntryName, Kept, Loaded, Mode, Request, Served, Source};
 pub use slots::Slots;
 pub use snapshot::{InvalidSnapshot, Snapshot, TransactionId};
 pub use statistics::{CacheStatistics, Cause};
+pub use touched::{LogRow, Touched};
 pub use versions::{Version, Versions};

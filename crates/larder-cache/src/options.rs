@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::lease::Lease;
 
 /// The options of a [`Cache`](crate::Cache).
 #[derive(Debug, Clone)]
@@ -21,6 +22,36 @@ pub struct CacheOptions {
     pub cleanup_interval: Duration,
     /// The clock: [`Clock::system`], except in tests.
     pub clock: Clock,
+    /// Until when entries may be served: [`Lease::permanent`] where nobody writes behind this
+    /// process's back.
+    pub lease: Lease,
+    /// How eagerly an entry is loaded anew before its time is up, so that its readers do not all
+    /// miss it in the same moment. 1 is what fits most; 0 waits for the end.
+    ///
+    /// This is XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede
+    /// Prevention, PVLDB 2015): a reader begins a load if its time now, plus the time that the
+    /// last load took, times this, times the negative logarithm of a random number, is past the
+    /// end.
+    pub early_refresh: f64,
+    /// By which share of its `ttl` an entry may live shorter, by chance, so that those which were
+    /// stored together do not end together. 0.05 is 5 %.
+    pub jitter: f64,
+}
+
+impl Default for CacheOptions {
+    /// A thousand entries in 64 MiB, cleaned up every minute, on a permanent lease, without early
+    /// refresh and jitter.
+    fn default() -> Self {
+        Self {
+            max_entries: 1_000,
+            max_bytes: 64 << 20,
+            cleanup_interval: Duration::from_secs(60),
+            clock: Clock::system(),
+            lease: Lease::permanent(),
+            early_refresh: 0.0,
+            jitter: 0.0,
+        }
+    }
 }
 
 /// How long a result is good for, counted from the end of its load.

@@ -1,6 +1,7 @@
 //! What a caller asks for, what a load gives, and what the caller gets.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::dependency::Dependency;
 use crate::key::Key;
@@ -86,6 +87,33 @@ pub struct Loaded<V> {
     pub bytes: u64,
     /// Whether the value may be stored. If not, it still goes to all who wait for it.
     pub storable: bool,
+    /// What is known of the value if it was not made now, but kept by somebody else.
+    pub kept: Option<Kept>,
+    /// What tells this value from others, if that can be told without comparing them.
+    pub digest: Option<u128>,
+}
+
+/// A value that a second tier had kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// How much longer it is fresh; not more than [`Freshness::ttl`] counts.
+    pub fresh_for: Duration,
+    /// How long the load took that had made it.
+    pub load_time: Duration,
+}
+
+impl<V> Loaded<V> {
+    /// A value that was made now and may be stored.
+    pub fn new(value: V, dependencies: Vec<Dependency>, bytes: u64) -> Self {
+        Self {
+            value,
+            dependencies,
+            bytes,
+            storable: true,
+            kept: None,
+            digest: None,
+        }
+    }
 }
 
 /// What a caller gets.
@@ -109,6 +137,8 @@ pub enum Source {
     StaleOnError,
     /// Loaded for this caller.
     Loaded,
+    /// Fetched for this caller from a second tier.
+    Fetched,
     /// Loaded for another caller at the same time.
     Joined,
 }

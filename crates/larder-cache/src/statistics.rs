@@ -79,6 +79,8 @@ pub struct CacheStatistics {
     pub stale_on_error: u64,
     /// Loads begun: those of misses, of refreshes in the background, and past the cache.
     pub loads: u64,
+    /// Loads that a second tier answered, so that the database was not asked.
+    pub fetched: u64,
     /// Loads that failed or panicked.
     pub load_errors: u64,
     /// Results stored.
@@ -106,6 +108,7 @@ pub(crate) struct Counters {
     pub(crate) bypassed: Counter,
     pub(crate) stale_on_error: Counter,
     pub(crate) loads: Counter,
+    pub(crate) fetched: Counter,
     pub(crate) load_errors: Counter,
     pub(crate) sets: Counter,
     pub(crate) evictions: Counter,
@@ -152,6 +155,7 @@ impl Counters {
             bypassed: Counter::default(),
             stale_on_error: Counter::default(),
             loads: Counter::default(),
+            fetched: Counter::default(),
             load_errors: Counter::default(),
             sets: Counter::default(),
             evictions: Counter::default(),
@@ -197,6 +201,7 @@ impl Counters {
             bypassed: self.bypassed.get(),
             stale_on_error: self.stale_on_error.get(),
             loads: self.loads.get(),
+            fetched: self.fetched.get(),
             load_errors: self.load_errors.get(),
             sets: self.sets.get(),
             evictions: self.evictions.get(),

@@ -76,6 +76,7 @@ impl Larder {
             max_bytes: 1 << 20,
             cleanup_interval: Duration::from_secs(60),
             clock: Clock::system(),
+            ..CacheOptions::default()
         });
         Self { cache, known }
     }
@@ -97,6 +98,8 @@ impl Cached for Larder {
                 dependencies: vec![TABLE],
                 bytes: 8,
                 storable: true,
+                kept: None,
+                digest: None,
             })
         };
         self.cache.get_or_load(request, load).await.unwrap().value

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
@@ -11,6 +12,7 @@ use tracing::Instrument;
 use super::{Cache, Inner};
 use crate::entry::{Age, Entry, Facts, Times};
 use crate::error::{LoadError, LoadErrorKind};
+use crate::failpoints;
 use crate::flight::{Apron, Departure, Landed, Outcome, Seat};
 use crate::key::Key;
 use crate::options::Freshness;
@@ -54,7 +56,12 @@ impl Cache {
         // The entry first, and then what was invalidated: an invalidation that returned
         // before this call is seen whichever entry is found.
         let entry = inner.store.get(key)?;
-        let age = entry.facts.times.age(inner.clock.now());
+        let now = inner.clock.now();
+        let times = &entry.facts.times;
+        if !inner.lease.holds(now) || times.is_early(now) && !entry.is_refreshing() {
+            return None;
+        }
+        let age = times.age(now);
         let lookups = inner.counters.lookups();
         let count = match age {
             Age::Fresh => &lookups.hits,
@@ -182,23 +189,27 @@ impl Cache {
             let as_of = inner.versions.now();
             apron.depart(Arc::clone(&inner.flights), as_of, known.clone(), replaces)
         };
-        if mode == Mode::Normal {
+        let now = inner.clock.now();
+        // Without the lease others may have written what is not known here: nothing is served,
+        // and nobody joins a load that began before.
+        if mode == Mode::Normal && inner.lease.holds(now) {
             entry = inner.current(key);
             if let Some(entry) = &entry
                 && let Some(value) = entry.value::<V>()
             {
-                let (source, refresh) = match entry.facts.times.age(inner.clock.now()) {
-                    Age::Fresh => (Some(Source::Hit), None),
-                    Age::Stale => {
-                        let under_way = apron.joinable(&inner.versions, &inner.patterns);
-                        let refresh = under_way
-                            .is_none()
-                            .then(|| depart(&mut apron, Some(Arc::clone(entry))).0);
-                        (Some(Source::Stale), refresh)
+                let times = &entry.facts.times;
+                let (source, refresh) = match times.age(now) {
+                    Age::Fresh => {
+                        let eagerness = inner.eagerness(entry.facts.load_time);
+                        (Some(Source::Hit), times.draws_refresh(now, eagerness))
                     }
-                    Age::Expired => (None, None),
+                    Age::Stale => (Some(Source::Stale), true),
+                    Age::Expired => (None, false),
                 };
                 if let Some(source) = source {
+                    let under_way = apron.joinable(&inner.versions, &inner.patterns);
+                    let refresh = (refresh && under_way.is_none())
+                        .then(|| depart(&mut apron, Some(Arc::clone(entry))).0);
                     drop(apron);
                     let value = value.clone();
                     return Claim::Serve(Served { value, source }, refresh);
@@ -215,7 +226,7 @@ impl Cache {
     }
 
     /// Loads as a task of its own.
-    fn fly<V, E, F, Fut>(&self, departure: Departure<V, E>, storing: Storing, load: F)
+    fn fly<V, E, F, Fut>(&self, mut departure: Departure<V, E>, storing: Storing, load: F)
     where
         V: Clone + Send + Sync + 'static,
         E: Send + Sync + 'static,
@@ -226,13 +237,18 @@ impl Cache {
         let cache = self.clone();
         let Storing { freshness, name } = storing;
         let flight = async move {
+            let began = cache.0.clock.now();
             let loading = async {
                 let loaded = load().await?;
                 let name = loaded.storable.then(|| name.make());
                 Ok((loaded, name))
             };
             let loaded = catch_panic(loading).await;
-            cache.land(departure, freshness, loaded);
+            if failpoints::is_on("counter-after-load") {
+                departure.as_of = cache.0.versions.now();
+            }
+            let took = cache.0.clock.now().since(began);
+            cache.land(departure, freshness, loaded, took);
         };
         tokio::spawn(flight.in_current_span());
     }
@@ -241,13 +257,20 @@ impl Cache {
     fn land<V, E>(
         &self,
         departure: Departure<V, E>,
-        freshness: Freshness,
+        mut freshness: Freshness,
         loaded: Result<(Loaded<V>, Option<String>), LoadError<E>>,
+        took: Duration,
     ) where
         V: Clone + Send + Sync + 'static,
     {
         let outcome = loaded.map(|(loaded, name)| {
             let inner = &*self.0;
+            let mut load_time = took;
+            if let Some(kept) = loaded.kept {
+                inner.counters.fetched.increment();
+                freshness.ttl = freshness.ttl.min(kept.fresh_for);
+                load_time = kept.load_time;
+            }
             let slots = inner.versions.union(&departure.known, &loaded.dependencies);
             if let Some(name) = name
                 && self.is_enabled()
@@ -255,11 +278,13 @@ impl Cache {
             {
                 let facts = Facts {
                     as_of: departure.as_of,
+                    load_time,
+                    digest: loaded.digest,
                     flight: departure.number(),
                     slots: slots.clone(),
                     name: name.into(),
                     checked: Checked::new(departure.as_of),
-                    times: Times::new(inner.clock.now(), freshness),
+                    times: inner.times(freshness, load_time),
                     refreshing: AtomicBool::new(false),
                     value_bytes: loaded.bytes,
                     value_type: std::any::type_name::<V>(),
@@ -269,6 +294,7 @@ impl Cache {
             Landed {
                 value: loaded.value,
                 slots,
+                fetched: loaded.kept.is_some(),
             }
         });
         if let Err(error) = &outcome {
@@ -290,7 +316,13 @@ impl Cache {
         V: Clone + Send + Sync + 'static,
     {
         match outcome {
-            Ok(Landed { value, .. }) => Ok(Served { value, source }),
+            Ok(Landed { value, fetched, .. }) => {
+                let source = match source {
+                    Source::Loaded if fetched => Source::Fetched,
+                    source => source,
+                };
+                Ok(Served { value, source })
+            }
             Err(error) => {
                 let value = self.0.kept_for_errors(key).ok_or(error)?;
                 self.0.counters.stale_on_error.increment();
@@ -323,6 +355,15 @@ impl Cache {
 }
 
 impl Inner {
+    /// The times of a value stored now, a little shorter than asked for by chance.
+    fn times(&self, mut freshness: Freshness, load_time: Duration) -> Times {
+        if self.jitter > 0.0 {
+            let share = 1.0 - self.jitter * fastrand::f64();
+            freshness.ttl = freshness.ttl.mul_f64(share);
+        }
+        Times::new(self.clock.now(), freshness, self.eagerness(load_time))
+    }
+
     /// The entry under `key`, if it was not invalidated. One that was is removed.
     fn current(&self, key: Key) -> Option<Arc<Entry>> {
         let entry = self.store.get(key)?;

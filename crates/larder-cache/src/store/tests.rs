@@ -1,6 +1,7 @@
 //! The store keeps its indices in step, whatever happens to entries.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -50,12 +51,14 @@ proptest! {
                     let ttl = std::time::Duration::from_secs(ttl);
                     let as_of = versions.now();
                     let facts = Facts {
+                        load_time: Duration::ZERO,
+                        digest: None,
                         as_of,
                         flight,
                         slots: versions.slots(&[]),
                         name: "".into(),
                         checked: Checked::new(as_of),
-                        times: Times::new(clock.now(), Freshness::for_ttl(ttl)),
+                        times: Times::new(clock.now(), Freshness::for_ttl(ttl), Duration::ZERO),
                         refreshing: AtomicBool::new(false),
                         value_bytes: bytes,
                         value_type: "()",

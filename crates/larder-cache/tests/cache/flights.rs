@@ -150,6 +150,8 @@ async fn who_waits_alone_gets_the_value_and_the_error_themselves() {
             dependencies: vec![],
             bytes: 8,
             storable: false,
+            kept: None,
+            digest: None,
         })
     };
     let reading = cache.get_or_load(Read::new().request(&cache), load);

@@ -233,6 +233,8 @@ impl World {
                 dependencies: all,
                 bytes: 64,
                 storable: true,
+                kept: None,
+                digest: None,
             })
         };
         let cache = self.cache.clone();

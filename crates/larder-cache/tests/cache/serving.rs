@@ -33,6 +33,8 @@ async fn an_empty_list_and_none_are_results() {
             dependencies: vec![TABLE],
             bytes: 0,
             storable: true,
+            kept: None,
+            digest: None,
         }))
     };
     let request = Read::of(key(1)).request(&cache);
@@ -45,6 +47,8 @@ async fn an_empty_list_and_none_are_results() {
             dependencies: vec![TABLE],
             bytes: 0,
             storable: true,
+            kept: None,
+            digest: None,
         }))
     };
     let request = Read::of(key(2)).request(&cache);
@@ -64,6 +68,8 @@ async fn another_type_under_a_key_is_a_miss() {
             dependencies: vec![TABLE],
             bytes: 5,
             storable: true,
+            kept: None,
+            digest: None,
         }))
     };
     let served = cache.get_or_load(read.request(&cache), load).await.unwrap();
@@ -83,6 +89,8 @@ async fn another_type_does_not_join_a_flight() {
             dependencies: vec![TABLE],
             bytes: 5,
             storable: true,
+            kept: None,
+            digest: None,
         }))
     };
     let served = cache.get_or_load(read.request(&cache), load).await.unwrap();

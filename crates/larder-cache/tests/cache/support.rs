@@ -26,6 +26,7 @@ pub(crate) fn options() -> (CacheOptions, ManualClock) {
         max_bytes: 16 << 20,
         cleanup_interval: Duration::from_secs(60),
         clock,
+        ..CacheOptions::default()
     };
     (options, time)
 }
@@ -125,6 +126,8 @@ impl Read {
             dependencies: self.found.clone(),
             bytes: 8,
             storable: true,
+            kept: None,
+            digest: None,
         }
     }
 
