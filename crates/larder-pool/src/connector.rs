@@ -15,6 +15,7 @@ use crate::Error;
 use crate::connect_options::{ConnectOptions, Target};
 use crate::connection::{Connection, Driver, Link, SessionSettings, Shared, Watch};
 use crate::error::{ConnectError, ConnectErrorCause};
+use crate::observer::Observer;
 use crate::server_error::{ServerError, with_causes};
 use crate::tls::{self, TlsMode};
 
@@ -29,7 +30,13 @@ pub(crate) struct Connector {
     setup: Arc<str>,
     drivers: TaskTracker,
     sever: CancellationToken,
+    /// Cuts off the connections apart; `sever` does so too.
+    sever_apart: CancellationToken,
+    on_notification: Option<Arc<OnNotification>>,
 }
+
+/// Told the channel and the payload of a notification.
+type OnNotification = dyn Fn(&str, &str) + Send + Sync;
 
 impl Connector {
     /// # Errors
@@ -46,6 +53,7 @@ impl Connector {
             TlsMode::Disable => None,
             _ => Some(MakeRustlsConnect::new(tls::client_config(&options.tls)?)),
         };
+        let sever = CancellationToken::new();
         Ok(Self {
             target: options.target(),
             tls,
@@ -56,8 +64,24 @@ impl Connector {
             },
             options: Arc::new(options),
             drivers: TaskTracker::new(),
-            sever: CancellationToken::new(),
+            sever_apart: sever.child_token(),
+            sever,
+            on_notification: None,
         })
+    }
+
+    /// The same, for connections beside the pool that nobody observes.
+    pub(crate) fn apart(&self, on_notification: Arc<OnNotification>) -> Self {
+        let watch = Watch::new(&self.shared.watch.pool, Observer::default());
+        Self {
+            shared: Shared {
+                types: Arc::clone(&self.shared.types),
+                watch,
+            },
+            sever: self.sever_apart.clone(),
+            on_notification: Some(on_notification),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -142,6 +166,7 @@ impl Connector {
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let sever = self.sever.clone();
+        let on_notification = self.on_notification.clone();
         let lost = Arc::new(OnceLock::new());
         let cause = Arc::clone(&lost);
         let task = self.drivers.spawn(async move {
@@ -151,6 +176,11 @@ impl Connector {
                     match message {
                         Ok(AsyncMessage::Notice(notice)) => {
                             tracing::debug!(severity = notice.severity(), "{}", notice.message());
+                        }
+                        Ok(AsyncMessage::Notification(notification)) => {
+                            if let Some(on_notification) = &on_notification {
+                                on_notification(notification.channel(), notification.payload());
+                            }
                         }
                         Ok(_) => {}
                         Err(error) => {
@@ -196,6 +226,11 @@ impl Connector {
     /// Closes the sockets of all connections at once.
     pub(crate) fn sever_all(&self) {
         self.sever.cancel();
+    }
+
+    /// Closes the sockets of the connections apart at once.
+    pub(crate) fn sever_apart(&self) {
+        self.sever_apart.cancel();
     }
 
     fn explain(&self, error: &tokio_postgres::Error) -> Arc<ConnectError> {

@@ -12,6 +12,7 @@
 //!
 //! This crate knows nothing of caching, of profiles or of domain services.
 
+mod apart;
 mod checkout;
 mod closure;
 mod connect_options;

@@ -244,6 +244,8 @@ impl Pool {
         let in_time = timeout(deadline, drained).await.is_ok();
         let in_use = counters.in_use.load(Ordering::Acquire);
         shelf.clear();
+        // Nobody else ends these.
+        connector.sever_apart();
         let closed_by_themselves = in_time
             && timeout(options.rollback_timeout, connector.closed())
                 .await
@@ -346,7 +348,7 @@ impl Pool {
         }
     }
 
-    fn is_gone(&self) -> Error {
+    pub(crate) fn is_gone(&self) -> Error {
         Error::ShutDown {
             pool: self.0.options.name.clone(),
         }

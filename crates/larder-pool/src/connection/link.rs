@@ -5,6 +5,7 @@
 //! That is what tells whether a transaction can be committed and whether a
 //! connection can be used again.
 
+mod snapshot;
 mod ticket;
 
 use std::any::Any;
@@ -40,6 +41,8 @@ const INTERNAL_ERROR: &str = "XX000";
 pub(crate) struct Link {
     client: Client,
     statements: Mutex<StatementCache>,
+    /// The question for the snapshot, once it is prepared.
+    snapshot: Mutex<Option<tokio_postgres::Statement>>,
     types: Arc<TypeCatalog>,
     watch: Arc<Watch>,
     settings: SessionSettings,
@@ -97,6 +100,7 @@ impl Link {
         Self {
             client,
             statements: Mutex::new(StatementCache::new()),
+            snapshot: Mutex::default(),
             types: shared.types,
             watch: shared.watch,
             settings,

@@ -5,6 +5,7 @@
 //! has to pass one place that keeps the whole server error, bounds the prepared
 //! statements and knows what became of each statement.
 
+mod as_of;
 mod binds;
 mod effects;
 mod hooks;

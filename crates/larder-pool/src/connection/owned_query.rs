@@ -16,7 +16,7 @@ use crate::Pool;
 /// A query as text and values, without borrows.
 #[derive(Debug)]
 pub struct OwnedQuery {
-    statement: Statement,
+    pub(super) statement: Statement,
     profile: Arc<StatementProfile>,
 }
 
