@@ -18,6 +18,12 @@ pub struct Doubt {
 
 impl Doubt {
     pub(crate) fn open(versions: Versions, slots: Option<Slots>) -> Self {
+        versions.count_doubt();
+        Self::suspend(versions, slots)
+    }
+
+    /// The same for something that nobody doubts, but wants out of the cache for a while.
+    pub(crate) fn suspend(versions: Versions, slots: Option<Slots>) -> Self {
         versions.open_doubt(slots.as_ref());
         Self { versions, slots }
     }

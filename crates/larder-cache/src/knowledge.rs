@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use smallvec::SmallVec;
 
 use crate::dependency::Dependency;
+use crate::patterns::matches;
 use crate::snapshot::{Snapshot, TransactionId};
 
 /// The invalidations that this process has learned of.
@@ -26,6 +27,7 @@ pub struct Knowledge(RwLock<Known>);
 struct Known {
     by_dependency: HashMap<Dependency, Recent>,
     everything: Recent,
+    patterns: HashMap<Box<str>, Recent>,
     /// What a snapshot must have seen without exception: all below this.
     horizon: TransactionId,
 }
@@ -81,6 +83,8 @@ impl Knowledge {
     /// More dependencies than this are not told apart: those that were quiet longest are
     /// forgotten, and results from before their last invalidation are no longer believed.
     const MOST: usize = 1 << 16;
+    /// More different patterns than this count as everything.
+    const MOST_PATTERNS: usize = 256;
 
     /// This transaction has invalidated these.
     ///
@@ -107,6 +111,17 @@ impl Knowledge {
         known.everything.learn(transaction);
     }
 
+    /// This transaction has invalidated the entries whose names match a pattern.
+    pub fn learn_pattern(&self, transaction: TransactionId, pattern: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.patterns.len() < Self::MOST_PATTERNS || known.patterns.contains_key(pattern) {
+            let recent = known.patterns.entry(pattern.into()).or_default();
+            recent.learn(transaction);
+        } else {
+            known.everything.learn(transaction);
+        }
+    }
+
     /// The log tells nothing of transactions below this one any more.
     pub fn raise_horizon(&self, horizon: TransactionId) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +133,7 @@ impl Knowledge {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
     }
 
-    /// Whether a result that depends on these, loaded after the snapshot was taken, contains all
+    /// Whether a result of this name that depends on these, loaded after the snapshot was taken, contains all
     /// that is known.
     ///
     /// # Errors
@@ -128,12 +143,17 @@ impl Knowledge {
         &self,
         snapshot: &Snapshot,
         dependencies: impl IntoIterator<Item = Dependency>,
+        name: &str,
     ) -> Result<(), Disbelief> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if snapshot.oldest_running() < known.horizon {
             return Err(Disbelief::Horizon);
         }
-        let seen = known.everything.is_seen_by(snapshot)
+        let mut patterns = known.patterns.iter();
+        let spared = patterns
+            .all(|(pattern, recent)| recent.is_seen_by(snapshot) || !matches(pattern, name));
+        let seen = spared
+            && known.everything.is_seen_by(snapshot)
             && dependencies.into_iter().all(|dependency| {
                 let recent = known.by_dependency.get(&dependency);
                 recent.is_none_or(|recent| recent.is_seen_by(snapshot))
@@ -179,14 +199,14 @@ mod tests {
     fn a_result_is_believed_if_its_snapshot_saw_all_that_is_known() {
         let knowledge = Knowledge::default();
         knowledge.learn(TransactionId(12), [A]);
-        assert_eq!(knowledge.check(&snapshot("13:13:"), [A]), Ok(()));
-        assert_eq!(knowledge.check(&snapshot("12:12:"), [B]), Ok(()));
+        assert_eq!(knowledge.check(&snapshot("13:13:"), [A], "name"), Ok(()));
+        assert_eq!(knowledge.check(&snapshot("12:12:"), [B], "name"), Ok(()));
         for late in ["12:12:", "12:14:12", "5:9:"] {
-            let answer = knowledge.check(&snapshot(late), [B, A]);
+            let answer = knowledge.check(&snapshot(late), [B, A], "name");
             assert_eq!(answer, Err(Disbelief::Invalidated), "{late}");
         }
         // The one that ran longest does not hide those that had ended.
-        assert_eq!(knowledge.check(&snapshot("3:14:3"), [A]), Ok(()));
+        assert_eq!(knowledge.check(&snapshot("3:14:3"), [A], "name"), Ok(()));
     }
 
     #[test]
@@ -194,14 +214,37 @@ mod tests {
         let knowledge = Knowledge::default();
         knowledge.learn_everything(TransactionId(20));
         let before = snapshot("20:20:");
-        assert_eq!(knowledge.check(&before, [A]), Err(Disbelief::Invalidated));
+        assert_eq!(
+            knowledge.check(&before, [A], "name"),
+            Err(Disbelief::Invalidated)
+        );
         let after = snapshot("21:21:");
-        assert_eq!(knowledge.check(&after, []), Ok(()));
+        assert_eq!(knowledge.check(&after, [], "name"), Ok(()));
         knowledge.raise_horizon(TransactionId(22));
         knowledge.raise_horizon(TransactionId(4));
-        assert_eq!(knowledge.check(&after, []), Err(Disbelief::Horizon));
+        assert_eq!(knowledge.check(&after, [], "name"), Err(Disbelief::Horizon));
         knowledge.forget();
-        assert_eq!(knowledge.check(&before, [A]), Ok(()));
+        assert_eq!(knowledge.check(&before, [A], "name"), Ok(()));
+    }
+
+    #[test]
+    fn patterns_concern_the_names_that_match() {
+        let knowledge = Knowledge::default();
+        knowledge.learn_pattern(TransactionId(5), "menus:*");
+        let before = snapshot("5:5:");
+        let answer = knowledge.check(&before, [A], "menus:1");
+        assert_eq!(answer, Err(Disbelief::Invalidated));
+        assert_eq!(knowledge.check(&before, [A], "orders:1"), Ok(()));
+        assert_eq!(knowledge.check(&snapshot("6:6:"), [A], "menus:1"), Ok(()));
+        for n in 0..=Knowledge::MOST_PATTERNS {
+            knowledge.learn_pattern(TransactionId(7), &format!("other:{n}"));
+        }
+        let answer = knowledge.check(&snapshot("6:6:"), [A], "menus:1");
+        assert_eq!(
+            answer,
+            Err(Disbelief::Invalidated),
+            "one too many is everything"
+        );
     }
 
     #[test]
@@ -211,11 +254,17 @@ mod tests {
             knowledge.learn(TransactionId(id), [A]);
         }
         // 13 to 20 are listed; 12 stands for the rest.
-        assert_eq!(knowledge.check(&snapshot("13:21:"), [A]), Ok(()));
+        assert_eq!(knowledge.check(&snapshot("13:21:"), [A], "name"), Ok(()));
         let running = snapshot("12:21:12");
-        assert_eq!(knowledge.check(&running, [A]), Err(Disbelief::Invalidated));
+        assert_eq!(
+            knowledge.check(&running, [A], "name"),
+            Err(Disbelief::Invalidated)
+        );
         let listed = snapshot("13:21:19");
-        assert_eq!(knowledge.check(&listed, [A]), Err(Disbelief::Invalidated));
+        assert_eq!(
+            knowledge.check(&listed, [A], "name"),
+            Err(Disbelief::Invalidated)
+        );
     }
 
     #[test]
@@ -227,8 +276,11 @@ mod tests {
         }
         let first = Dependency::tag("0");
         let long_ago = snapshot("1:1:");
-        assert_eq!(knowledge.check(&long_ago, [first]), Err(Disbelief::Horizon));
+        assert_eq!(
+            knowledge.check(&long_ago, [first], "name"),
+            Err(Disbelief::Horizon)
+        );
         let lately = snapshot("1000000:1000000:");
-        assert_eq!(knowledge.check(&lately, [first]), Ok(()));
+        assert_eq!(knowledge.check(&lately, [first], "name"), Ok(()));
     }
 }

@@ -78,7 +78,7 @@ impl Patterns {
 
 /// Whether `name` matches `pattern`, in which `*` stands for any text and everything else for
 /// itself.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };

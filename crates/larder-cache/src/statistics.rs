@@ -14,6 +14,11 @@ pub enum Cause {
     Write,
     /// A write of which it is not known whether it was committed.
     Doubt,
+    /// A commit of another process.
+    Remote,
+    /// It cannot be told what other processes have written: the log has a gap, or the database
+    /// has another history than before.
+    Gap,
     /// A change of the schema.
     Schema,
     /// A caller named tables.
@@ -30,9 +35,11 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Write,
         Self::Doubt,
+        Self::Remote,
+        Self::Gap,
         Self::Schema,
         Self::Table,
         Self::Tag,
@@ -47,6 +54,8 @@ impl Cause {
         match self {
             Self::Write => "write",
             Self::Doubt => "doubt",
+            Self::Remote => "remote",
+            Self::Gap => "gap",
             Self::Schema => "schema",
             Self::Table => "table",
             Self::Tag => "tag",

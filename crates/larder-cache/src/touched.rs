@@ -151,29 +151,36 @@ impl Touched {
         }
     }
 
-    /// Reads a row of the log. What it cannot read counts as everything.
+    /// Reads the numbers of a row of the first format.
     #[must_use]
-    pub fn of_row(row: &LogRow) -> Self {
+    pub fn of_numbers(numbers: &[i64]) -> Self {
         let mut touched = Self::default();
-        match (row.format, &row.detail) {
-            (NUMBERS, _) => {}
-            (PATTERN, Some(pattern)) => touched.pattern = Some(pattern.clone()),
-            _ => return Self::definitions(),
-        }
-        for number in row.touched.iter().map(|number| number.cast_unsigned()) {
+        for number in numbers.iter().map(|number| number.cast_unsigned()) {
             match number {
                 EVERYTHING => touched.everything = true,
                 DEFINITIONS => (touched.everything, touched.definitions) = (true, true),
                 SWITCHES => touched.switches = true,
                 unknown if unknown & RESERVED == RESERVED => return Self::definitions(),
-                dependency => {
-                    touched
-                        .dependencies
-                        .insert(Dependency::from_u64(dependency));
+                number => {
+                    let dependency = Dependency::from_u64(number);
+                    touched.dependencies.insert(dependency);
                 }
             }
         }
         touched
+    }
+
+    /// Reads a row of the log. What it cannot read counts as everything.
+    #[must_use]
+    pub fn of_row(row: &LogRow) -> Self {
+        match (row.format, &row.detail) {
+            (NUMBERS, _) => Self::of_numbers(&row.touched),
+            (PATTERN, Some(pattern)) => Self {
+                pattern: Some(pattern.clone()),
+                ..Self::of_numbers(&row.touched)
+            },
+            _ => Self::definitions(),
+        }
     }
 }
 

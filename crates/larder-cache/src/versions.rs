@@ -115,6 +115,18 @@ impl Versions {
         Doubt::open(self.clone(), None)
     }
 
+    /// Keeps these dependencies out of the cache until the guard is dropped, as if they were in
+    /// doubt: caching is switched off for them.
+    pub fn suspend(&self, dependencies: impl IntoIterator<Item = Dependency>) -> Doubt {
+        let dependencies: Vec<Dependency> = dependencies.into_iter().collect();
+        Doubt::suspend(self.clone(), Some(self.slots(&dependencies)))
+    }
+
+    /// Keeps everything out of the cache until the guard is dropped.
+    pub fn suspend_everything(&self) -> Doubt {
+        Doubt::suspend(self.clone(), None)
+    }
+
     /// Whether nothing at all was invalidated after `as_of`, and nothing is in doubt. The
     /// question to ask when it is not known what a result depends on.
     pub(crate) fn nothing_since(&self, as_of: Version) -> bool {
@@ -139,8 +151,11 @@ impl Versions {
         self.0.doubts.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn open_doubt(&self, slots: Option<&Slots>) {
+    pub(crate) fn count_doubt(&self) {
         self.0.doubts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn open_doubt(&self, slots: Option<&Slots>) {
         self.0.open_doubts.fetch_add(1, Ordering::AcqRel);
         match slots {
             Some(slots) => self.0.table.each(slots).for_each(Slot::open_doubt),

@@ -1,0 +1,16 @@
+//! What this process shares with the others that work on the same database.
+//!
+//! PostgreSQL holds the truth: each transaction that writes leaves a row in the log of
+//! invalidations, committed together with what it wrote. The [`follower`](follow) looks there a
+//! few times per `cache.max_staleness` for what has become visible since its last look, and
+//! applies it. The [`Fleet`] is what it has learned, and what this process tells the others.
+
+mod follower;
+mod members;
+mod poll;
+mod reading;
+mod statistics;
+
+pub(crate) use self::follower::{Follower, follow};
+pub(crate) use self::members::Fleet;
+pub use self::statistics::FollowerStatistics;

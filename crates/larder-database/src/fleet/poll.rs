@@ -1,0 +1,150 @@
+//! The statements by which the log is read.
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
+use diesel_async::RunQueryDsl;
+use larder_cache::{LogRow, Snapshot, Touched, TransactionId};
+use larder_pool::Connection;
+
+use crate::Error;
+use crate::sql::sql;
+
+/// What has become visible since an earlier snapshot, the snapshot of now, and which history this
+/// is: in one statement, and so of one moment. On a standby, where the answer would be late, it
+/// fails.
+///
+/// The tables are locked before the snapshot of the statement is taken, so no partition is
+/// emptied in between.
+#[derive(Debug)]
+struct Poll<'a> {
+    since: &'a str,
+}
+
+type PollColumns = (
+    Text,
+    Text,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<SmallInt>,
+    Nullable<Array<BigInt>>,
+    Nullable<Text>,
+);
+
+type PollRow = (
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<i16>,
+    Option<Vec<i64>>,
+    Option<String>,
+);
+
+impl QueryFragment<Pg> for Poll<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT pg_catalog.pg_current_snapshot()::text, epoch.id::text, epoch.horizon::text, \
+             pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), \
+             log.xid::text, log.format, log.touched, log.detail \
+             FROM larder.epoch LEFT JOIN larder.invalidation AS log \
+             ON log.xid >= pg_catalog.pg_snapshot_xmin(",
+        );
+        out.push_bind_param::<Text, _>(self.since)?;
+        out.push_sql("::pg_snapshot) AND NOT pg_catalog.pg_visible_in_snapshot(log.xid, ");
+        out.push_bind_param::<Text, _>(self.since)?;
+        out.push_sql("::pg_snapshot)");
+        Ok(())
+    }
+}
+
+impl QueryId for Poll<'_> {
+    type QueryId = Poll<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for Poll<'_> {
+    type SqlType = PollColumns;
+}
+
+/// What one look at the log told.
+pub(super) struct Look {
+    /// What the look could see.
+    pub(super) snapshot: Snapshot,
+    /// The random id of the database, and the timeline of its server.
+    pub(super) epoch: String,
+    /// What is below may be missing in the log.
+    pub(super) horizon: TransactionId,
+    pub(super) rows: Vec<(TransactionId, Touched)>,
+}
+
+/// Looks for what has become visible since a snapshot was taken.
+///
+/// # Errors
+///
+/// If the server does not answer, is a standby, or has no log.
+pub(super) async fn poll(connection: &mut Connection, since: &Snapshot) -> Result<Look, Error> {
+    let since = since.to_string();
+    let rows: Result<Vec<PollRow>, _> = Poll { since: &since }.get_results(connection).await;
+    let rows = rows.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
+    let Some((snapshot, epoch, horizon, timeline, ..)) = rows.first() else {
+        return Err(unreadable("larder.epoch has no row: run `larder cache install`"));
+    };
+    let mut look = Look {
+        snapshot: read_snapshot(snapshot)?,
+        epoch: format!("{timeline} {epoch}"),
+        horizon: id(horizon)?,
+        rows: Vec::new(),
+    };
+    for (_, _, _, _, xid, format, touched, detail) in rows {
+        if let (Some(xid), Some(format), Some(touched)) = (xid, format, touched) {
+            let row = LogRow {
+                format,
+                touched,
+                detail,
+            };
+            look.rows.push((id(&xid)?, Touched::of_row(&row)));
+        }
+    }
+    Ok(look)
+}
+
+/// Which database of which server this is, as long as both live.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub(super) async fn database(connection: &mut Connection) -> Result<String, Error> {
+    // Some providers let nobody read the control file; the random id of the epoch is left then.
+    const SYSTEM: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
+    const DATABASE: &str =
+        "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
+    let system = sql(SYSTEM).fetch_scalar_on::<String>(connection).await;
+    let system = match system {
+        Ok(system) => system,
+        Err(error) if error.server_error().is_some() => String::new(),
+        Err(error) => return Err(error),
+    };
+    let database: String = sql(DATABASE).fetch_scalar_on(connection).await?;
+    Ok(format!("{system} {database}"))
+}
+
+pub(super) fn read_snapshot(text: &str) -> Result<Snapshot, Error> {
+    text.parse()
+        .map_err(|_| unreadable(&format!("{text:?} is no snapshot")))
+}
+
+pub(super) fn id(text: &str) -> Result<TransactionId, Error> {
+    text.parse()
+        .map(TransactionId)
+        .map_err(|_| unreadable(&format!("{text:?} is no transaction id")))
+}
+
+fn unreadable(reason: &str) -> Error {
+    Error::Catalog {
+        reason: format!("the log of invalidations cannot be read: {reason}"),
+    }
+}
