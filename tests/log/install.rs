@@ -132,7 +132,10 @@ async fn after_a_restore_the_epoch_is_new_and_rows_of_another_server_are_gone() 
         .await
         .unwrap();
     let before = test.database().log_status().await.unwrap();
-    assert_eq!((before.rows, before.newest), (Some(2), Some(99_999_999_999)));
+    assert_eq!(
+        (before.rows, before.newest),
+        (Some(2), Some(99_999_999_999))
+    );
     client
         .batch_execute("SELECT larder.renew_epoch()")
         .await

@@ -10,7 +10,13 @@ async fn the_partition_that_is_written_next_is_emptied_and_the_horizon_moves_pas
     let test = with_log().await;
     let client = plain(&test).await;
     let prune = "SELECT larder.prune()";
-    assert!(client.query_one(prune, &[]).await.unwrap().get::<_, bool>(0));
+    assert!(
+        client
+            .query_one(prune, &[])
+            .await
+            .unwrap()
+            .get::<_, bool>(0)
+    );
     let before = test.database().log_status().await.unwrap();
     client
         .batch_execute(&format!(
@@ -21,7 +27,13 @@ async fn the_partition_that_is_written_next_is_emptied_and_the_horizon_moves_pas
         .unwrap();
     let written = test.database().log_status().await.unwrap();
     assert_eq!(written.rows, Some(2));
-    assert!(client.query_one(prune, &[]).await.unwrap().get::<_, bool>(0));
+    assert!(
+        client
+            .query_one(prune, &[])
+            .await
+            .unwrap()
+            .get::<_, bool>(0)
+    );
     let after = test.database().log_status().await.unwrap();
     assert_eq!(after.rows, Some(1));
     assert_eq!(after.horizon, Some(written.oldest.unwrap() + 1));
@@ -57,14 +69,20 @@ async fn a_partition_that_somebody_uses_is_left_alone_at_once() {
         reading.query(hold, &[]).await.unwrap();
         // Waiting would be an error here, and not forever.
         client.batch_execute("SET lock_timeout = 1").await.unwrap();
-        let row = client.query_one("SELECT larder.prune()", &[]).await.unwrap();
+        let row = client
+            .query_one("SELECT larder.prune()", &[])
+            .await
+            .unwrap();
         assert!(!row.get::<_, bool>(0), "{hold}");
         let status = test.database().log_status().await.unwrap();
         assert_eq!(status.rows, Some(1));
         // Nothing of the attempt is left that others would wait for.
         reading.commit().await.unwrap();
     }
-    let row = client.query_one("SELECT larder.prune()", &[]).await.unwrap();
+    let row = client
+        .query_one("SELECT larder.prune()", &[])
+        .await
+        .unwrap();
     assert!(row.get::<_, bool>(0));
     assert_eq!(test.database().log_status().await.unwrap().rows, Some(0));
 }

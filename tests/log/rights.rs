@@ -25,7 +25,10 @@ async fn what_is_granted_is_enough_and_no_more() {
         )
         .await
         .unwrap();
-    let row = client.query_one("SELECT larder.prune()", &[]).await.unwrap();
+    let row = client
+        .query_one("SELECT larder.prune()", &[])
+        .await
+        .unwrap();
     assert!(row.get::<_, bool>(0));
     assert_eq!(db.log_status().await.unwrap().rows, Some(0));
     for more in [
@@ -81,7 +84,10 @@ async fn a_role_that_is_not_there_or_a_log_that_is_not_there_is_an_error() {
     let error = test.database().grant_log("no\" one").await.unwrap_err();
     assert!(error.to_string().contains("no\" one"), "{error}");
     let client = plain(&test).await;
-    client.batch_execute("DROP SCHEMA larder CASCADE").await.unwrap();
+    client
+        .batch_execute("DROP SCHEMA larder CASCADE")
+        .await
+        .unwrap();
     let error = test.database().grant_log("postgres").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LogMissing);
 }

@@ -23,8 +23,14 @@ async fn tracked() -> (TestDatabase, Client) {
     let client = plain(&test).await;
     client.batch_execute(TABLES).await.unwrap();
     for table in [
-        "plain_table", "child_table", "measure", "measure_low", "measure_high", "measure_high_1",
-        "base", "derived",
+        "plain_table",
+        "child_table",
+        "measure",
+        "measure_low",
+        "measure_high",
+        "measure_high_1",
+        "base",
+        "derived",
     ] {
         client
             .batch_execute(&format!(
@@ -84,14 +90,19 @@ async fn every_kind_of_statement_leaves_a_row() {
 #[tokio::test]
 async fn copy_leaves_a_row() {
     let (_test, client) = tracked().await;
-    let sink = client.copy_in("COPY plain_table FROM STDIN").await.unwrap();
-    let mut sink = std::pin::pin!(sink);
-    sink.send(futures::stream::iter(*b"1\n2\n").collect_bytes())
+    let sink = client
+        .copy_in::<_, std::io::Cursor<Vec<u8>>>("COPY plain_table FROM STDIN")
         .await
         .unwrap();
+    let mut sink = std::pin::pin!(sink);
+    let rows = std::io::Cursor::new(b"1\n2\n".to_vec());
+    sink.send(rows).await.unwrap();
     assert_eq!(sink.finish().await.unwrap(), 2);
     let row = client
-        .query_one("SELECT touched = array['plain_table'::regclass::oid::int8] FROM larder.invalidation", &[])
+        .query_one(
+            "SELECT touched = array['plain_table'::regclass::oid::int8] FROM larder.invalidation",
+            &[],
+        )
         .await
         .unwrap();
     assert!(row.get::<_, bool>(0));
@@ -101,12 +112,20 @@ async fn copy_leaves_a_row() {
 async fn what_a_foreign_key_carries_on_leaves_a_row_too() {
     let (_test, mut client) = tracked().await;
     client
-        .batch_execute("INSERT INTO plain_table VALUES (1), (2); INSERT INTO child_table VALUES (1), (2)")
+        .batch_execute(
+            "INSERT INTO plain_table VALUES (1), (2); INSERT INTO child_table VALUES (1), (2)",
+        )
         .await
         .unwrap();
     let both = names(&["plain_table", "child_table"]);
-    assert_eq!(touched(&mut client, "DELETE FROM plain_table WHERE id = 1").await, both);
-    assert_eq!(touched(&mut client, "UPDATE plain_table SET id = 3 WHERE id = 2").await, both);
+    assert_eq!(
+        touched(&mut client, "DELETE FROM plain_table WHERE id = 1").await,
+        both
+    );
+    assert_eq!(
+        touched(&mut client, "UPDATE plain_table SET id = 3 WHERE id = 2").await,
+        both
+    );
 }
 
 #[tokio::test]
@@ -116,16 +135,29 @@ async fn all_tables_that_show_the_rows_are_named() {
     for (statement, expected) in [
         ("INSERT INTO measure VALUES (1, 1), (11, 1)", &all),
         ("UPDATE measure SET at = 12 WHERE at = 1", &all),
-        ("INSERT INTO measure_low VALUES (2, 2)", &names(&["measure", "measure_low"])),
+        (
+            "INSERT INTO measure_low VALUES (2, 2)",
+            &names(&["measure", "measure_low"]),
+        ),
         (
             "DELETE FROM measure_high_1",
             &names(&["measure", "measure_high", "measure_high_1"]),
         ),
-        ("INSERT INTO derived VALUES (1)", &names(&["base", "other_base", "derived"])),
+        (
+            "INSERT INTO derived VALUES (1)",
+            &names(&["base", "other_base", "derived"]),
+        ),
         // Its rows show through the other parent of what is below.
-        ("UPDATE base SET id = 2", &names(&["base", "other_base", "derived"])),
+        (
+            "UPDATE base SET id = 2",
+            &names(&["base", "other_base", "derived"]),
+        ),
     ] {
-        assert_eq!(&touched(&mut client, statement).await, expected, "{statement}");
+        assert_eq!(
+            &touched(&mut client, statement).await,
+            expected,
+            "{statement}"
+        );
     }
     assert_eq!(touched(&mut client, "TRUNCATE measure").await, all);
 }
