@@ -13,6 +13,7 @@ mod error;
 mod global;
 mod health;
 mod initialisation;
+mod log;
 mod metrics;
 mod monitoring;
 mod operations;

@@ -59,6 +59,39 @@ pub enum Error {
         /// The error as the server stated it, if it was the server's.
         server: Option<Box<ServerError>>,
     },
+
+    /// The database has no log of invalidations.
+    #[error(
+        "find the log of invalidations in the database {database}: run `larder cache install` as a role that may create schemas, or set cache.mode to local where no other process writes to this database"
+    )]
+    LogMissing {
+        /// The database.
+        database: String,
+    },
+
+    /// The role lacks rights on the log of invalidations.
+    #[error(
+        "{action} the log of invalidations as {role}: rights are missing; as an owner or a superuser run {cure}"
+    )]
+    LogRights {
+        /// What it wanted to do with the log: `make` or `use`.
+        action: &'static str,
+        /// The role.
+        role: String,
+        /// The command and the statements that cure it.
+        cure: String,
+    },
+
+    /// The log of invalidations is another version's.
+    #[error(
+        "use the log of invalidations: it is of version {found}, and this Larder knows version {known}; {}", if found > known { "update Larder" } else { "run `larder cache install`" }
+    )]
+    LogVersion {
+        /// The version in the database.
+        found: i32,
+        /// The version that this Larder makes.
+        known: i32,
+    },
 }
 
 /// What kind of thing went wrong.
@@ -81,6 +114,12 @@ pub enum ErrorKind {
     UnknownTable,
     /// The migrations could not be read or applied.
     Migration,
+    /// The database has no log of invalidations.
+    LogMissing,
+    /// The role lacks rights on the log of invalidations.
+    LogRights,
+    /// The log of invalidations is another version's.
+    LogVersion,
 }
 
 impl Error {
@@ -96,6 +135,9 @@ impl Error {
             Self::Catalog { .. } => ErrorKind::Catalog,
             Self::UnknownTable(_) => ErrorKind::UnknownTable,
             Self::Migration { .. } => ErrorKind::Migration,
+            Self::LogMissing { .. } => ErrorKind::LogMissing,
+            Self::LogRights { .. } => ErrorKind::LogRights,
+            Self::LogVersion { .. } => ErrorKind::LogVersion,
         }
     }
 

@@ -13,6 +13,7 @@ mod closure_error;
 mod coherence;
 mod database;
 mod error;
+mod log;
 mod migrations;
 mod observation;
 mod options;
@@ -23,6 +24,7 @@ pub use crate::cached::{CacheExplanation, CachedQuery, CachedRead, CachedSql, In
 pub use crate::closure_error::ClosureError;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind};
+pub use crate::log::{LogStatus, MissingRight};
 pub use crate::migrations::MigrationReport;
 pub use crate::options::{CacheSettings, DatabaseOptions, QuerySettings};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
