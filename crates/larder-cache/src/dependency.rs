@@ -51,7 +51,8 @@ impl Dependency {
     }
 
     /// The object id, if it is a table.
-    pub(crate) fn as_table(self) -> Option<u32> {
+    #[must_use]
+    pub fn as_table(self) -> Option<u32> {
         (self.0 >> KIND_SHIFT == TABLE)
             .then(|| u32::try_from(self.0).ok())
             .flatten()

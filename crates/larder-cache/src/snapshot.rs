@@ -60,6 +60,12 @@ impl Snapshot {
         self.next
     }
 
+    /// Those that were running, in order.
+    #[must_use]
+    pub fn running(&self) -> &[TransactionId] {
+        &self.running
+    }
+
     /// As one taken on a standby has to be read, which does not list what is running: only what
     /// is below its oldest is seen.
     #[must_use]

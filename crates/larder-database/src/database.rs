@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext};
+use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext, Lease};
 use larder_metrics::{
     ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder, QueryStatistics,
     ServiceRegistry, WindowStatistics,
@@ -13,10 +13,13 @@ use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolSt
 
 use crate::cached::Plans;
 use crate::closure_error::{ClosureError, outcome};
-use crate::coherence::{CatalogState, Picture, Watcher, care_for};
+use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
+use crate::fleet::{CHANNEL, Fleet, FleetSettings, Follower, FollowerStatistics, follow};
+use crate::options::{CacheMode, CacheSettings, Hints};
 use crate::sql::{BoundSql, sql};
+use crate::switches::Switches;
 use crate::transaction::TransactionBuilder;
-use crate::{DatabaseOptions, Error, observation};
+use crate::{DatabaseOptions, Error, log, observation, switches};
 
 /// A database: sessions, transactions, raw SQL. Clones share the same pool.
 ///
@@ -49,6 +52,9 @@ pub(crate) struct Inner {
     pub(crate) plans: Plans,
     pub(crate) watcher: Arc<Watcher>,
     pub(crate) default_ttl: Duration,
+    pub(crate) switches: Switches,
+    /// The other processes on the same database; `None` in mode `local`.
+    pub(crate) fleet: Option<Arc<Fleet>>,
     services: ServiceRegistry,
     name: InstanceName,
     namespace: String,
@@ -74,13 +80,8 @@ impl Database {
             queries,
         } = options;
         let cleanup_interval = settings.cleanup_interval;
-        let cache = Cache::new(CacheOptions {
-            max_entries: settings.max_entries,
-            max_bytes: settings.max_bytes,
-            cleanup_interval,
-            clock: settings.clock,
-        });
-        cache.set_enabled(settings.enabled);
+        let fleet = fleet(&settings);
+        let cache = cache(&settings, fleet.is_some());
         let picture = Arc::new(Picture::new(settings.declarations));
         let name = InstanceName::claim(&pool.name);
         let connections = if queries.metrics {
@@ -93,12 +94,11 @@ impl Database {
             Arc::clone(&picture),
             QueryRecorder::new(observation::options(&queries)),
             connections,
+            Heat::new(settings.hot_writes),
+            fleet.clone(),
         ));
         pool.observer = Observer::new(Arc::clone(&watcher) as Arc<dyn PoolObserver>);
-        // With something that nobody outside knows, so that no value can be chosen to collide with
-        // another one's key.
-        let secret = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0));
-        let identity = format!("{} {secret:x?}", connect.target());
+        let identity = local_identity(&connect.target().to_string());
         let pool = Pool::open(connect, pool).await?;
         let server_version = sql("SHOW server_version")
             .fetch_scalar_on::<String>(&mut *pool.session().await?)
@@ -110,12 +110,18 @@ impl Database {
             plans: Plans::new(),
             watcher,
             default_ttl: settings.ttl,
+            switches: Switches::default(),
+            fleet,
             services: ServiceRegistry::new(name.as_str()),
             name,
             namespace: settings.namespace,
             identity,
             server_version,
         });
+        if let Some(fleet) = &inner.fleet {
+            let follower = inner.begin_to_follow(fleet, settings.install_log).await?;
+            tokio::spawn(follow(Arc::downgrade(&inner), follower));
+        }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
         Ok(Self(inner))
     }
@@ -246,6 +252,20 @@ impl Database {
         &self.0.services
     }
 
+    /// What the follower of the log of invalidations has done; `None` in mode `local`, where there
+    /// is no log.
+    pub fn follower_statistics(&self) -> Option<FollowerStatistics> {
+        let fleet = self.0.fleet.as_ref()?;
+        let left = self.0.cache.lease().ends().since(self.0.cache.clock().now());
+        Some(fleet.counters.statistics(left))
+    }
+
+    /// The tables that are written faster than the cache could help: what is read from them is
+    /// not kept.
+    pub fn hot_tables(&self) -> Vec<HotTable> {
+        self.0.watcher.heat.hot()
+    }
+
     /// The cache itself: to switch it off and on, for instance.
     pub fn cache(&self) -> &Cache {
         &self.0.cache
@@ -266,13 +286,43 @@ impl Database {
 }
 
 impl Inner {
+    /// The connection on which the log is followed: beside the pool, so that a pool in use to the
+    /// last connection does not cost the lease.
+    pub(crate) async fn connect_follower(&self) -> Result<Connection, Error> {
+        let wake = self.fleet.as_ref().map(|fleet| Arc::clone(&fleet.wake));
+        let on_notification = move |_: &str, _: &str| {
+            if let Some(wake) = &wake {
+                wake.notify_one();
+            }
+        };
+        let mut connection = self.pool.connect_apart(on_notification).await?;
+        if self.fleet.as_ref().is_some_and(|fleet| fleet.settings.notify) {
+            sql(format!("LISTEN {CHANNEL}"))
+                .execute_on(&mut connection)
+                .await?;
+        }
+        Ok(connection)
+    }
+
+    /// Makes sure that there is a log, learns what it tells, and takes a picture of the catalog:
+    /// without it a write would count for everything in all processes.
+    async fn begin_to_follow(&self, fleet: &Fleet, install_log: bool) -> Result<Follower, Error> {
+        let mut connection = self.connect_follower().await?;
+        log::ensure(&mut connection, install_log).await?;
+        let mut follower = Follower::begin(fleet, connection).await?;
+        switches::load(self, follower.connection()).await?;
+        let _turn = self.picture.turn().await;
+        self.picture.refresh(follower.connection()).await?;
+        Ok(follower)
+    }
+
     /// The beginning of all keys: what decides results beside statement and values. Worked out
     /// once for each picture.
     pub(crate) fn key_seed(&self, state: &CatalogState) -> Key {
         *state.key_seed.get_or_init(|| {
             let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
             let context = KeyContext {
-                database: self.identity.clone(),
+                database: format!("{} {}", self.identity(), state.digest),
                 namespace: self.namespace.clone(),
                 settings: state.settings.iter().map(owned).collect(),
                 scope: Vec::new(),
@@ -280,6 +330,51 @@ impl Inner {
             context.seed()
         })
     }
+}
+
+impl Inner {
+    /// What tells this database, in this history, from all others.
+    pub(crate) fn identity(&self) -> String {
+        let shared = self.fleet.as_ref().and_then(|fleet| fleet.identity());
+        shared.map_or_else(|| self.identity.clone(), |identity| identity.to_string())
+    }
+}
+
+/// The processes on the same database, if it is shared.
+fn fleet(settings: &CacheSettings) -> Option<Arc<Fleet>> {
+    (settings.mode == CacheMode::Shared).then(|| {
+        Arc::new(Fleet::new(FleetSettings {
+            max_staleness: settings.max_staleness,
+            poll_interval: settings.poll_interval.min(settings.max_staleness / 2),
+            notify: settings.hints == Hints::Notify,
+            remember: false,
+        }))
+    })
+}
+
+fn cache(settings: &CacheSettings, shared: bool) -> Cache {
+    let cache = Cache::new(CacheOptions {
+        max_entries: settings.max_entries,
+        max_bytes: settings.max_bytes,
+        cleanup_interval: settings.cleanup_interval,
+        clock: settings.clock.clone(),
+        lease: if shared {
+            Lease::lapsed()
+        } else {
+            Lease::permanent()
+        },
+        early_refresh: settings.early_refresh,
+        jitter: settings.jitter,
+    });
+    cache.set_enabled(settings.enabled);
+    cache
+}
+
+/// What tells this database from others where this process is alone with it. With something that
+/// nobody outside knows, so that no value can be chosen to collide with another one's key.
+fn local_identity(target: &str) -> String {
+    let secret = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0));
+    format!("{target} {secret:x?}")
 }
 
 impl std::fmt::Debug for Database {

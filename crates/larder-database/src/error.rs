@@ -43,6 +43,10 @@ pub enum Error {
         reason: String,
     },
 
+    /// The log of invalidations did not answer within `cache.max_staleness`.
+    #[error("look into the log of invalidations: the database has not answered in time")]
+    LogLate,
+
     /// There is no table of this name.
     #[error(
         "find the table {0}: there is none under the search path; write the name as in SQL, with its schema where needed"
@@ -116,6 +120,8 @@ pub enum ErrorKind {
     Migration,
     /// The database has no log of invalidations.
     LogMissing,
+    /// The log of invalidations did not answer in time.
+    LogLate,
     /// The role lacks rights on the log of invalidations.
     LogRights,
     /// The log of invalidations is another version's.
@@ -136,6 +142,7 @@ impl Error {
             Self::UnknownTable(_) => ErrorKind::UnknownTable,
             Self::Migration { .. } => ErrorKind::Migration,
             Self::LogMissing { .. } => ErrorKind::LogMissing,
+            Self::LogLate => ErrorKind::LogLate,
             Self::LogRights { .. } => ErrorKind::LogRights,
             Self::LogVersion { .. } => ErrorKind::LogVersion,
         }

@@ -13,21 +13,26 @@ mod closure_error;
 mod coherence;
 mod database;
 mod error;
+mod fleet;
 mod log;
 mod migrations;
 mod observation;
 mod options;
 mod sql;
+mod switches;
 mod transaction;
 
 pub use crate::cached::{CacheExplanation, CachedQuery, CachedRead, CachedSql, Invalidation};
 pub use crate::closure_error::ClosureError;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind};
+pub use crate::coherence::HotTable;
+pub use crate::fleet::FollowerStatistics;
 pub use crate::log::{LogStatus, MissingRight};
 pub use crate::migrations::MigrationReport;
-pub use crate::options::{CacheSettings, DatabaseOptions, QuerySettings};
+pub use crate::options::{CacheMode, CacheSettings, DatabaseOptions, Hints, QuerySettings};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
+pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
 
 pub use larder_cache::{CacheStatistics, Clock, ManualClock};

@@ -29,6 +29,26 @@ pub struct DatabaseOptions {
 pub struct CacheSettings {
     /// Off sends every read to the database. On by default.
     pub enabled: bool,
+    /// Who else writes to the database. [`CacheMode::Shared`] by default.
+    pub mode: CacheMode,
+    /// How long another process may go on serving what a commit has made wrong. 1 s by default.
+    pub max_staleness: Duration,
+    /// How often the log of invalidations is looked at; at most half of `max_staleness` counts.
+    /// 250 ms by default.
+    pub poll_interval: Duration,
+    /// Whether the log of invalidations is made where it is missing. On by default.
+    pub install_log: bool,
+    /// How processes hint to each other that there is news in the log. Through Redis by default,
+    /// where there is one.
+    pub hints: Hints,
+    /// From how many writes a second on what is read from a table is not kept; 0 for never. 100 by
+    /// default.
+    pub hot_writes: u32,
+    /// How eagerly results are loaded anew before their time is up; 0 waits for the end. 1 by
+    /// default; see [`early_refresh`](larder_cache::CacheOptions::early_refresh).
+    pub early_refresh: f64,
+    /// By which share of its time a result may live shorter, by chance. 0.05 by default.
+    pub jitter: f64,
     /// How long a result is kept when the read does not say. A minute by default.
     pub ttl: Duration,
     /// How many results are kept at most. 1,000 by default.
@@ -45,10 +65,43 @@ pub struct CacheSettings {
     pub clock: Clock,
 }
 
+/// Who else writes to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CacheMode {
+    /// Other processes do: each transaction that writes leaves a row in a log in the database, and
+    /// each process follows that log.
+    Shared,
+    /// Nobody but this [`Database`](crate::Database): there is no log. What others write is never
+    /// noticed.
+    Local,
+}
+
+/// How processes hint to each other that there is news in the log. Nothing depends on hints but
+/// how soon others notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hints {
+    /// Through Redis, if there is one.
+    Redis,
+    /// By NOTIFY, which lets transactions that write commit one at a time.
+    Notify,
+    /// Not at all: the log is looked at from time to time.
+    Off,
+}
+
 impl Default for CacheSettings {
     fn default() -> Self {
         Self {
             enabled: true,
+            mode: CacheMode::Shared,
+            max_staleness: Duration::from_secs(1),
+            poll_interval: Duration::from_millis(250),
+            install_log: true,
+            hints: Hints::Redis,
+            hot_writes: 100,
+            early_refresh: 1.0,
+            jitter: 0.05,
             ttl: Duration::from_secs(60),
             max_entries: 1_000,
             max_bytes: 64 << 20,
@@ -169,6 +222,8 @@ impl DatabaseOptions {
         self.connect.answer_timeout = Some(statement_timeout);
         self.connect.connect_timeout = connect_timeout;
         self.connect.tls.mode = TlsMode::Disable;
+        // Nobody else can reach it.
+        self.cache.mode = CacheMode::Local;
         self.pool.size = 1;
         self.pool.overflow = 0;
         // Closing and opening the only connection is all that recycling would do.

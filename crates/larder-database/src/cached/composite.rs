@@ -168,6 +168,8 @@ impl CachedRead<'_> {
                 value: Arc::new(value),
                 bytes: estimate(&recording) + size_of::<V>() as u64,
                 storable: holds && tables.is_some(),
+                kept: None,
+                digest: None,
                 dependencies: tables.into_iter().flatten().chain(extra).collect(),
             })
         };

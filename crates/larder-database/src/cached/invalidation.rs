@@ -1,14 +1,18 @@
 //! Invalidating by hand, for what Larder cannot see.
 
-use larder_cache::{Cause, Dependency};
+use larder_cache::{Cause, Dependency, Touched, TransactionId};
 use larder_sql::catalog::WriteSet;
 use larder_sql::{QualifiedName, classify};
 
+use super::plan::dependencies;
+use crate::fleet::apply;
+use crate::sql::sql;
 use crate::{Database, Error};
 
 /// Makes cached results go that something else than a write through Larder has made wrong;
-/// made by [`Database::invalidate`]. Each takes effect at once, also for loads that are under
-/// way, and costs the same however much is cached.
+/// made by [`Database::invalidate`]. Each takes effect at once in this process, also for loads that
+/// are under way, and within `cache.max_staleness` in all others; it costs the same however much is
+/// cached.
 #[derive(Debug)]
 pub struct Invalidation<'a> {
     database: &'a Database,
@@ -16,27 +20,61 @@ pub struct Invalidation<'a> {
 
 impl Invalidation<'_> {
     /// Results that carry this tag.
-    pub fn tag(&self, tag: &str) {
-        self.one(Dependency::tag(tag), Cause::Tag);
+    ///
+    /// # Errors
+    ///
+    /// If the other processes cannot be told, because the server does not answer. Here it has
+    /// taken effect all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has taken effect everywhere or nowhere.
+    pub async fn tag(&self, tag: &str) -> Result<(), Error> {
+        let touched = Touched::dependencies([Dependency::tag(tag)]);
+        self.invalidate(touched, Cause::Tag).await
     }
 
     /// Results of this service.
-    pub fn service(&self, service: &str) {
-        self.one(Dependency::service(service), Cause::Service);
+    ///
+    /// # Errors
+    ///
+    /// As [`tag`](Self::tag).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`tag`](Self::tag).
+    pub async fn service(&self, service: &str) -> Result<(), Error> {
+        let touched = Touched::dependencies([Dependency::service(service)]);
+        self.invalidate(touched, Cause::Service).await
     }
 
     /// Results whose readable name matches a pattern, in which `*` stands for any characters:
     /// `restaurants:nearby:*`.
-    pub fn matching(&self, pattern: &str) {
-        self.database.inner().cache.invalidate_matching(pattern);
+    ///
+    /// # Errors
+    ///
+    /// As [`tag`](Self::tag).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`tag`](Self::tag).
+    pub async fn matching(&self, pattern: &str) -> Result<(), Error> {
+        self.invalidate(Touched::pattern(pattern), Cause::Pattern)
+            .await
     }
 
     /// All results.
-    pub fn everything(&self) {
-        self.database
-            .inner()
-            .cache
-            .invalidate_everything(Cause::Everything);
+    ///
+    /// # Errors
+    ///
+    /// As [`tag`](Self::tag).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`tag`](Self::tag).
+    pub async fn everything(&self) -> Result<(), Error> {
+        self.invalidate(Touched::everything(), Cause::Everything)
+            .await
     }
 
     /// Results that depend on a table, as if a row had been inserted: those of its partitions
@@ -44,18 +82,56 @@ impl Invalidation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTable`] if there is no such table.
+    /// [`Error::UnknownTable`] if there is no such table; otherwise as [`tag`](Self::tag).
     ///
     /// # Cancel safety
     ///
-    /// May be dropped at any time.
+    /// As [`tag`](Self::tag).
     pub async fn table(&self, name: &str) -> Result<(), Error> {
+        let touched = match self.database.written_with(name).await?.1 {
+            WriteSet::Everything(_) => Touched::everything(),
+            WriteSet::Tables(tables) => Touched::dependencies(dependencies(&tables)),
+            WriteSet::Nothing => Touched::default(),
+        };
+        self.invalidate(touched, Cause::Table).await
+    }
+
+    /// At once here, and through the log in the other processes.
+    async fn invalidate(&self, touched: Touched, cause: Cause) -> Result<(), Error> {
         let inner = self.database.inner();
+        let Some(fleet) = &inner.fleet else {
+            apply(&inner.cache, &touched, cause);
+            return Ok(());
+        };
+        let written = async {
+            let mut session = inner.pool.session().await?;
+            let row = sql(fleet.row(&touched));
+            row.fetch_scalar_on::<String>(&mut session).await
+        };
+        match written.await.map(|transaction| transaction.parse()) {
+            Ok(Ok(transaction)) => {
+                fleet.committed(&inner.cache, &touched, TransactionId(transaction), cause);
+                Ok(())
+            }
+            outcome => {
+                apply(&inner.cache, &touched, cause);
+                outcome.map(drop)
+            }
+        }
+    }
+}
+
+impl Database {
+    /// The object id of a table, and what a row inserted into it would change: at least the table
+    /// itself.
+    pub(crate) async fn written_with(&self, name: &str) -> Result<(u32, WriteSet), Error> {
+        let inner = self.inner();
         let mut looked_again = false;
         loop {
             let Some(state) = inner.picture_that_holds().await? else {
-                inner.cache.invalidate_everything(Cause::Table);
-                return Ok(());
+                return Err(Error::Catalog {
+                    reason: "definitions change faster than they can be read".to_owned(),
+                });
             };
             // Read as SQL, so that the name means what it would mean there.
             let insert = classify(&format!("INSERT INTO {name} DEFAULT VALUES"));
@@ -63,7 +139,8 @@ impl Invalidation<'_> {
                 [table] => Some(table),
                 _ => None,
             };
-            let Some(table) = table.filter(|table| state.catalog.find(table).is_some()) else {
+            let found = table.and_then(|table| state.catalog.find(table));
+            let Some(found) = found else {
                 if looked_again {
                     return Err(Error::UnknownTable(name.to_owned()));
                 }
@@ -71,28 +148,13 @@ impl Invalidation<'_> {
                 inner.look_at_catalog().await?;
                 continue;
             };
-            match state.catalog.writes(&insert) {
-                WriteSet::Tables(tables) => {
-                    inner
-                        .cache
-                        .invalidate(&super::plan::dependencies(&tables), Cause::Table);
-                }
-                WriteSet::Everything(_) => inner.cache.invalidate_everything(Cause::Table),
-                WriteSet::Nothing => {
-                    // What is read under this name but never written, such as a view.
-                    let tables = state.catalog.find(table);
-                    let tables: Vec<_> = tables.into_iter().collect();
-                    inner
-                        .cache
-                        .invalidate(&super::plan::dependencies(&tables), Cause::Table);
-                }
-            }
-            return Ok(());
+            let writes = match state.catalog.writes(&insert) {
+                // What is read under this name but never written, such as a view.
+                WriteSet::Nothing => WriteSet::Tables([found].into()),
+                writes => writes,
+            };
+            return Ok((found.0, writes));
         }
-    }
-
-    fn one(&self, dependency: Dependency, cause: Cause) {
-        self.database.inner().cache.invalidate(&[dependency], cause);
     }
 }
 
@@ -103,8 +165,8 @@ impl Database {
     ///
     /// ```no_run
     /// # async fn example(db: larder_database::Database) -> Result<(), larder_database::Error> {
-    /// db.invalidate().tag("menu:7");
-    /// db.invalidate().matching("restaurants:nearby:*");
+    /// db.invalidate().tag("menu:7").await?;
+    /// db.invalidate().matching("restaurants:nearby:*").await?;
     /// db.invalidate().table("menus").await?;
     /// # Ok(())
     /// # }

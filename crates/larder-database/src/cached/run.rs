@@ -134,6 +134,8 @@ impl Database {
                 value: decode(rows).map_err(|error| Error::of_statement(error, None))?,
                 dependencies: Vec::new(),
                 storable,
+                kept: None,
+                digest: None,
             })
         };
         inner.load(request, load).await

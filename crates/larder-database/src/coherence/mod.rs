@@ -5,9 +5,13 @@
 //! cache; and the care that goes on in the background.
 
 mod care;
+mod heat;
 mod picture;
 mod watcher;
+mod writes;
 
 pub(crate) use self::care::care_for;
+pub(crate) use self::heat::Heat;
+pub use self::heat::HotTable;
 pub(crate) use self::picture::{CatalogState, Picture};
 pub(crate) use self::watcher::Watcher;

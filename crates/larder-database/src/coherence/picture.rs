@@ -24,6 +24,8 @@ pub(crate) struct Picture {
     changes: AtomicU64,
     /// How many of those changes the picture was taken after.
     seen: AtomicU64,
+    /// How many pictures there were.
+    taken: AtomicU64,
     taking: Mutex<()>,
     /// When a table was looked for that is not in the picture.
     looked: std::sync::Mutex<Option<Instant>>,
@@ -39,7 +41,8 @@ pub(crate) struct CatalogState {
     pub(crate) settings: SessionSettings,
     /// When that session's connection was made.
     opened: Instant,
-    digest: String,
+    /// Changes with the definitions.
+    pub(crate) digest: String,
     /// What all keys by this picture begin with, once one is made.
     pub(crate) key_seed: OnceLock<Key>,
     writes: RwLock<HashMap<Fingerprint, WriteSet>>,
@@ -53,6 +56,7 @@ impl Picture {
             // One more than is seen: there is no picture yet.
             changes: AtomicU64::new(1),
             seen: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             taking: Mutex::new(()),
             looked: std::sync::Mutex::new(None),
             declarations,
@@ -63,6 +67,13 @@ impl Picture {
     /// picture to go by.
     pub(crate) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Nothing that was worked out by the picture holds any more, whether or not the catalog is
+    /// still the same: keys are made of more than that.
+    pub(crate) fn forget(&self) {
+        self.changed();
+        self.state.store(None);
     }
 
     /// The picture, if it holds as far as this process knows.
@@ -133,7 +144,7 @@ impl Picture {
                 })?;
             self.state.store(Some(Arc::new(CatalogState {
                 catalog: Catalog::new(snapshot, &self.declarations),
-                generation: before.as_ref().map_or(1, |state| state.generation + 1),
+                generation: self.taken.fetch_add(1, Ordering::Relaxed) + 1,
                 settings,
                 opened: connection.opened_at(),
                 digest,

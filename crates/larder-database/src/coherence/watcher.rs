@@ -1,17 +1,21 @@
 //! Hears from the pool what was written, and tells the cache before the writer hears of it.
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use larder_cache::{Cache, Cause, Dependency, Doubt};
+use larder_cache::{Cache, Cause, Doubt, TransactionId};
 use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder};
-use larder_pool::{ConnectError, Effects, EndedStatement, PoolObserver, SessionSettings};
+use larder_pool::{Companion, ConnectError, Effects, EndedStatement, PoolObserver, SessionSettings};
 use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, WriteSet};
-use larder_sql::{Effect, Fingerprint, SessionEffect, StatementProfile, classify};
+use larder_sql::{
+    Effect, Fingerprint, SessionEffect, StatementKind, StatementProfile, classify,
+};
 
+use super::heat::Heat;
+use super::writes::{touched, writes_log};
 use super::Picture;
+use crate::fleet::{Fleet, apply};
 use crate::observation;
 
 /// What is told to the observer of the pool.
@@ -20,15 +24,12 @@ pub(crate) struct Watcher {
     pub(crate) picture: Arc<Picture>,
     pub(crate) queries: QueryRecorder,
     pub(crate) connections: PoolRecorder,
+    pub(crate) heat: Heat,
+    /// The other processes; `None` where there are none.
+    fleet: Option<Arc<Fleet>>,
     /// Our own statements, which are nobody's query.
     own: [Fingerprint; 2],
     doubts: Mutex<Vec<(Instant, Doubt)>>,
-}
-
-/// What a write invalidates.
-enum Touched {
-    Tables(BTreeSet<u32>),
-    Everything,
 }
 
 impl Watcher {
@@ -41,12 +42,16 @@ impl Watcher {
         picture: Arc<Picture>,
         queries: QueryRecorder,
         connections: PoolRecorder,
+        heat: Heat,
+        fleet: Option<Arc<Fleet>>,
     ) -> Self {
         Self {
             cache,
             picture,
             queries,
             connections,
+            heat,
+            fleet,
             own: [CATALOG_QUERY, DIGEST_QUERY].map(|text| classify(text).fingerprint),
             doubts: Mutex::default(),
         }
@@ -61,62 +66,28 @@ impl Watcher {
     /// Keeps what was written out of the cache, for as long as the doubt lives.
     fn doubt(&self, effects: &Effects) -> Option<Doubt> {
         let versions = self.cache.versions();
-        match self.touched(effects) {
-            Touched::Tables(tables) if tables.is_empty() => None,
-            Touched::Tables(tables) => {
-                Some(versions.doubt(tables.into_iter().map(Dependency::table)))
-            }
-            Touched::Everything => Some(versions.doubt_everything()),
+        let touched = touched(&self.picture, effects);
+        if touched.is_everything() {
+            return Some(versions.doubt_everything());
         }
+        (!touched.is_empty()).then(|| versions.doubt(touched.iter()))
     }
 
     fn is_own(&self, effects: &Effects) -> bool {
         let mut statements = effects.statements().iter();
-        statements.all(|profile| self.own.contains(&profile.fingerprint))
+        statements.all(|profile| self.is_own_statement(profile))
     }
 
-    /// What was written, by the picture of the catalog. Notes where definitions may have changed.
-    fn touched(&self, effects: &Effects) -> Touched {
-        let statements = effects.statements();
-        let state = self.picture.current();
-        let changes_schema = |profile: &Arc<StatementProfile>| match &state {
-            Some(state) => state.catalog.may_change_schema(profile),
-            None => profile.writes_everything(),
-        };
-        if statements.iter().any(changes_schema) {
-            // Before anything is invalidated: what is loaded from then on is judged by a
-            // picture that was taken later.
-            self.picture.changed();
-            return Touched::Everything;
-        }
-        let Some(state) = state else {
-            return Touched::Everything;
-        };
-        let mut tables = BTreeSet::new();
-        let mut wrote = false;
-        for profile in statements {
-            let writes = state.writes(profile);
-            wrote |= writes != WriteSet::Nothing;
-            match writes {
-                WriteSet::Nothing => {}
-                WriteSet::Tables(written) => tables.extend(written.iter().map(|table| table.0)),
-                WriteSet::Everything(_) => {
-                    // A function may change definitions too; the digest tells.
-                    self.picture.changed();
-                    return Touched::Everything;
-                }
-            }
-        }
-        // Under other names it would be other tables. What writes nothing has none.
-        if effects.is_unclear() && (wrote || statements.is_empty()) {
-            return Touched::Everything;
-        }
-        Touched::Tables(tables)
+    fn is_own_statement(&self, profile: &StatementProfile) -> bool {
+        self.own.contains(&profile.fingerprint) || writes_log(profile)
     }
 }
 
 impl PoolObserver for Watcher {
     fn may_write(&self, profile: &StatementProfile) -> bool {
+        if writes_log(profile) {
+            return false;
+        }
         if !matches!(profile.effect, Effect::None | Effect::Read)
             || self.session_effect(profile) != SessionEffect::None
         {
@@ -128,7 +99,7 @@ impl PoolObserver for Watcher {
         // A view can call a function that writes, and so can an operator. Only the catalog knows.
         match self.picture.current() {
             Some(state) => !matches!(state.writes(profile), WriteSet::Nothing),
-            None => !self.own.contains(&profile.fingerprint),
+            None => !self.is_own_statement(profile),
         }
     }
 
@@ -163,23 +134,48 @@ impl PoolObserver for Watcher {
     }
 
     fn statement_ended(&self, statement: &EndedStatement<'_>) {
-        if !self.own.contains(&statement.profile.fingerprint) {
+        if !self.is_own_statement(statement.profile) {
             observation::record(&self.queries, self.connections.pool(), statement);
             OperationScope::record_query();
         }
     }
 
-    fn committed(&self, effects: &Effects) {
+    fn companion(&self, effects: &Effects) -> Option<Companion> {
+        let fleet = self.fleet.as_ref()?;
+        if self.is_own(effects) {
+            return None;
+        }
+        let touched = touched(&self.picture, effects);
+        (!touched.is_empty()).then(|| Companion {
+            sql: fleet.row(&touched),
+        })
+    }
+
+    fn unaccompanied(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {
+        let fleet = self.fleet.as_ref()?;
+        let touched = touched(&self.picture, effects);
+        if touched.is_empty() {
+            return None;
+        }
+        Some(Box::new((self.doubt(effects), fleet.unlogged(touched))))
+    }
+
+    fn committed(&self, effects: &Effects, transaction: Option<u64>) {
         if self.is_own(effects) {
             return;
         }
-        match self.touched(effects) {
-            Touched::Everything => self.cache.invalidate_everything(Cause::Write),
-            Touched::Tables(tables) if tables.is_empty() => {}
-            Touched::Tables(tables) => {
-                let tables: Vec<_> = tables.into_iter().map(Dependency::table).collect();
-                self.cache.invalidate(&tables, Cause::Write);
+        let touched = touched(&self.picture, effects);
+        self.heat.wrote(&touched);
+        match (&self.fleet, transaction) {
+            (Some(fleet), Some(transaction)) => {
+                let transaction = TransactionId(transaction);
+                fleet.committed(&self.cache, &touched, transaction, Cause::Write);
             }
+            (Some(fleet), None) => {
+                apply(&self.cache, &touched, Cause::Write);
+                fleet.announce();
+            }
+            (None, _) => apply(&self.cache, &touched, Cause::Write),
         }
     }
 
@@ -190,6 +186,12 @@ impl PoolObserver for Watcher {
         let Some(doubt) = self.doubt(effects) else {
             return;
         };
+        if self.fleet.is_some() && !effects.statements().iter().any(may_commit_inside) {
+            // If it takes effect, its row in the log appears with it. What is kept goes all the
+            // same, when the doubt is dropped here.
+            tracing::warn!("the connection was lost under a write whose outcome is not known");
+            return;
+        }
         tracing::warn!(
             "the connection was lost under a write whose outcome is not known: what it may have written is not cached for {:?}",
             Self::DOUBT
@@ -217,4 +219,9 @@ impl PoolObserver for Watcher {
     fn released(&self, used_for: Duration) {
         self.connections.released(used_for);
     }
+}
+
+/// Whether a statement may have been sent without its row in the log, because it commits by itself.
+fn may_commit_inside(profile: &Arc<StatementProfile>) -> bool {
+    matches!(profile.kind, StatementKind::Call | StatementKind::Do)
 }

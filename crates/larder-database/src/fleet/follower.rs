@@ -24,6 +24,8 @@ pub(crate) struct Follower {
     history: String,
     /// Everything that this saw has been applied.
     seen: Snapshot,
+    /// What was pruned from the log when it was last looked at.
+    horizon: TransactionId,
 }
 
 impl Follower {
@@ -34,12 +36,17 @@ impl Follower {
     /// If the server does not answer, is a standby, or has no log that can be read.
     pub(crate) async fn begin(fleet: &Fleet, mut connection: Connection) -> Result<Self, Error> {
         let database = database(&mut connection).await?;
-        let (history, seen) = read_history(fleet, &mut connection, &database).await?;
+        let History {
+            name,
+            seen,
+            horizon,
+        } = read_history(fleet, &mut connection, &database).await?;
         Ok(Self {
             connection,
             database,
-            history,
+            history: name,
             seen,
+            horizon,
         })
     }
 
@@ -55,12 +62,19 @@ impl Follower {
     }
 }
 
+/// A history of a database, as far as it was read.
+struct History {
+    name: String,
+    seen: Snapshot,
+    horizon: TransactionId,
+}
+
 /// Which history this is, and all that the log of it tells.
 async fn read_history(
     fleet: &Fleet,
     connection: &mut Connection,
     database: &str,
-) -> Result<(String, Snapshot), Error> {
+) -> Result<History, Error> {
     fleet.forget();
     let seen = if fleet.settings.remember {
         reading::read(connection, &fleet.knowledge).await?
@@ -70,9 +84,13 @@ async fn read_history(
     // The horizon after the rows: a partition may have been emptied just before.
     let look = poll(connection, &seen).await?;
     fleet.knowledge.raise_horizon(look.horizon);
-    let history = format!("{database} {}", look.epoch);
-    fleet.set_identity(history.clone());
-    Ok((history, seen))
+    let name = format!("{database} {}", look.epoch);
+    fleet.set_identity(name.clone());
+    Ok(History {
+        name,
+        seen,
+        horizon: look.horizon,
+    })
 }
 
 /// Follows the log until the database is shut down or nobody holds it any more.
@@ -164,21 +182,16 @@ async fn go_on(
             "the database has another history than before: nothing that was cached is used"
         );
         count(&fleet.counters.histories, 1);
-        inner.picture.changed();
-        let read = read_history(fleet, &mut follower.connection, &follower.database).await?;
-        (follower.history, follower.seen) = read;
-        inner.picture.forget();
-        inner.cache.invalidate_everything(Cause::Gap);
+        begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
-    if follower.seen.oldest_running() < look.horizon {
-        // Rows were pruned that may not have been read: those of long transactions, or of the time
-        // in which this process did not run.
-        let missed = !is_covered(&follower.seen, look.horizon);
-        if missed {
-            count(&fleet.counters.gaps, 1);
-            inner.cache.invalidate_everything(Cause::Gap);
-        }
+    if has_gap(follower, &look) {
+        tracing::warn!(
+            "the log of invalidations was pruned beyond what was read: the cache begins anew"
+        );
+        count(&fleet.counters.gaps, 1);
+        begin_anew(inner, fleet, follower).await?;
+        return Ok(true);
     }
     fleet.knowledge.raise_horizon(look.horizon);
     let mut news = Vec::with_capacity(look.rows.len());
@@ -197,14 +210,35 @@ async fn go_on(
         inner.watcher.heat.wrote(touched);
         apply(&inner.cache, touched, Cause::Remote);
     }
+    follower.horizon = look.horizon;
     follower.seen = look.snapshot;
     Ok(false)
 }
 
-/// Whether a snapshot had seen everything below a horizon, but for what was still running then
-/// and is found in the log by its own id.
-fn is_covered(seen: &Snapshot, horizon: TransactionId) -> bool {
-    seen.oldest_running() >= horizon
+/// Reads the whole log, and serves nothing from before.
+async fn begin_anew(inner: &Inner, fleet: &Fleet, follower: &mut Follower) -> Result<(), Error> {
+    // First of all: what is known is forgotten, so nothing may be judged by it any more.
+    inner.cache.lease().end();
+    let read = read_history(fleet, &mut follower.connection, &follower.database).await?;
+    (follower.history, follower.seen, follower.horizon) = (read.name, read.seen, read.horizon);
+    // Keys begin with the history.
+    inner.picture.forget();
+    inner.cache.invalidate_everything(Cause::Gap);
+    Ok(())
+}
+
+/// Whether rows were pruned that have not been read: of transactions that were not there yet, or
+/// were running, when the log was last looked at.
+fn has_gap(follower: &Follower, look: &Look) -> bool {
+    if look.horizon <= follower.horizon {
+        return false;
+    }
+    let is_lost = |id: &TransactionId| {
+        *id < look.horizon
+            && look.snapshot.sees(*id)
+            && look.rows.iter().all(|(found, _)| found != id)
+    };
+    follower.seen.next() < look.horizon || follower.seen.running().iter().any(is_lost)
 }
 
 /// Writes rows for what is being written at this moment and has none.

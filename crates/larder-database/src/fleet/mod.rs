@@ -12,5 +12,5 @@ mod reading;
 mod statistics;
 
 pub(crate) use self::follower::{Follower, follow};
-pub(crate) use self::members::Fleet;
+pub(crate) use self::members::{CHANNEL, Fleet, FleetSettings, apply};
 pub use self::statistics::FollowerStatistics;

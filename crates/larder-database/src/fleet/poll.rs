@@ -90,7 +90,8 @@ pub(super) async fn poll(connection: &mut Connection, since: &Snapshot) -> Resul
     let since = since.to_string();
     let rows: Result<Vec<PollRow>, _> = Poll { since: &since }.get_results(connection).await;
     let rows = rows.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
-    let Some((snapshot, epoch, horizon, timeline, ..)) = rows.first() else {
+    let mut rows = rows.into_iter().peekable();
+    let Some((snapshot, epoch, horizon, timeline, ..)) = rows.peek() else {
         return Err(unreadable("larder.epoch has no row: run `larder cache install`"));
     };
     let mut look = Look {

@@ -46,6 +46,11 @@ pub(super) fn count(counter: &AtomicU64, number: u64) {
 }
 
 impl Counters {
+    pub(super) fn took(&self, micros: u64) {
+        count(&self.polls, 1);
+        self.last_poll.store(micros, Ordering::Relaxed);
+    }
+
     pub(crate) fn statistics(&self, lease_left: Duration) -> FollowerStatistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         FollowerStatistics {

@@ -3,7 +3,7 @@
 use diesel_async::SimpleAsyncConnection;
 use larder_pool::{Connection, IsolationLevel};
 
-use super::status::{KNOWN_VERSION, RIGHTS, State, missing, version_on};
+use super::status::{look, KNOWN_VERSION, RIGHTS, State, missing, version_on};
 use crate::sql::sql;
 use crate::{Database, Error};
 
@@ -63,6 +63,22 @@ impl Database {
             })
             .await
     }
+}
+
+/// Makes sure that the log can be used on this connection, and makes it where it is missing and
+/// may be made.
+///
+/// # Errors
+///
+/// As [`LogStatus::check`](super::LogStatus::check) and [`Database::install_log`].
+pub(crate) async fn ensure(connection: &mut Connection, may_install: bool) -> Result<(), Error> {
+    // Mostly it is there, and nobody waits for anybody.
+    match look(connection).await?.0.check() {
+        Err(Error::LogMissing { .. }) if may_install => {}
+        checked => return checked,
+    }
+    connection.transaction(install).await?;
+    look(connection).await?.0.check()
 }
 
 async fn install(connection: &mut Connection) -> Result<bool, Error> {

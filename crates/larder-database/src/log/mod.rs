@@ -7,4 +7,5 @@
 mod install;
 mod status;
 
+pub(crate) use self::install::ensure;
 pub use self::status::{LogStatus, MissingRight};

@@ -168,7 +168,7 @@ impl Database {
 }
 
 /// All but the contents.
-async fn look(connection: &mut Connection) -> Result<(LogStatus, State), Error> {
+pub(super) async fn look(connection: &mut Connection) -> Result<(LogStatus, State), Error> {
     let state = State::of(connection).await?;
     let epoch: Option<Epoch> = match state.may_read_epoch() {
         true => match document(EPOCH, connection).await {

@@ -1,0 +1,56 @@
+//! From statements to what they touched, by the picture of the catalog.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use larder_cache::{Dependency, Touched};
+use larder_pool::Effects;
+use larder_sql::StatementProfile;
+use larder_sql::catalog::WriteSet;
+
+use super::Picture;
+
+/// What these statements have written, or may have. Notes where definitions may have changed.
+pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
+    let statements = effects.statements();
+    let state = picture.current();
+    let changes_schema = |profile: &Arc<StatementProfile>| match &state {
+        Some(state) => state.catalog.may_change_schema(profile),
+        None => profile.writes_everything(),
+    };
+    if statements.iter().any(changes_schema) {
+        // Before anything is invalidated: what is loaded from then on is judged by a
+        // picture that was taken later.
+        picture.changed();
+        return Touched::definitions();
+    }
+    let Some(state) = state else {
+        return Touched::everything();
+    };
+    let mut tables = BTreeSet::new();
+    let mut wrote = false;
+    for profile in statements {
+        let writes = state.writes(profile);
+        wrote |= writes != WriteSet::Nothing;
+        match writes {
+            WriteSet::Nothing => {}
+            WriteSet::Tables(written) => tables.extend(written.iter().map(|table| table.0)),
+            WriteSet::Everything(_) => {
+                // A function may change definitions too; the digest tells.
+                picture.changed();
+                return Touched::everything();
+            }
+        }
+    }
+    // Under other names it would be other tables. What writes nothing has none.
+    if effects.is_unclear() && (wrote || statements.is_empty()) {
+        return Touched::everything();
+    }
+    Touched::dependencies(tables.into_iter().map(Dependency::table))
+}
+
+/// Whether a statement writes to nothing but the tables of the log.
+pub(super) fn writes_log(profile: &StatementProfile) -> bool {
+    let mut writes = profile.writes.iter();
+    !profile.writes.is_empty() && writes.all(|name| name.schema() == Some("larder"))
+}
