@@ -1,0 +1,293 @@
+//! The second tier: results of other processes, in Redis, believed only as far as is known here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use larder_cache::l2::{Codec, Fetch, Header, Redis};
+use larder_cache::{
+    Clock, Dependency, Disbelief, Freshness, Kept, Key, Knowledge, Lease, Snapshot,
+};
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use crate::failpoints;
+
+/// Results that processes share through Redis.
+///
+/// Redis holds values and nothing else. Whether one is right is decided here: by the snapshot that
+/// it carries, taken before its load, and by what this process knows of invalidations.
+pub(crate) struct SecondTier {
+    redis: Redis,
+    codec: Codec,
+    knowledge: Arc<Knowledge>,
+    lease: Lease,
+    clock: Clock,
+    /// What the keys begin with.
+    prefix: String,
+    /// How long a load of another process is waited for.
+    load_lock: Duration,
+    counters: Counters,
+}
+
+/// What a result is looked for and kept under in the second tier.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedRead {
+    pub(crate) key: Key,
+    pub(crate) fingerprint: u128,
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) freshness: Freshness,
+    pub(crate) name: String,
+}
+
+/// A result of another process.
+pub(crate) struct FoundValue {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) kept: Kept,
+    pub(crate) dependencies: Vec<Dependency>,
+    bytes: Vec<u8>,
+}
+
+/// Whether this process may load, or another one does.
+pub(crate) enum Turn {
+    Found(FoundValue),
+    /// Nobody else loads, as far as is known; said again when it is over.
+    Mine,
+    NotAsked,
+}
+
+/// What became of reads from the second tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SecondTierStatistics {
+    /// Results that were served.
+    pub hits: u64,
+    /// Reads that found nothing.
+    pub misses: u64,
+    /// Results that were not believed, because something they depend on was written since.
+    pub invalidated: u64,
+    /// Results that were not believed, because the log no longer tells what happened since.
+    pub beyond_horizon: u64,
+    /// Values that could not be read: of another version, truncated, foreign.
+    pub undecodable: u64,
+    /// Reads that Redis did not answer in time, or that were not sent because it is in trouble.
+    pub unavailable: u64,
+    /// Results that were given to Redis.
+    pub stored: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    invalidated: AtomicU64,
+    beyond_horizon: AtomicU64,
+    undecodable: AtomicU64,
+    unavailable: AtomicU64,
+    stored: AtomicU64,
+}
+
+impl SecondTier {
+    /// The longest that a result is kept there. The log tells at least an hour.
+    const LONGEST: Duration = Duration::from_secs(55 * 60);
+
+    pub(crate) fn new(
+        redis: Redis,
+        codec: Codec,
+        knowledge: Arc<Knowledge>,
+        lease: Lease,
+        clock: Clock,
+        namespace: &str,
+        load_lock: Duration,
+    ) -> Self {
+        Self {
+            redis,
+            codec,
+            knowledge,
+            lease,
+            clock,
+            prefix: format!("larder:{namespace}:"),
+            load_lock,
+            counters: Counters::default(),
+        }
+    }
+
+    pub(crate) fn redis(&self) -> &Redis {
+        &self.redis
+    }
+
+    pub(crate) fn statistics(&self) -> SecondTierStatistics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        SecondTierStatistics {
+            hits: read(&counters.hits),
+            misses: read(&counters.misses),
+            invalidated: read(&counters.invalidated),
+            beyond_horizon: read(&counters.beyond_horizon),
+            undecodable: read(&counters.undecodable),
+            unavailable: read(&counters.unavailable),
+            stored: read(&counters.stored),
+        }
+    }
+
+    /// The result, if it is there and to be believed. One round trip, bounded by the deadline.
+    pub(crate) async fn fetch(&self, read: &SharedRead) -> Option<FoundValue> {
+        let key = self.key(read.key);
+        let fetched = self.redis.get(&key).await;
+        self.judge(read, &key, fetched)
+    }
+
+    /// The same for several, in one round trip together.
+    pub(crate) async fn fetch_many(&self, reads: &[SharedRead]) -> Vec<Option<FoundValue>> {
+        let keys: Vec<String> = reads.iter().map(|read| self.key(read.key)).collect();
+        let fetched = self.redis.get_many(&keys).await;
+        let judged = reads.iter().zip(&keys).zip(fetched);
+        judged
+            .map(|((read, key), fetched)| self.judge(read, key, fetched))
+            .collect()
+    }
+
+    /// Looks for the result, and where another process loads it just now, waits a while for that.
+    pub(crate) async fn take_turn(&self, read: &SharedRead) -> Turn {
+        /// How often it is looked whether the other one has finished.
+        const LOOK: Duration = Duration::from_millis(10);
+        if let Some(found) = self.fetch(read).await {
+            return Turn::Found(found);
+        }
+        if self.load_lock.is_zero() || !self.redis.is_available() {
+            return Turn::NotAsked;
+        }
+        let lock = self.lock(read.key);
+        if self.redis.try_lock(&lock, self.load_lock).await {
+            return Turn::Mine;
+        }
+        let since = Instant::now();
+        while since.elapsed() < self.load_lock && self.redis.is_available() {
+            sleep(LOOK).await;
+            if let Some(found) = self.fetch(read).await {
+                return Turn::Found(found);
+            }
+        }
+        Turn::NotAsked
+    }
+
+    /// The load that was this process's turn is over.
+    pub(crate) fn end_turn(&self, key: Key) {
+        self.redis.unlock(self.lock(key));
+    }
+
+    /// Gives a result to Redis. Nobody waits for that.
+    pub(crate) fn store(
+        &self,
+        read: SharedRead,
+        snapshot: Snapshot,
+        load_time: Duration,
+        payload: &[u8],
+    ) {
+        let ttl = read.freshness.ttl.min(Self::LONGEST);
+        let beyond = read.freshness.stale_for.max(read.freshness.stale_if_error);
+        let key = self.key(read.key);
+        let header = Header {
+            fingerprint: read.fingerprint,
+            stored_at_ms: now_ms(),
+            ttl,
+            stale_for: read.freshness.stale_for,
+            stale_if_error: read.freshness.stale_if_error,
+            load_time,
+            snapshot,
+            dependencies: read.dependencies,
+            name: read.name,
+        };
+        let value = self.codec.encode(&key, &header, payload);
+        count(&self.counters.stored);
+        self.redis
+            .put(key, value, ttl.saturating_add(beyond).min(Self::LONGEST));
+    }
+
+    /// A value that was believed did not fit what it was read as.
+    pub(crate) fn does_not_fit(&self, key: Key, found: FoundValue) {
+        count(&self.counters.undecodable);
+        self.redis.remove_if_unchanged(self.key(key), found.bytes);
+    }
+
+    fn judge(&self, read: &SharedRead, key: &str, fetched: Fetch) -> Option<FoundValue> {
+        let (bytes, life) = match fetched {
+            Fetch::Found { bytes, life } => (bytes, life),
+            Fetch::Missing => {
+                count(&self.counters.misses);
+                return None;
+            }
+            Fetch::Unavailable => {
+                count(&self.counters.unavailable);
+                return None;
+            }
+        };
+        let (header, payload) = match self.codec.decode(key, &bytes, read.fingerprint) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                tracing::debug!("failed to {error}: a result in Redis is not used");
+                count(&self.counters.undecodable);
+                self.redis.remove_if_unchanged(key.to_owned(), bytes);
+                return None;
+            }
+        };
+        let dependencies = header.dependencies.iter().chain(&read.dependencies).copied();
+        let belief = self
+            .knowledge
+            .check(&header.snapshot, dependencies, &read.name);
+        match belief {
+            _ if failpoints::is_on("trust-l2") => {}
+            // What is known is forgotten where another history begins, after the lease has ended.
+            Ok(()) if self.lease.holds(self.clock.now()) => {}
+            Ok(()) | Err(Disbelief::Invalidated) => {
+                count(&self.counters.invalidated);
+                return None;
+            }
+            Err(_) => {
+                count(&self.counters.beyond_horizon);
+                return None;
+            }
+        }
+        let Some(fresh_for) = fresh_for(&header, life) else {
+            count(&self.counters.misses);
+            return None;
+        };
+        count(&self.counters.hits);
+        Some(FoundValue {
+            payload,
+            kept: Kept {
+                fresh_for,
+                load_time: header.load_time,
+            },
+            dependencies: header.dependencies,
+            bytes,
+        })
+    }
+
+    fn key(&self, key: Key) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    fn lock(&self, key: Key) -> String {
+        format!("{}{key}:load", self.prefix)
+    }
+}
+
+/// How much longer a value is fresh, by what Redis says of its life: clocks of different machines
+/// are not compared.
+fn fresh_for(header: &Header, life: Option<Duration>) -> Option<Duration> {
+    let beyond = header.stale_for.max(header.stale_if_error);
+    let whole = header.ttl.saturating_add(beyond).min(SecondTier::LONGEST);
+    let age = whole.saturating_sub(life?);
+    let left = header.ttl.saturating_sub(age);
+    (!left.is_zero()).then_some(left)
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
