@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod apart;
+mod as_of;
 mod caching;
 mod connection;
 mod diesel_features;
@@ -17,6 +19,7 @@ mod log;
 mod metrics;
 mod monitoring;
 mod operations;
+mod portable_rows;
 mod query;
 mod savepoint;
 mod services;

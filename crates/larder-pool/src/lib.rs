@@ -31,8 +31,8 @@ mod transaction;
 pub use crate::closure::AsyncClosure;
 pub use crate::connect_options::{ConnectOptions, Target};
 pub use crate::connection::{
-    BoundValues, Connection, OwnedQuery, Recording, Row, Rows, SessionSettings, TransactionManager,
-    TransactionState, Value, query_text, static_query_id,
+    BoundValues, Connection, OwnedQuery, PortableRows, Recording, Row, Rows, SessionSettings,
+    TransactionManager, TransactionState, Value, query_text, static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
 pub use crate::observer::{Effects, EndedStatement, Observer, PoolObserver, StatementOutcome};

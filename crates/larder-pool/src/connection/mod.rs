@@ -12,6 +12,7 @@ mod hooks;
 mod link;
 mod observation;
 mod owned_query;
+mod portable_rows;
 mod row;
 mod rows;
 mod save_changes;
@@ -37,6 +38,7 @@ use tokio_postgres::CancelToken;
 
 pub use self::observation::Recording;
 pub use self::owned_query::{BoundValues, OwnedQuery, query_text, static_query_id};
+pub use self::portable_rows::PortableRows;
 pub use self::row::{Row, Value};
 pub use self::rows::Rows;
 pub use self::settings::SessionSettings;

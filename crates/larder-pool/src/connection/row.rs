@@ -1,17 +1,87 @@
-//! Rows of tokio-postgres as Diesel reads them.
+//! Rows as Diesel reads them, whether they came from the server just now or were kept.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::Arc;
 
 use diesel::pg::{Pg, PgValue, TypeOidLookup};
 use diesel::row::{Field, PartialRow, RowIndex, RowSealed};
 use tokio_postgres::types::{FromSql, Type};
 
+use super::portable_rows::{Column, Kept};
+
 type BoxError = Box<dyn std::error::Error + Sync + Send>;
 
 /// One row of a result.
 #[derive(Debug)]
-pub struct Row(pub(super) tokio_postgres::Row);
+pub struct Row(Source);
+
+/// Where the values of a row are.
+#[derive(Debug)]
+enum Source {
+    /// As they came from the server.
+    Server(tokio_postgres::Row),
+    /// Among those of other rows.
+    Kept { rows: Arc<Kept>, index: usize },
+}
+
+impl Row {
+    pub(super) fn of_server(row: tokio_postgres::Row) -> Self {
+        Self(Source::Server(row))
+    }
+
+    pub(super) fn kept(rows: Arc<Kept>, index: usize) -> Self {
+        Self(Source::Kept { rows, index })
+    }
+
+    fn len(&self) -> usize {
+        match &self.0 {
+            Source::Server(row) => row.len(),
+            Source::Kept { rows, .. } => rows.columns().len(),
+        }
+    }
+
+    /// The name of a column, the name of its type and its id. The column is there.
+    fn column(&self, index: usize) -> (&str, &str, u32) {
+        match &self.0 {
+            Source::Server(row) => {
+                let column = &row.columns()[index];
+                let type_ = column.type_();
+                (column.name(), type_.name(), type_.oid())
+            }
+            Source::Kept { rows, .. } => {
+                let column = &rows.columns()[index];
+                (&column.name, &column.type_name, column.type_oid)
+            }
+        }
+    }
+
+    /// What leaves the process of its columns.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let columns = (0..self.len()).map(|index| self.column(index));
+        columns
+            .map(|(name, type_name, type_oid)| Column {
+                name: name.to_owned(),
+                type_name: type_name.to_owned(),
+                type_oid,
+            })
+            .collect()
+    }
+
+    /// A value in the server's binary form; NULL where there is no such column.
+    pub(super) fn bytes(&self, index: usize) -> Option<&[u8]> {
+        if index >= self.len() {
+            return None;
+        }
+        match &self.0 {
+            Source::Server(row) => {
+                let Raw(bytes) = row.get(index);
+                bytes
+            }
+            Source::Kept { rows, index: row } => rows.value(*row, index),
+        }
+    }
+}
 
 impl RowSealed for Row {}
 
@@ -24,7 +94,7 @@ impl<'a> diesel::row::Row<'a, Pg> for Row {
         'a: 'b;
 
     fn field_count(&self) -> usize {
-        self.0.len()
+        self.len()
     }
 
     fn get<'b, I>(&'b self, index: I) -> Option<Self::Field<'b>>
@@ -33,13 +103,12 @@ impl<'a> diesel::row::Row<'a, Pg> for Row {
         Self: RowIndex<I>,
     {
         let index = self.idx(index)?;
-        let column = &self.0.columns()[index];
-        let Raw(bytes) = self.0.get(index);
+        let (name, type_name, oid) = self.column(index);
         Some(Value {
-            name: column.name(),
-            type_name: column.type_().name(),
-            oid: Oid(NonZeroU32::new(column.type_().oid())?),
-            bytes,
+            name,
+            type_name,
+            oid: Oid(NonZeroU32::new(oid)?),
+            bytes: self.bytes(index),
         })
     }
 
@@ -50,16 +119,13 @@ impl<'a> diesel::row::Row<'a, Pg> for Row {
 
 impl RowIndex<usize> for Row {
     fn idx(&self, index: usize) -> Option<usize> {
-        (index < self.0.len()).then_some(index)
+        (index < self.len()).then_some(index)
     }
 }
 
 impl<'a> RowIndex<&'a str> for Row {
     fn idx(&self, name: &'a str) -> Option<usize> {
-        self.0
-            .columns()
-            .iter()
-            .position(|column| column.name() == name)
+        (0..self.len()).find(|index| self.column(*index).0 == name)
     }
 }
 

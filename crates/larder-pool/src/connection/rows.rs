@@ -52,7 +52,7 @@ impl Rows<'_> {
         Poll::Ready(match ready!(self.stream.as_mut().poll_next(context)) {
             Some(Ok(row)) => {
                 self.ticket.row(row.raw_size_bytes(), row.len());
-                Some(Ok(Row(row)))
+                Some(Ok(Row::of_server(row)))
             }
             Some(Err(error)) => Some(Err(self.ticket.failed(&error))),
             None => {
