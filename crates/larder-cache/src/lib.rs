@@ -92,6 +92,7 @@ mod error;
 mod expiry;
 mod flight;
 mod key;
+pub mod l2;
 mod options;
 mod patterns;
 mod request;
