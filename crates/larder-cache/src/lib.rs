@@ -91,6 +91,7 @@ mod flight;
 mod key;
 mod knowledge;
 mod lease;
+pub mod l2;
 mod options;
 mod patterns;
 mod request;
