@@ -13,6 +13,7 @@ mod error;
 mod global;
 mod health;
 mod initialisation;
+mod logged_writes;
 mod metrics;
 mod monitoring;
 mod operations;

@@ -169,7 +169,7 @@ impl PoolObserver for Watcher {
         }
     }
 
-    fn committed(&self, effects: &Effects) {
+    fn committed(&self, effects: &Effects, _transaction: Option<u64>) {
         if self.is_own(effects) {
             return;
         }
