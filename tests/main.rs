@@ -16,6 +16,7 @@ mod global;
 mod health;
 mod initialisation;
 mod log;
+mod logged_writes;
 mod metrics;
 mod monitoring;
 mod operations;

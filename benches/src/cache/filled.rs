@@ -32,8 +32,8 @@ where
         max_bytes: room * (bytes + 1_024),
         cleanup_interval: TTL,
         clock: Clock::system(),
-..CacheOptions::default()
-});
+        ..CacheOptions::default()
+    });
     let dependencies = [Dependency::table(TABLE), Dependency::tag(TAG)];
     let slots = cache.versions().slots(&dependencies);
     for number in 0..entries {
@@ -50,9 +50,9 @@ where
             dependencies: Vec::new(),
             bytes,
             storable: true,
-kept: None,
-digest: None,
-};
+            kept: None,
+            digest: None,
+        };
         let load = async move || Ok::<_, Infallible>(loaded);
         let stored = cache.get_or_load(request, load).await;
         stored.map_err(|error| Error::Cache(error.to_string()))?;

@@ -103,8 +103,8 @@ async fn cache_of_rows(fixture: &Fixture) -> Result<(Cache, Vec<Key>)> {
         max_bytes: 1 << 30,
         cleanup_interval: TTL,
         clock: Clock::system(),
-..CacheOptions::default()
-});
+        ..CacheOptions::default()
+    });
     let table = [Dependency::table(16_384)];
     let mut keys = Vec::new();
     for turn in 0..KEYS {
@@ -128,9 +128,9 @@ async fn cache_of_rows(fixture: &Fixture) -> Result<(Cache, Vec<Key>)> {
             dependencies: Vec::new(),
             bytes: 10_000,
             storable: true,
-kept: None,
-digest: None,
-};
+            kept: None,
+            digest: None,
+        };
         let load = async move || Ok::<_, Infallible>(loaded);
         let stored = cache.get_or_load(request, load).await;
         stored.map_err(|error| Error::Cache(error.to_string()))?;

@@ -256,7 +256,12 @@ impl Database {
     /// is no log.
     pub fn follower_statistics(&self) -> Option<FollowerStatistics> {
         let fleet = self.0.fleet.as_ref()?;
-        let left = self.0.cache.lease().ends().since(self.0.cache.clock().now());
+        let left = self
+            .0
+            .cache
+            .lease()
+            .ends()
+            .since(self.0.cache.clock().now());
         Some(fleet.counters.statistics(left))
     }
 
@@ -296,7 +301,11 @@ impl Inner {
             }
         };
         let mut connection = self.pool.connect_apart(on_notification).await?;
-        if self.fleet.as_ref().is_some_and(|fleet| fleet.settings.notify) {
+        if self
+            .fleet
+            .as_ref()
+            .is_some_and(|fleet| fleet.settings.notify)
+        {
             sql(format!("LISTEN {CHANNEL}"))
                 .execute_on(&mut connection)
                 .await?;

@@ -24,9 +24,9 @@ mod transaction;
 
 pub use crate::cached::{CacheExplanation, CachedQuery, CachedRead, CachedSql, Invalidation};
 pub use crate::closure_error::ClosureError;
+pub use crate::coherence::HotTable;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind};
-pub use crate::coherence::HotTable;
 pub use crate::fleet::FollowerStatistics;
 pub use crate::log::{LogStatus, MissingRight};
 pub use crate::migrations::MigrationReport;

@@ -109,9 +109,7 @@ fn suspend(target: &str, versions: &Versions) -> Option<Doubt> {
 pub(crate) async fn load(inner: &Inner, connection: &mut Connection) -> Result<(), Error> {
     let words = sql(NEWEST).fetch_on::<Word>(connection).await?;
     for Word { target, enabled } in words {
-        inner
-            .switches
-            .set(&target, enabled, inner.cache.versions());
+        inner.switches.set(&target, enabled, inner.cache.versions());
     }
     Ok(())
 }

@@ -35,7 +35,9 @@ pub use crate::connection::{
     TransactionManager, TransactionState, Value, query_text, static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
-pub use crate::observer::{Effects, EndedStatement, Observer, PoolObserver, StatementOutcome};
+pub use crate::observer::{
+    Companion, Effects, EndedStatement, Observer, PoolObserver, StatementOutcome,
+};
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
 pub use crate::server_error::{ServerError, SqlState};

@@ -20,9 +20,30 @@ pub trait PoolObserver: Send + Sync {
     /// A statement has ended: its answer was read to the end, it failed, or its caller left.
     fn statement_ended(&self, _: &EndedStatement<'_>) {}
 
+    /// What has to take effect together with these writes, in their transaction. Asked before
+    /// COMMIT is sent, and before a statement outside of a transaction is, which then runs in a
+    /// transaction of its own. If it fails, so do the writes, and nothing has taken effect.
+    ///
+    /// The one exception is a transaction that may only read (SQLSTATE 25006): it is rolled back
+    /// and counts as committed, since nothing of what is told here can have been written in it.
+    fn companion(&self, _: &Effects) -> Option<Companion> {
+        None
+    }
+
     /// Writes have taken effect. Called before the caller hears of it, for a transaction as
     /// well as for a statement outside of one. It may be called for a statement that failed.
-    fn committed(&self, _: &Effects) {}
+    ///
+    /// With the transaction id that the [`companion`](Self::companion) returned, where there was
+    /// one and its answer was read. Who sees what that transaction did sees these writes too.
+    fn committed(&self, _: &Effects, _transaction: Option<u64>) {}
+
+    /// Writes that no companion can go with, because they cannot run inside a transaction:
+    /// VACUUM, CREATE INDEX CONCURRENTLY, a procedure that commits. The companion is sent before
+    /// them and after them, as statements of their own. What this gives is kept until it is
+    /// known that they are over and that has been told.
+    fn unaccompanied(&self, _: &Effects) -> Option<Box<dyn Any + Send>> {
+        None
+    }
 
     /// Whether a statement may write something that others read. Where it says yes, the end of
     /// the statement, or of its transaction, is told. By default what its text tells decides.
@@ -66,6 +87,14 @@ pub trait PoolObserver: Send + Sync {
 
     /// A caller gave its connection back after this time.
     fn released(&self, _: Duration) {}
+}
+
+/// SQL that takes effect together with writes, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Companion {
+    /// One statement, without a semicolon at its end. It returns one row with one column, as
+    /// text: the id of its transaction (`pg_current_xact_id()`).
+    pub sql: String,
 }
 
 /// A statement that has ended.
@@ -194,6 +223,14 @@ impl Observer {
 
     pub(crate) fn unread(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {
         self.0.as_ref()?.unread(effects)
+    }
+
+    pub(crate) fn companion(&self, effects: &Effects) -> Option<Companion> {
+        self.0.as_ref()?.companion(effects)
+    }
+
+    pub(crate) fn unaccompanied(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {
+        self.0.as_ref()?.unaccompanied(effects)
     }
 
     pub(crate) fn tell(&self, event: impl FnOnce(&dyn PoolObserver)) {

@@ -111,7 +111,9 @@ impl TransactionBuilder {
         E: Send,
     {
         let mut session = self.pool.session().await.map_err(TransactionError::Pool)?;
-        if let Err(error) = TransactionManager::begin_with(&mut session, &self.begin()).await {
+        let begin = self.begin();
+        let begun = TransactionManager::begin_with(&mut session, &begin, self.read_only);
+        if let Err(error) = begun.await {
             return Err(TransactionError::Pool(statement_failed(&session, error)));
         }
         let pool = self.pool.0.connector.shared().watch.id();

@@ -155,7 +155,13 @@ mod tests {
         assert!(!heat.is_hot([TABLE]));
         write(1);
         assert!(heat.is_hot([Dependency::table(1), TABLE]));
-        assert_eq!(heat.hot(), [HotTable { oid: 16_384, writes: 11 }]);
+        assert_eq!(
+            heat.hot(),
+            [HotTable {
+                oid: 16_384,
+                writes: 11
+            }]
+        );
         later(&heat, Duration::from_millis(1_100));
         write(5);
         later(&heat, Duration::from_millis(1_100));

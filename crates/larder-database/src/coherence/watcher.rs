@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use larder_cache::{Cache, Cause, Doubt, TransactionId};
 use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder};
-use larder_pool::{Companion, ConnectError, Effects, EndedStatement, PoolObserver, SessionSettings};
-use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, WriteSet};
-use larder_sql::{
-    Effect, Fingerprint, SessionEffect, StatementKind, StatementProfile, classify,
+use larder_pool::{
+    Companion, ConnectError, Effects, EndedStatement, PoolObserver, SessionSettings,
 };
+use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, WriteSet};
+use larder_sql::{Effect, Fingerprint, SessionEffect, StatementKind, StatementProfile, classify};
 
+use super::Picture;
 use super::heat::Heat;
 use super::writes::{touched, writes_log};
-use super::Picture;
 use crate::fleet::{Fleet, apply};
 use crate::observation;
 

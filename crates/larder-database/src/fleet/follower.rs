@@ -257,7 +257,8 @@ async fn tend(inner: &Inner, follower: &mut Follower, pruned: &mut Instant) {
     if pruned.elapsed() >= PRUNE {
         // Not all processes at the same time.
         *pruned = Instant::now() + PRUNE.mul_f64(fastrand::f64() / 2.0);
-        let emptied = sql("SELECT larder.prune()").fetch_scalar_on::<bool>(&mut follower.connection);
+        let emptied =
+            sql("SELECT larder.prune()").fetch_scalar_on::<bool>(&mut follower.connection);
         if let Err(error) = emptied.await {
             tracing::warn!("failed to prune the log of invalidations: failed to {error}");
         }

@@ -92,7 +92,9 @@ pub(super) async fn poll(connection: &mut Connection, since: &Snapshot) -> Resul
     let rows = rows.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
     let mut rows = rows.into_iter().peekable();
     let Some((snapshot, epoch, horizon, timeline, ..)) = rows.peek() else {
-        return Err(unreadable("larder.epoch has no row: run `larder cache install`"));
+        return Err(unreadable(
+            "larder.epoch has no row: run `larder cache install`",
+        ));
     };
     let mut look = Look {
         snapshot: read_snapshot(snapshot)?,
@@ -121,8 +123,7 @@ pub(super) async fn poll(connection: &mut Connection, since: &Snapshot) -> Resul
 pub(super) async fn database(connection: &mut Connection) -> Result<String, Error> {
     // Some providers let nobody read the control file; the random id of the epoch is left then.
     const SYSTEM: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
-    const DATABASE: &str =
-        "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
+    const DATABASE: &str = "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
     let system = sql(SYSTEM).fetch_scalar_on::<String>(connection).await;
     let system = match system {
         Ok(system) => system,

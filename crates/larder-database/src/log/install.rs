@@ -3,7 +3,7 @@
 use diesel_async::SimpleAsyncConnection;
 use larder_pool::{Connection, IsolationLevel};
 
-use super::status::{look, KNOWN_VERSION, RIGHTS, State, missing, version_on};
+use super::status::{KNOWN_VERSION, RIGHTS, State, look, missing, version_on};
 use crate::sql::sql;
 use crate::{Database, Error};
 

@@ -90,6 +90,15 @@ impl TransactionEffects {
             .collect()
     }
 
+    /// What the whole transaction has written so far.
+    pub(crate) fn written(&self) -> Effects {
+        let mut written = Effects::default();
+        for level in &self.levels {
+            written.merge(level.written.clone());
+        }
+        written
+    }
+
     /// The whole transaction has ended: what it wrote, and what is to be done if it was committed.
     pub(crate) fn take(&mut self) -> (Effects, Vec<Hook>) {
         let mut written = Effects::default();

@@ -5,38 +5,38 @@
 //! That is what tells whether a transaction can be committed and whether a
 //! connection can be used again.
 
+mod accompanied;
+mod answer;
+mod commit;
+mod journal;
 mod snapshot;
 mod ticket;
 
-use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use futures::TryStreamExt;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Client};
 
-use super::observation::{Observation, Recording, Watch};
+use super::observation::{Observation, Watch};
 use super::rows::Rows;
 use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
-use crate::observer::Effects;
-use crate::server_error::{ServerError, SqlState, to_diesel};
+use crate::server_error::{ServerError, SqlState};
 
+pub(crate) use self::answer::Answer;
+pub(crate) use self::commit::Sent;
 pub(crate) use self::ticket::Ticket;
 
+use self::accompanied::Request;
+use self::journal::Journal;
 use self::ticket::Pending;
-
-const UNDEFINED_OBJECT: &str = "42704";
-const INVALID_STATEMENT_NAME: &str = "26000";
-/// "cached plan must not change result type" comes under this one.
-const FEATURE_NOT_SUPPORTED: &str = "0A000";
-/// "cache lookup failed for type" comes under this one: the type was dropped.
-const INTERNAL_ERROR: &str = "XX000";
 
 pub(crate) struct Link {
     client: Client,
@@ -50,30 +50,6 @@ pub(crate) struct Link {
     driver: JoinHandle<()>,
     answer_timeout: Mutex<Option<Duration>>,
     lost: Arc<OnceLock<String>>,
-}
-
-/// What happened on the link.
-#[derive(Default)]
-struct Journal {
-    /// Statements sent so far; each has its number.
-    sent: u64,
-    /// The highest number whose answer was read to its end. The server answers in
-    /// order, so everything below it is over too.
-    answered: u64,
-    /// Some answer was given up before its end: whether that statement failed is not known.
-    given_up: bool,
-    /// The first error since the transaction or its innermost savepoint began.
-    failure: Option<ServerError>,
-    /// The last error since the connection was lent.
-    last_error: Option<ServerError>,
-    /// The two sides no longer agree on what comes next.
-    out_of_step: bool,
-    /// What statements outside of a transaction may have written whose answer nobody read.
-    unread: Effects,
-    /// What the observer holds on to until it is known what became of those.
-    unread_guards: Vec<Box<dyn Any + Send>>,
-    /// What ran, while somebody records it.
-    recording: Option<Recording>,
 }
 
 /// What the connections of a pool have in common.
@@ -133,12 +109,6 @@ impl Link {
         self.lost.get().map(String::as_str)
     }
 
-    /// Whether the two sides no longer agree on what comes next, as after a COPY that
-    /// nobody feeds.
-    pub(crate) fn is_out_of_step(&self) -> bool {
-        self.journal().out_of_step
-    }
-
     /// Changes how long a statement may stay without an answer; gives what it was.
     pub(crate) fn set_answer_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
         let mut current = self
@@ -157,82 +127,6 @@ impl Link {
         self.driver.abort();
     }
 
-    /// Whether the server may still be at work on something.
-    pub(crate) fn is_busy(&self) -> bool {
-        let journal = self.journal();
-        journal.answered < journal.sent
-    }
-
-    /// Whether the outcome of some statement was never read.
-    pub(crate) fn has_given_up(&self) -> bool {
-        self.journal().given_up
-    }
-
-    /// The first error since the transaction, or its innermost savepoint, began.
-    pub(crate) fn failure(&self) -> Option<ServerError> {
-        self.journal().failure.clone()
-    }
-
-    /// The last error that the server reported on this link.
-    pub(crate) fn last_error(&self) -> Option<ServerError> {
-        self.journal().last_error.clone()
-    }
-
-    /// The transaction or savepoint in which statements failed has ended.
-    pub(crate) fn forget_failures(&self) {
-        let mut journal = self.journal();
-        journal.failure = None;
-        journal.given_up = false;
-    }
-
-    /// Begins to record what runs.
-    pub(crate) fn record(&self) {
-        self.journal().recording = Some(Recording::default());
-    }
-
-    /// Ends the recording and gives it.
-    pub(crate) fn recorded(&self) -> Recording {
-        self.journal().recording.take().unwrap_or_default()
-    }
-
-    /// Statements outside of a transaction whose answer nobody read are over: tells what
-    /// they may have written.
-    pub(crate) fn settle_unread(&self) {
-        let (effects, guards) = self.take_unread();
-        if !effects.is_empty() {
-            self.watch
-                .observer
-                .tell(|observer| observer.committed(&effects));
-        }
-        drop(guards);
-    }
-
-    /// The connection is given up; nobody knows what became of those statements.
-    pub(crate) fn doubt_unread(&self) {
-        let (effects, guards) = self.take_unread();
-        if !effects.is_empty() {
-            self.watch
-                .observer
-                .tell(|observer| observer.in_doubt(&effects));
-        }
-        drop(guards);
-    }
-
-    fn take_unread(&self) -> (Effects, Vec<Box<dyn Any + Send>>) {
-        let mut journal = self.journal();
-        let effects = std::mem::take(&mut journal.unread);
-        (effects, std::mem::take(&mut journal.unread_guards))
-    }
-
-    /// The connection goes to somebody else, who is not to hear of this one's errors.
-    pub(crate) fn forget_everything(&self) {
-        let mut journal = self.journal();
-        journal.failure = None;
-        journal.given_up = false;
-        journal.last_error = None;
-        journal.recording = None;
-    }
-
     pub(crate) fn cached_statements(&self) -> usize {
         self.statements().len()
     }
@@ -243,17 +137,25 @@ impl Link {
 
     /// Sends SQL without binds, several statements perhaps.
     pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
-        self.watched_batch(sql, None).await
+        let mut ticket = Ticket::new(self);
+        let result = self.answer(self.client.batch_execute(sql)).await?;
+        ticket.settle(result)
     }
 
     /// The same for a user's SQL, which is watched.
     pub(crate) async fn watched_batch(
         self: &Arc<Self>,
         sql: &str,
-        observation: Option<Observation>,
+        observation: Observation,
     ) -> QueryResult<()> {
+        if let Some(companion) = observation.companion() {
+            let batch = self.accompany(Request::Batch(sql), observation, companion);
+            let mut answer = batch.await?;
+            while answer.try_next().await?.is_some() {}
+            return Ok(());
+        }
         let mut ticket = Ticket::new(self);
-        ticket.watch(observation);
+        ticket.watch(Some(observation));
         let result = self.answer(self.client.batch_execute(sql)).await?;
         ticket.settle(result)
     }
@@ -280,7 +182,7 @@ impl Link {
         mut statement: Statement,
         observation: Observation,
     ) -> QueryResult<Rows<'conn>> {
-        let mut observation = Pending::new(self, observation);
+        let mut observation = Pending::new(self, Some(observation));
         self.resolve_types(&mut statement)
             .await
             .map_err(|error| observation.failed(error))?;
@@ -300,7 +202,15 @@ impl Link {
                 prepared
             }
         };
-        let sent = self.send(&prepared, &statement, observation.take()).await;
+        let observation = observation.take();
+        let companion = observation.as_ref().and_then(Observation::companion);
+        let sent = match (observation, companion) {
+            (Some(observation), Some(companion)) => {
+                let request = Request::Statement(&prepared, &statement.binds.values);
+                self.accompany(request, observation, companion).await
+            }
+            (observation, _) => self.send(&prepared, &statement, observation).await,
+        };
         if let (Err(_), Some(key)) = (&sent, &key)
             && self.last_error_makes_statements_useless()
         {
@@ -330,7 +240,7 @@ impl Link {
         ticket.watch(observation);
         let sent = self.client.query_raw(prepared, &statement.binds.values);
         match self.answer(sent).await? {
-            Ok(stream) => Ok(Rows::new(stream, ticket)),
+            Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
             Err(error) => Err(ticket.failed(&error)),
         }
     }
@@ -372,35 +282,6 @@ impl Link {
         };
         self.types.insert(name.clone(), oids);
         Ok(oids)
-    }
-
-    /// Notes an error and gives it as Diesel states it.
-    fn report(&self, error: &tokio_postgres::Error, reply: Option<ServerError>) -> DieselError {
-        if let Some(reply) = reply {
-            if matches!(reply.state().as_str(), UNDEFINED_OBJECT | INTERNAL_ERROR) {
-                self.types.clear();
-            }
-            let mut journal = self.journal();
-            // What follows the first error in a transaction only repeats it.
-            if journal.failure.is_none() {
-                journal.failure = Some(reply.clone());
-            }
-            journal.last_error = Some(reply);
-        }
-        to_diesel(error, self.lost())
-    }
-
-    fn last_error_makes_statements_useless(&self) -> bool {
-        self.journal().last_error.as_ref().is_some_and(|error| {
-            matches!(
-                error.state().as_str(),
-                INVALID_STATEMENT_NAME | FEATURE_NOT_SUPPORTED | UNDEFINED_OBJECT | INTERNAL_ERROR
-            )
-        })
-    }
-
-    fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn statements(&self) -> MutexGuard<'_, StatementCache> {

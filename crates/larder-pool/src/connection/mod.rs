@@ -282,7 +282,7 @@ impl SimpleAsyncConnection for Connection {
         refuse_transaction_control(sql)?;
         let profile = self.link.watch().profiles().of_text(sql);
         let observation = self.observe(profile);
-        let batch = self.link.watched_batch(sql, Some(observation));
+        let batch = self.link.watched_batch(sql, observation);
         observed(&mut self.instrumentation, sql, batch).await
     }
 }

@@ -1,6 +1,6 @@
 //! One statement as it is watched, from before it is sent to the end of its answer.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
 
 use super::settings::SessionSettings;
 use super::statement::Reuse;
-use crate::observer::{Effects, EndedStatement, Observer, StatementOutcome};
+use crate::observer::{Companion, Effects, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
 
 /// What watches all connections of a pool.
@@ -127,6 +127,23 @@ impl Observation {
         }
     }
 
+    /// What has to take effect together with it.
+    pub(crate) fn companion(&self) -> Option<Companion> {
+        if !self.writes_now {
+            return None;
+        }
+        self.watch.observer.companion(&self.effects())
+    }
+
+    /// Tells that no companion goes with it; what the observer holds on to meanwhile.
+    pub(crate) fn unaccompanied(&self) -> Option<Box<dyn Any + Send>> {
+        self.watch.observer.unaccompanied(&self.effects())
+    }
+
+    fn effects(&self) -> Effects {
+        Effects::of(&self.profile, self.unclear)
+    }
+
     pub(crate) fn profile(&self) -> &Arc<StatementProfile> {
         &self.profile
     }
@@ -148,23 +165,23 @@ impl Observation {
         self.bytes
     }
 
-    /// Its answer was read to the end.
-    pub(crate) fn answered(self) {
-        self.settle(StatementOutcome::Answered);
+    /// Its answer was read to the end, and so was that of its companion.
+    pub(crate) fn answered(self, transaction: Option<u64>) {
+        self.settle(StatementOutcome::Answered, transaction);
     }
 
     /// The server refused it. Outside of a transaction it may have done something all the
     /// same: a procedure commits in its middle.
     pub(crate) fn refused(self, error: &ServerError) {
-        self.settle(StatementOutcome::Refused(error));
+        self.settle(StatementOutcome::Refused(error), None);
     }
 
-    fn settle(self, outcome: StatementOutcome<'_>) {
+    fn settle(self, outcome: StatementOutcome<'_>, transaction: Option<u64>) {
         if self.writes_now {
-            let effects = Effects::of(&self.profile, self.unclear);
+            let effects = self.effects();
             self.watch
                 .observer
-                .tell(|observer| observer.committed(&effects));
+                .tell(|observer| observer.committed(&effects, transaction));
         }
         self.report(outcome);
     }
@@ -172,7 +189,7 @@ impl Observation {
     /// The connection was lost under it. What it wrote is in doubt.
     pub(crate) fn lost(self) {
         if self.writes_now {
-            let effects = Effects::of(&self.profile, self.unclear);
+            let effects = self.effects();
             self.watch
                 .observer
                 .tell(|observer| observer.in_doubt(&effects));
@@ -190,7 +207,7 @@ impl Observation {
     pub(crate) fn abandoned(self) -> Effects {
         self.report(StatementOutcome::Abandoned);
         if self.writes_now {
-            Effects::of(&self.profile, self.unclear)
+            self.effects()
         } else {
             Effects::default()
         }

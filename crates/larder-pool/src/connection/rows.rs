@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use futures::Stream;
 
 use super::Connection;
-use super::link::Ticket;
+use super::link::{Answer, Ticket};
 use super::row::Row;
 
 /// A stream of rows. It can be dropped at any time: what the server still sends is
@@ -18,7 +18,7 @@ use super::row::Row;
 /// deferred constraint, a serialization failure at its implicit commit), and whoever
 /// reads one row and no further has to hear of that.
 pub struct Rows<'conn> {
-    stream: Pin<Box<tokio_postgres::RowStream>>,
+    answer: Answer,
     ticket: Ticket,
     ahead: Option<Row>,
     /// While rows are to come, nothing else is done with the connection: no commit.
@@ -30,9 +30,9 @@ impl Rows<'_> {
     /// stream is dropped.
     const DISCARDED_ON_DROP: usize = 64;
 
-    pub(super) fn new(stream: tokio_postgres::RowStream, ticket: Ticket) -> Self {
+    pub(super) fn new(answer: Answer, ticket: Ticket) -> Self {
         Self {
-            stream: Box::pin(stream),
+            answer,
             ticket,
             ahead: None,
             _connection: PhantomData,
@@ -41,7 +41,7 @@ impl Rows<'_> {
 
     /// How many rows the statement touched; known once the stream is at its end.
     pub(super) fn affected(&self) -> u64 {
-        self.stream.rows_affected().unwrap_or(0)
+        self.answer.affected()
     }
 
     /// What the server sends next.
@@ -49,13 +49,14 @@ impl Rows<'_> {
         if self.ticket.is_answered() {
             return Poll::Ready(None);
         }
-        Poll::Ready(match ready!(self.stream.as_mut().poll_next(context)) {
+        Poll::Ready(match ready!(self.answer.poll_next(context)) {
             Some(Ok(row)) => {
                 self.ticket.row(row.raw_size_bytes(), row.len());
                 Some(Ok(Row::of_server(row)))
             }
             Some(Err(error)) => Some(Err(self.ticket.failed(&error))),
             None => {
+                self.ticket.told_transaction(self.answer.transaction());
                 self.ticket.answered();
                 None
             }

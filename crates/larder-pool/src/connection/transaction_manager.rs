@@ -1,8 +1,10 @@
-//! How transactions begin and end.
+//! How transactions and savepoints begin and end; the commit itself is next door.
 //!
 //! The manager speaks BEGIN, COMMIT, ROLLBACK and the savepoints, and nobody else
 //! may. It refuses to take for a commit what the server made a rollback: PostgreSQL
 //! answers COMMIT in a failed transaction with ROLLBACK, and with no error.
+
+mod commit;
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -16,9 +18,10 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::Connection;
 use super::effects::{self, TransactionEffects};
-use super::link::came_after_a_failure;
 use crate::observer::Observer;
 use crate::server_error::ServerError;
+
+pub(crate) use self::commit::CommitFailure;
 
 /// Begins, commits and rolls back transactions on a [`Connection`].
 #[derive(Debug, Clone, Copy)]
@@ -31,23 +34,12 @@ pub struct TransactionState {
     /// A BEGIN, COMMIT, ROLLBACK or savepoint is on its way. If its future is dropped
     /// this stays set, and nobody knows any more what the server thinks.
     in_doubt: bool,
+    /// The transaction was begun as one that only reads.
+    read_only: bool,
     /// COMMIT was sent. If its answer is never read, what was written may have taken effect.
     commit_sent: bool,
     commit_failure: Option<CommitFailure>,
     pub(super) effects: TransactionEffects,
-}
-
-/// Why a commit was none.
-#[derive(Debug, Clone)]
-pub(crate) enum CommitFailure {
-    /// A statement had failed before; the transaction was rolled back.
-    Aborted(Option<ServerError>),
-    /// The connection was lost before COMMIT was sent, so nothing took effect.
-    Lost(String),
-    /// The server refused the commit itself, as it does for deferred constraints.
-    Refused(ServerError),
-    /// The connection was lost between COMMIT and its answer.
-    Unknown(String),
 }
 
 impl TransactionState {
@@ -74,7 +66,7 @@ impl TransactionState {
         }
         let (written, _) = ended.effects.take();
         if !written.is_empty() {
-            observer.tell(|observer| observer.committed(&written));
+            observer.tell(|observer| observer.committed(&written, None));
         }
     }
 
@@ -100,11 +92,11 @@ impl TransactionState {
     }
 
     /// The commit has taken effect.
-    fn committed(&mut self, observer: &Observer) {
+    fn committed(&mut self, observer: &Observer, transaction: Option<u64>) {
         self.commit_sent = false;
         let (written, hooks) = self.effects.take();
         if !written.is_empty() {
-            observer.tell(|observer| observer.committed(&written));
+            observer.tell(|observer| observer.committed(&written, transaction));
         }
         effects::run(hooks);
     }
@@ -143,17 +135,22 @@ impl TransactionState {
 
 impl TransactionManager {
     /// Begins the outermost transaction with SQL of the caller's, such as
-    /// `BEGIN ISOLATION LEVEL SERIALIZABLE`.
+    /// `BEGIN ISOLATION LEVEL SERIALIZABLE`, which makes it read only or does not.
     ///
     /// # Errors
     ///
     /// If a transaction is open, or the server refuses.
-    pub(crate) async fn begin_with(connection: &mut Connection, sql: &str) -> QueryResult<()> {
+    pub(crate) async fn begin_with(
+        connection: &mut Connection,
+        sql: &str,
+        read_only: bool,
+    ) -> QueryResult<()> {
         if connection.transaction.depth()?.is_some() {
             return Err(DieselError::AlreadyInTransaction);
         }
         announce_begin(connection, NonZeroU32::MIN);
         connection.transaction.commit_failure = None;
+        connection.transaction.read_only = read_only;
         connection.link.forget_failures();
         send(connection, sql).await?;
         connection.transaction.deepen()
@@ -173,73 +170,6 @@ impl TransactionManager {
             .await?;
         }
         Ok(())
-    }
-
-    async fn commit_outermost(connection: &mut Connection) -> QueryResult<()> {
-        if let Some(failure) = connection.link.failure() {
-            // Whether or not the server hears of it: there is nothing to commit.
-            let _ = Self::roll_back_outermost(connection).await;
-            return Err(not_committed(
-                connection,
-                CommitFailure::Aborted(Some(failure)),
-            ));
-        }
-        if connection.link.is_closed() {
-            let cause = connection.link.lost().unwrap_or("closed").to_owned();
-            connection.transaction.status.set_in_error();
-            connection.transaction.rolled_back();
-            return Err(not_committed(connection, CommitFailure::Lost(cause)));
-        }
-        // An answer that nobody read may have been an error. In a failed transaction
-        // the SELECT fails and COMMIT is not reached.
-        let unread = connection.link.has_given_up() || connection.link.is_busy();
-        let sql = if unread { "SELECT 1; COMMIT" } else { "COMMIT" };
-        connection.transaction.commit_sent = true;
-        match send(connection, sql).await {
-            Ok(()) => {
-                connection.link.forget_failures();
-                let watch = connection.link.watch();
-                connection.transaction.committed(&watch.observer);
-                connection.transaction.surface()
-            }
-            Err(error) => Err(Self::commit_failed(connection, error, unread).await),
-        }
-    }
-
-    async fn commit_failed(
-        connection: &mut Connection,
-        error: DieselError,
-        unread: bool,
-    ) -> DieselError {
-        let reply = connection
-            .link
-            .last_error()
-            .filter(|reply| reply.is_reported_by(&error));
-        let failure = match reply {
-            Some(reply) if leaves_outcome_open(&reply) => CommitFailure::Unknown(reply.to_string()),
-            Some(reply) if came_after_a_failure(&reply) => CommitFailure::Aborted(None),
-            Some(reply) => CommitFailure::Refused(reply),
-            None => CommitFailure::Unknown(error.to_string()),
-        };
-        let ended = match failure {
-            CommitFailure::Unknown(_) => {
-                connection.transaction.status.set_in_error();
-                let watch = connection.link.watch();
-                connection.transaction.doubt(&watch.observer);
-                Ok(())
-            }
-            // The error was perhaps not that of COMMIT; a ROLLBACK too many does no harm.
-            _ if unread => Self::roll_back_outermost(connection).await,
-            _ => {
-                connection.link.forget_failures();
-                connection.transaction.rolled_back();
-                connection.transaction.surface()
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "failed to end a transaction that was not committed");
-        }
-        not_committed(connection, failure)
     }
 
     async fn roll_back_outermost(connection: &mut Connection) -> QueryResult<()> {
@@ -304,7 +234,7 @@ impl diesel_async::TransactionManager<Connection> for TransactionManager {
 
     async fn begin_transaction(connection: &mut Connection) -> QueryResult<()> {
         match connection.transaction.depth()? {
-            None => Self::begin_with(connection, "BEGIN").await,
+            None => Self::begin_with(connection, "BEGIN", false).await,
             Some(depth) => {
                 announce_begin(connection, depth.saturating_add(1));
                 send(connection, &format!("SAVEPOINT larder_{depth}")).await?;
@@ -376,29 +306,6 @@ fn announce_begin(connection: &mut Connection, depth: NonZeroU32) {
         .on_connection_event(InstrumentationEvent::begin_transaction(depth));
 }
 
-fn not_committed(connection: &mut Connection, failure: CommitFailure) -> DieselError {
-    let error = match &failure {
-        CommitFailure::Aborted(cause) => aborted(cause.as_ref()),
-        CommitFailure::Refused(reply) => {
-            DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(reply.clone()))
-        }
-        CommitFailure::Lost(cause) => DieselError::DatabaseError(
-            DatabaseErrorKind::ClosedConnection,
-            Box::new(format!(
-                "the connection was lost before COMMIT was sent, so nothing took effect: {cause}"
-            )),
-        ),
-        CommitFailure::Unknown(cause) => DieselError::DatabaseError(
-            DatabaseErrorKind::ClosedConnection,
-            Box::new(format!(
-                "the connection was lost before COMMIT was answered: whether it took effect is not known: {cause}"
-            )),
-        ),
-    };
-    connection.transaction.commit_failure = Some(failure);
-    error
-}
-
 /// The closure of a transaction ended well, but a transaction inside it never ended.
 pub(super) fn given_up_inside() -> DieselError {
     DieselError::DatabaseError(
@@ -421,16 +328,4 @@ fn aborted(cause: Option<&ServerError>) -> DieselError {
             "the transaction was rolled back: a statement in it had failed: {cause}"
         )),
     )
-}
-
-/// The codes by which the server itself says that it does not know (40003 statement
-/// completion unknown, 08007 transaction resolution unknown), and those with which it
-/// hangs up (class 08, and 57P01 to 57P03), perhaps after it has committed.
-fn leaves_outcome_open(error: &ServerError) -> bool {
-    error.ends_connection()
-        || error.state().class() == "08"
-        || matches!(
-            error.state().as_str(),
-            "40003" | "57P01" | "57P02" | "57P03"
-        )
 }

@@ -1,11 +1,12 @@
 //! One statement on its way: how it ends is noted, whatever that end is.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::QueryResult;
 use diesel::result::Error as DieselError;
 
 use super::Link;
+use super::journal::Guard;
 use crate::connection::observation::Observation;
 use crate::server_error::ServerError;
 
@@ -15,6 +16,11 @@ pub(crate) struct Ticket {
     number: u64,
     answered: bool,
     observation: Option<Observation>,
+    /// The transaction in which it and its companion took effect.
+    transaction: Option<u64>,
+    /// What the observer holds on to until the statement is over and that was told. Nobody
+    /// shares it; the lock lets references to the ticket go from thread to thread.
+    guard: Mutex<Option<Guard>>,
 }
 
 impl Ticket {
@@ -26,7 +32,26 @@ impl Ticket {
             number: journal.sent,
             answered: false,
             observation: None,
+            transaction: None,
+            guard: Mutex::default(),
         }
+    }
+
+    /// Goes on with what another ticket watched before, and a guard for as long as that takes.
+    pub(super) fn resume(&mut self, observation: Option<Observation>, guard: Option<Guard>) {
+        self.observation = observation;
+        self.guard = Mutex::new(guard);
+    }
+
+    /// The statement has done nothing, as its answer says. It may be sent again, in another way.
+    pub(super) fn withdrawn(&mut self) -> Option<Observation> {
+        self.settled();
+        self.observation.take()
+    }
+
+    /// The companion has told in which transaction it is.
+    pub(crate) fn told_transaction(&mut self, transaction: Option<u64>) {
+        self.transaction = transaction;
     }
 
     /// Watches the statement to its end, whatever that is.
@@ -60,11 +85,12 @@ impl Ticket {
     pub(crate) fn answered(&mut self) {
         self.settled();
         if let Some(observation) = self.end() {
-            observation.answered();
+            observation.answered(self.transaction);
         }
     }
 
-    fn settled(&mut self) {
+    /// The server is done with it, whatever it said.
+    pub(super) fn settled(&mut self) {
         let mut journal = self.link.journal();
         journal.answered = journal.answered.max(self.number);
         let unread = !journal.unread.is_empty();
@@ -122,9 +148,11 @@ impl Drop for Ticket {
         let guard = unread
             .as_ref()
             .and_then(|unread| self.link.watch.observer.unread(unread));
+        let mut own = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = own.take();
         let mut journal = self.link.journal();
         journal.given_up = true;
-        journal.unread_guards.extend(guard);
+        journal.unread_guards.extend(guard.into_iter().chain(own));
         if let Some(unread) = unread {
             journal.unread.merge(unread);
         }
@@ -138,11 +166,8 @@ pub(super) struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    pub(super) fn new(link: &'a Link, observation: Observation) -> Self {
-        Self {
-            link,
-            observation: Some(observation),
-        }
+    pub(super) fn new(link: &'a Link, observation: Option<Observation>) -> Self {
+        Self { link, observation }
     }
 
     pub(super) fn take(&mut self) -> Option<Observation> {

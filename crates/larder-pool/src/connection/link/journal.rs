@@ -1,0 +1,162 @@
+//! What became of the statements of a link: which were answered, given up, refused.
+
+use std::any::Any;
+use std::sync::{MutexGuard, PoisonError};
+
+use diesel::result::Error as DieselError;
+
+use super::Link;
+use crate::connection::observation::Recording;
+use crate::observer::Effects;
+use crate::server_error::{ServerError, to_diesel};
+
+const UNDEFINED_OBJECT: &str = "42704";
+const INVALID_STATEMENT_NAME: &str = "26000";
+/// "cached plan must not change result type" comes under this one.
+const FEATURE_NOT_SUPPORTED: &str = "0A000";
+/// "cache lookup failed for type" comes under this one: the type was dropped.
+const INTERNAL_ERROR: &str = "XX000";
+
+/// What the observer holds on to until it is known what became of some writes.
+pub(super) type Guard = Box<dyn Any + Send>;
+
+/// What happened on the link.
+#[derive(Default)]
+pub(super) struct Journal {
+    /// Statements sent so far; each has its number.
+    pub(super) sent: u64,
+    /// The highest number whose answer was read to its end. The server answers in
+    /// order, so everything below it is over too.
+    pub(super) answered: u64,
+    /// Some answer was given up before its end: whether that statement failed is not known.
+    pub(super) given_up: bool,
+    /// The first error since the transaction or its innermost savepoint began.
+    pub(super) failure: Option<ServerError>,
+    /// The last error since the connection was lent.
+    pub(super) last_error: Option<ServerError>,
+    /// The two sides no longer agree on what comes next.
+    pub(super) out_of_step: bool,
+    /// What statements outside of a transaction may have written whose answer nobody read.
+    pub(super) unread: Effects,
+    /// What the observer holds on to until it is known what became of those.
+    pub(super) unread_guards: Vec<Guard>,
+    /// What ran, while somebody records it.
+    pub(super) recording: Option<Recording>,
+}
+
+impl Link {
+    /// Whether the two sides no longer agree on what comes next, as after a COPY that
+    /// nobody feeds.
+    pub(crate) fn is_out_of_step(&self) -> bool {
+        self.journal().out_of_step
+    }
+
+    /// Whether the server may still be at work on something.
+    pub(crate) fn is_busy(&self) -> bool {
+        let journal = self.journal();
+        journal.answered < journal.sent
+    }
+
+    /// Whether the outcome of some statement was never read.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.journal().given_up
+    }
+
+    /// The first error since the transaction, or its innermost savepoint, began.
+    pub(crate) fn failure(&self) -> Option<ServerError> {
+        self.journal().failure.clone()
+    }
+
+    /// The last error that the server reported on this link.
+    pub(crate) fn last_error(&self) -> Option<ServerError> {
+        self.journal().last_error.clone()
+    }
+
+    /// The transaction or savepoint in which statements failed has ended.
+    pub(crate) fn forget_failures(&self) {
+        let mut journal = self.journal();
+        journal.failure = None;
+        journal.given_up = false;
+    }
+
+    /// Begins to record what runs.
+    pub(crate) fn record(&self) {
+        self.journal().recording = Some(Recording::default());
+    }
+
+    /// Ends the recording and gives it.
+    pub(crate) fn recorded(&self) -> Recording {
+        self.journal().recording.take().unwrap_or_default()
+    }
+
+    /// Statements outside of a transaction whose answer nobody read are over: tells what
+    /// they may have written.
+    pub(crate) fn settle_unread(&self) {
+        let (effects, guards) = self.take_unread();
+        if !effects.is_empty() {
+            self.watch
+                .observer
+                .tell(|observer| observer.committed(&effects, None));
+        }
+        drop(guards);
+    }
+
+    /// The connection is given up; nobody knows what became of those statements.
+    pub(crate) fn doubt_unread(&self) {
+        let (effects, guards) = self.take_unread();
+        if !effects.is_empty() {
+            self.watch
+                .observer
+                .tell(|observer| observer.in_doubt(&effects));
+        }
+        drop(guards);
+    }
+
+    fn take_unread(&self) -> (Effects, Vec<Guard>) {
+        let mut journal = self.journal();
+        let effects = std::mem::take(&mut journal.unread);
+        (effects, std::mem::take(&mut journal.unread_guards))
+    }
+
+    /// The connection goes to somebody else, who is not to hear of this one's errors.
+    pub(crate) fn forget_everything(&self) {
+        let mut journal = self.journal();
+        journal.failure = None;
+        journal.given_up = false;
+        journal.last_error = None;
+        journal.recording = None;
+    }
+
+    /// Notes an error and gives it as Diesel states it.
+    pub(super) fn report(
+        &self,
+        error: &tokio_postgres::Error,
+        reply: Option<ServerError>,
+    ) -> DieselError {
+        if let Some(reply) = reply {
+            if matches!(reply.state().as_str(), UNDEFINED_OBJECT | INTERNAL_ERROR) {
+                self.types.clear();
+            }
+            let mut journal = self.journal();
+            // What follows the first error in a transaction only repeats it.
+            if journal.failure.is_none() {
+                journal.failure = Some(reply.clone());
+            }
+            journal.last_error = Some(reply);
+        }
+        to_diesel(error, self.lost())
+    }
+
+    pub(super) fn last_error_makes_statements_useless(&self) -> bool {
+        self.journal().last_error.as_ref().is_some_and(|error| {
+            matches!(
+                error.state().as_str(),
+                INVALID_STATEMENT_NAME | FEATURE_NOT_SUPPORTED | UNDEFINED_OBJECT | INTERNAL_ERROR
+            )
+        })
+    }
+
+    pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
