@@ -21,9 +21,9 @@ use tokio::time::timeout;
 use crate::support::{PATIENCE, accounts};
 
 diesel::table! {
-    /// A view of the transactions that have written, which takes its time.
-    slow_written (transaction) {
-        transaction -> Text,
+    /// A view of the transactions that have written, in one value, which takes its time.
+    slow_written (transactions) {
+        transactions -> Text,
     }
 }
 
@@ -72,7 +72,9 @@ async fn every_transaction_that_the_snapshot_sees_is_in_the_rows() {
     session
         .batch_execute(
             "CREATE TABLE written (transaction text DEFAULT pg_current_xact_id()::text);
-             CREATE VIEW slow_written AS SELECT transaction FROM written, pg_sleep(0.01)",
+             CREATE VIEW slow_written AS
+                 SELECT coalesce(string_agg(transaction, ','), '') AS transactions
+                 FROM written, pg_sleep(0.01)",
         )
         .await
         .unwrap();
@@ -81,13 +83,13 @@ async fn every_transaction_that_the_snapshot_sees_is_in_the_rows() {
     let mut reads = Vec::new();
     for _ in 0..30 {
         let query = OwnedQuery::of(
-            &slow_written::table.select(slow_written::transaction),
+            &slow_written::table.select(slow_written::transactions),
             &pool,
         )
         .unwrap();
         let (snapshot, rows) = session.load_owned_as_of(query).await.unwrap();
         let rows: Vec<_> = rows.try_collect().await.unwrap();
-        reads.push((snapshot, rows.iter().map(text).collect::<Vec<_>>()));
+        reads.push((snapshot, transactions(&rows[0])));
     }
     stop.send_replace(true);
     for writer in writers {
@@ -127,8 +129,9 @@ fn bytes(row: &larder_pool::Row) -> Vec<u8> {
     field.value().unwrap().as_bytes().to_vec()
 }
 
-fn text(row: &larder_pool::Row) -> String {
-    String::from_utf8(bytes(row)).unwrap()
+fn transactions(row: &larder_pool::Row) -> Vec<String> {
+    let list = String::from_utf8(bytes(row)).unwrap();
+    list.split_terminator(',').map(str::to_owned).collect()
 }
 
 /// Between a pool and the server: counts what is asked, and can hold the answers back.
@@ -363,7 +366,7 @@ async fn given_up_in_a_transaction_its_failure_is_not_committed() {
     let query = balances(&pool);
     let (_, rows) = session.load_owned_as_of(query).await.unwrap();
     let rows: Vec<_> = rows.try_collect().await.unwrap();
-    let kept: Vec<_> = rows.iter().map(|row| bytes(row)).collect();
+    let kept: Vec<_> = rows.iter().map(bytes).collect();
     assert_eq!(kept, [100_i64.to_be_bytes(); 2]);
 }
 
