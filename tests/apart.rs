@@ -26,7 +26,7 @@ impl PoolObserver for Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn committed(&self, _: &larder_pool::Effects) {
+    fn committed(&self, _: &larder_pool::Effects, _: Option<u64>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

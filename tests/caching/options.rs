@@ -51,20 +51,20 @@ async fn a_result_goes_by_tag_table_service_pattern_and_with_everything() {
     };
     assert!(!served().await);
     assert!(served().await);
-    db.invalidate().tag("tenant:8");
-    db.invalidate().service("shop");
-    db.invalidate().matching("shop:*");
+    db.invalidate().tag("tenant:8").await.unwrap();
+    db.invalidate().service("shop").await.unwrap();
+    db.invalidate().matching("shop:*").await.unwrap();
     db.invalidate().table("restaurants").await.unwrap();
     assert!(served().await, "none of these was meant");
-    db.invalidate().tag("tenant:7");
+    db.invalidate().tag("tenant:7").await.unwrap();
     assert!(!served().await && served().await);
-    db.invalidate().service("bank");
+    db.invalidate().service("bank").await.unwrap();
     assert!(!served().await && served().await);
-    db.invalidate().matching("bank:bal*");
+    db.invalidate().matching("bank:bal*").await.unwrap();
     assert!(!served().await && served().await);
     db.invalidate().table("public.accounts").await.unwrap();
     assert!(!served().await && served().await);
-    db.invalidate().everything();
+    db.invalidate().everything().await.unwrap();
     assert!(!served().await && served().await);
     let error = db.invalidate().table("acounts").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnknownTable);
@@ -193,7 +193,7 @@ async fn what_was_said_of_a_read_is_part_of_its_key() {
         .await
         .unwrap();
     assert_eq!(db.cache_statistics().hits, hits);
-    db.invalidate().tag("x");
+    db.invalidate().tag("x").await.unwrap();
     query()
         .ttl(LONG)
         .stale_for(LONG)

@@ -206,8 +206,17 @@ impl Service {
 
     /// Forgets the results of all cached reads of this service. A write through Larder does by
     /// itself what is needed; this is for those that Larder does not see.
-    pub fn invalidate(&self) {
-        self.shared.database.invalidate().service(self.shared.name);
+    ///
+    /// # Errors
+    ///
+    /// If the other processes cannot be told. Here it has taken effect all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has taken effect everywhere or nowhere.
+    pub async fn invalidate(&self) -> Result<(), larder_database::Error> {
+        let invalidation = self.shared.database.invalidate();
+        invalidation.service(self.shared.name).await
     }
 
     /// What the service did since the start.

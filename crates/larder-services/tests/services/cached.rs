@@ -254,9 +254,21 @@ async fn a_service_forgets_its_own_results() {
         directory.database().cache_statistics().loads - before
     };
     assert_eq!(misses().await, 0);
-    directory.services.restaurants.service().invalidate();
+    directory
+        .services
+        .restaurants
+        .service()
+        .invalidate()
+        .await
+        .unwrap();
     // nearby, by id, search
     assert_eq!(misses().await, 3);
-    directory.services.analytics.service().invalidate();
+    directory
+        .services
+        .analytics
+        .service()
+        .invalidate()
+        .await
+        .unwrap();
     assert_eq!(misses().await, 3);
 }
