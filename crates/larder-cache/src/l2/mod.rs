@@ -11,12 +11,26 @@
 //! Nothing here decides whether an entry is current: Redis is not believed. Who reads one
 //! compares the [`Snapshot`](crate::Snapshot) in its [`Header`] with what was invalidated since.
 
+mod breaker;
 mod codec;
+mod connector;
+mod error;
 mod fingerprint;
 mod header;
+mod hints;
+mod options;
+mod redis;
 mod seal;
+mod shared;
+mod statistics;
+mod supervisor;
+mod writes;
 
 pub use codec::{Codec, Undecodable, UndecodableKind};
+pub use error::{RedisError, RedisErrorKind};
 pub use fingerprint::{Untraceable, fingerprint_of, try_fingerprint_of};
 pub use header::Header;
+pub use options::{RedisOptions, RedisServer};
+pub use redis::{Fetch, Redis};
 pub use seal::{InvalidSealKey, Seal};
+pub use statistics::RedisStatistics;
