@@ -82,4 +82,5 @@ pub use sections::{
     PoolConfig, QueryConfig, RedisConfig, definitions,
 };
 pub use source::Source;
+pub use suggest::nearest;
 pub use value::SettingValue;
