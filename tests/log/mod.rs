@@ -6,6 +6,7 @@ use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 use tokio_postgres::NoTls;
 
+mod catalog;
 mod install;
 mod prune;
 mod rights;

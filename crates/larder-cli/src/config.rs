@@ -1,14 +1,13 @@
 //! `larder config`: the settings as a service would load them here and now.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
-use larder_config::{Config, Error, Profile, Setting};
+use comfy_table::{Attribute, Cell, Color};
+use larder_config::{Config, Error, Setting};
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::output::{has_colours, is_terminal, print};
+use crate::output::{bold, has_colours, plain_table, print};
+use crate::settings::Settings;
 
 /// The settings as a service would load them here and now.
 #[derive(Debug, Args)]
@@ -37,20 +36,11 @@ Passwords are shown as ***. If anything is wrong, all of it is printed, and the 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 struct Show {
-    /// Use this profile: dev, staging, prod or test.
-    #[arg(long, value_name = "PROFILE", value_parser = profile)]
-    profile: Option<Profile>,
-    /// Read this file.
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-}
-
-fn profile(text: &str) -> Result<Profile, String> {
-    text.parse()
-        .map_err(|error: larder_config::UnknownProfile| format!("failed to {error}"))
 }
 
 /// Runs a command of `larder config`.
@@ -62,15 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
 
 impl Show {
     fn run(self) -> Exit {
-        // Whether the service has the embedded database built in cannot be known here.
-        let mut loader = Config::loader().embedded_available(true);
-        if let Some(profile) = self.profile {
-            loader = loader.profile(profile);
-        }
-        if let Some(file) = self.file {
-            loader = loader.file(file);
-        }
-        match (loader.load(), self.json) {
+        match (self.settings.load(), self.json) {
             (Ok(config), true) => print_json(&config),
             (Ok(config), false) => print(&page(&config, has_colours()), Exit::Done),
             (Err(error), true) => print_faults_json(&error),
@@ -126,13 +108,7 @@ fn page(config: &Config, colours: bool) -> String {
 /// One row per setting, an empty row between sections. On a terminal it fits the width; into a
 /// file or a pipe each setting is one line.
 fn table(config: &Config, colours: bool) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_content_arrangement(match is_terminal() {
-        true => ContentArrangement::Dynamic,
-        false => ContentArrangement::Disabled,
-    });
-    table.set_header(["KEY", "VALUE", "SOURCE"].map(|title| bold(Cell::new(title), colours)));
+    let mut table = plain_table(&["KEY", "VALUE", "SOURCE"], colours);
     let mut section = None;
     for setting in config.settings() {
         let current = setting.key.split('.').next();
@@ -141,10 +117,6 @@ fn table(config: &Config, colours: bool) -> String {
         }
         section = current;
         table.add_row(row(setting, colours));
-    }
-    // A key that is broken over two lines can neither be read nor copied.
-    if let Some(keys) = table.column_mut(0) {
-        keys.set_constraint(ColumnConstraint::ContentWidth);
     }
     table.trim_fmt()
 }
@@ -158,12 +130,5 @@ fn row(setting: &Setting, colours: bool) -> [Cell; 3] {
         (false, _) => [key, value, source],
         (true, true) => [key, bold(value, colours), source.fg(Color::Cyan)],
         (true, false) => [key, value, source.add_attribute(Attribute::Dim)],
-    }
-}
-
-fn bold(cell: Cell, colours: bool) -> Cell {
-    match colours {
-        true => cell.add_attribute(Attribute::Bold),
-        false => cell,
     }
 }

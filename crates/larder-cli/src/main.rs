@@ -1,8 +1,10 @@
 //! The `larder` program: one file per command, dispatched here.
 
+mod cache;
 mod config;
 mod exit;
 mod output;
+mod settings;
 
 use clap::{Parser, Subcommand};
 
@@ -18,11 +20,13 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Cache(cache::Arguments),
     Config(config::Arguments),
 }
 
 fn main() -> Exit {
     match Program::parse().command {
+        Command::Cache(arguments) => cache::run(arguments),
         Command::Config(arguments) => config::run(arguments),
     }
 }

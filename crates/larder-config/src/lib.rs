@@ -48,6 +48,7 @@
 mod config;
 mod database_url;
 mod definition;
+mod encryption_key;
 mod environment;
 mod error;
 mod fault;
@@ -69,10 +70,11 @@ pub use bytesize::ByteSize;
 pub use config::{Config, Notice, Setting};
 pub use database_url::{DatabaseUrl, InvalidUrl};
 pub use definition::{Definition, Unit, Variable};
+pub use encryption_key::EncryptionKey;
 pub use error::{Error, ErrorKind};
 pub use fault::{Fault, FaultKind};
 pub use loader::ConfigLoader;
-pub use parse::{HostPort, IsolationLevel, LogFilter, LogFormat, TlsMode};
+pub use parse::{CacheHints, CacheMode, HostPort, IsolationLevel, LogFilter, LogFormat, TlsMode};
 pub use profile::{Profile, UnknownProfile};
 pub use redis_url::RedisUrl;
 pub use sections::{
@@ -80,4 +82,5 @@ pub use sections::{
     PoolConfig, QueryConfig, RedisConfig, definitions,
 };
 pub use source::Source;
+pub use suggest::nearest;
 pub use value::SettingValue;

@@ -84,6 +84,7 @@ pub(crate) fn apply(
     let mut verdict = Verdict::default();
     verdict.database_exists(&layers, circumstances);
     verdict.ttl_of_zero_is_no_cache(&layers);
+    verdict.polls_keep_the_promise(&layers);
     verdict.one_kind_of_redis(&layers);
     if circumstances.profile == Profile::Prod {
         verdict.prod_uses_tls(&layers);
@@ -164,6 +165,35 @@ impl Verdict {
             self.entries
                 .push(Entry::typed(row, false.into(), ttl_source));
         }
+    }
+
+    /// A poll that is late or fails once must not end the service of all results.
+    fn polls_keep_the_promise(&mut self, layers: &Layers) {
+        let (Some((poll, source)), Some((staleness, _))) = (
+            layers.value::<Duration>("cache.poll_interval"),
+            layers.value::<Duration>("cache.max_staleness"),
+        ) else {
+            return;
+        };
+        if poll <= staleness / 2 {
+            return;
+        }
+        let text = |duration: Duration| SettingValue::from(duration).to_string();
+        self.faults.push(Fault {
+            kind: FaultKind::Conflict,
+            key: "cache.poll_interval".to_owned(),
+            value: repeat(&poll.into(), false),
+            source,
+            problem: format!(
+                "is more than half of cache.max_staleness, which is {}",
+                text(staleness)
+            ),
+            cure: format!(
+                "write at most \"{}\", or set cache.max_staleness to at least \"{}\"",
+                text(staleness / 2),
+                text(poll * 2)
+            ),
+        });
     }
 
     /// Sentinels and a cluster are different ways to find a server.

@@ -3,8 +3,9 @@
 /// How alike two names must be, from 0 to 1, before one is offered for the other.
 const ALIKE: f64 = 0.6;
 
-/// The candidate nearest to `written`, if one is near enough to be worth offering.
-pub(crate) fn nearest<'a>(
+/// The candidate nearest to `written`, if one is near enough to be worth offering, for messages
+/// about a name that does not exist.
+pub fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

@@ -89,6 +89,29 @@ choice! {
 }
 
 choice! {
+    /// Who else writes to the database.
+    CacheMode = "one of shared, local" {
+        /// Other processes may: each keeps in step through the log of invalidations.
+        Shared = "shared",
+        /// Nobody but this process.
+        Local = "local",
+    }
+}
+
+choice! {
+    /// How other processes are told at once that there is something to read in the log of
+    /// invalidations.
+    CacheHints = "one of redis, notify, off" {
+        /// A message through Redis, where there is one.
+        Redis = "redis",
+        /// NOTIFY in the database.
+        Notify = "notify",
+        /// Not at all: they find out at their next poll.
+        Off = "off",
+    }
+}
+
+choice! {
     /// How log lines are written.
     LogFormat = "one of pretty, json" {
         /// For people at a terminal.

@@ -1,4 +1,4 @@
-//! Text, paths, URLs, lists of hosts, and log filters.
+//! Text, paths, URLs, hosts, and log filters.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -100,7 +100,7 @@ pub struct HostPort {
 }
 
 impl HostPort {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (text, None),
@@ -127,41 +127,6 @@ impl fmt::Display for HostPort {
 impl Serialize for HostPort {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-impl Parse for Vec<HostPort> {
-    const EXPECTED: &'static str = "a list of hosts";
-
-    fn parse(value: &SettingValue, reading: &Reading<'_>) -> Result<Self, Problem> {
-        let cure = match reading.textual {
-            true => "write host:port,host:port,...",
-            false => "write [\"host:port\", \"host:port\", ...]",
-        };
-        let written: Vec<&str> = match value {
-            SettingValue::Unset => Vec::new(),
-            SettingValue::Text(text) if reading.textual => text.split(',').collect(),
-            SettingValue::List(items) => items
-                .iter()
-                .map(|item| text(item, "a host", cure))
-                .collect::<Result<_, _>>()?,
-            other => return Err(Problem::unexpected(other, Self::EXPECTED, cure)),
-        };
-        let hosts = written.iter().enumerate().map(|(index, host)| {
-            HostPort::parse(host.trim()).ok_or_else(|| {
-                let problem = format!("has no host, or no port, in entry {}", index + 1);
-                Problem::wrong_type(problem, cure)
-            })
-        });
-        hosts.collect()
-    }
-
-    fn shown(&self) -> SettingValue {
-        SettingValue::List(self.iter().map(|host| host.to_string().into()).collect())
-    }
-
-    fn absent() -> Option<Self> {
-        Some(Vec::new())
     }
 }
 
@@ -217,7 +182,11 @@ impl Parse for LogFilter {
 }
 
 /// The text of a value that must be text and must not be empty.
-fn text<'a>(value: &'a SettingValue, expected: &str, cure: &str) -> Result<&'a str, Problem> {
+pub(super) fn text<'a>(
+    value: &'a SettingValue,
+    expected: &str,
+    cure: &str,
+) -> Result<&'a str, Problem> {
     match value {
         SettingValue::Text(text) if text.trim().is_empty() => {
             Err(Problem::wrong_type("is empty", cure))

@@ -6,7 +6,8 @@ use bytesize::ByteSize;
 
 use crate::definition::Default::{ByProfile, Everywhere};
 use crate::definition::{Range, Variable, section};
-use crate::parse::HostPort;
+use crate::encryption_key::EncryptionKey;
+use crate::parse::{CacheHints, CacheMode, HostPort};
 use crate::redis_url::RedisUrl;
 
 section! {
@@ -43,6 +44,55 @@ section! {
             default: Everywhere("1s"),
             range: Range::of(0.1, 3600.0),
         }
+        /// Who else writes to the database: shared keeps in step with every process through the log of invalidations in it, local knows of this process alone. The embedded database has no other process and is always local.
+        mode: CacheMode {
+            default: Everywhere("shared"),
+        }
+        /// How often the log of invalidations is read. At most half of max_staleness: what is not confirmed within that time is not served. Shorter costs the database more small queries.
+        poll_interval: Duration {
+            default: Everywhere("250ms"),
+            range: Range::of(0.02, 60.0),
+        }
+        /// Whether a start makes the log of invalidations where it is not there yet. Off for a service whose role may not create a schema: `larder cache install` makes it then.
+        install_log: bool {
+            default: Everywhere("true"),
+        }
+        /// How other processes are told at once that there is something to read in the log: through redis, by notify in the database, or off. They only come sooner by it; nothing depends on them. notify makes commits wait for each other.
+        hints: CacheHints {
+            default: Everywhere("redis"),
+        }
+        /// Which share of hits, from 0 to 1, is read from the database again and compared. Finds results that are wrong; each costs what a miss costs.
+        shadow: f64 {
+            default: Everywhere("0"),
+            range: Range::of(0.0, 1.0),
+        }
+        /// From how many writes a second on a table what was read from it is not kept: it would be dropped before it is used. 0 keeps it always.
+        hot_writes: u32 {
+            default: Everywhere("100"),
+            range: Range::of(0.0, 1_000_000_000.0),
+        }
+        /// How eagerly a result is loaded again before its time is up, so that nobody waits for it: the beta of the XFetch algorithm. Above 1 earlier, below 1 later, 0 never.
+        early_refresh: f64 {
+            default: Everywhere("1"),
+            range: Range::of(0.0, 100.0),
+        }
+        /// Which share of its TTL a result may be kept shorter, by chance. Keeps results that were loaded together from ending together.
+        jitter: f64 {
+            default: Everywhere("0.05"),
+            range: Range::of(0.0, 0.5),
+        }
+        /// How long a process waits for another one that loads the same result, and takes it from Redis then. Spares the database the same query from many processes; 0s lets each load by itself.
+        load_lock: Duration {
+            default: Everywhere("0s"),
+            range: Range::of(0.0, 60.0),
+        }
+        /// Tables whose rows are never kept in Redis, only in the process that read them. Names as in SQL, with their schema where it is not on the search path.
+        never_in_redis: Vec<String> {}
+        /// From which size on a result is compressed for Redis.
+        compress_above: ByteSize {
+            default: Everywhere("1KiB"),
+            range: Range::of(0.0, 1_099_511_627_776.0),
+        }
     }
 }
 
@@ -78,6 +128,15 @@ section! {
             default: Everywhere("100"),
             range: Range::of(1.0, 10_000.0),
             variables: &[Variable::plain("REDIS_MAX_CONNECTIONS")],
+        }
+        /// How long a read waits for Redis before it goes to the database.
+        deadline: Duration {
+            default: Everywhere("50ms"),
+            range: Range::of(0.001, 5.0),
+        }
+        /// Keys that results in Redis are encrypted with, each the base64 of 32 bytes. The first one encrypts, all of them decrypt, so a new one is put in front. Without any, results are not encrypted.
+        encryption_keys: Vec<EncryptionKey> {
+            secret: true,
         }
     }
 }

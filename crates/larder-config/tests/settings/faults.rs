@@ -209,6 +209,15 @@ fn values_out_of_range_are_told() {
         ),
         ("LARDER_CACHE__MAX_STALENESS", "0s", "cache.max_staleness"),
         ("LARDER_CACHE__MAX_BYTES", "0B", "cache.max_bytes"),
+        ("LARDER_CACHE__POLL_INTERVAL", "19ms", "cache.poll_interval"),
+        ("LARDER_CACHE__POLL_INTERVAL", "61s", "cache.poll_interval"),
+        ("LARDER_CACHE__SHADOW", "1.1", "cache.shadow"),
+        ("LARDER_CACHE__HOT_WRITES", "-1", "cache.hot_writes"),
+        ("LARDER_CACHE__EARLY_REFRESH", "-0.1", "cache.early_refresh"),
+        ("LARDER_CACHE__JITTER", "0.51", "cache.jitter"),
+        ("LARDER_CACHE__LOAD_LOCK", "61s", "cache.load_lock"),
+        ("LARDER_REDIS__DEADLINE", "0ms", "redis.deadline"),
+        ("LARDER_REDIS__DEADLINE", "5001ms", "redis.deadline"),
     ];
     for (name, text, key) in too_small_or_large {
         let error = with(&[(name, text)]).load().unwrap_err();
@@ -295,6 +304,53 @@ fn sentinels_and_a_cluster_contradict_each_other() {
     assert_eq!(
         fault(&error, "redis.cluster_hosts").kind,
         FaultKind::Conflict
+    );
+}
+
+#[test]
+fn polls_are_at_least_twice_as_often_as_the_promise() {
+    let error = with(&[
+        ("LARDER_CACHE__POLL_INTERVAL", "501ms"),
+        ("LARDER_CACHE__MAX_STALENESS", "1s"),
+    ])
+    .load()
+    .unwrap_err();
+    message(
+        &error,
+        &[
+            "cache.poll_interval = \"501ms\"",
+            "environment variable LARDER_CACHE__POLL_INTERVAL",
+            "is more than half of cache.max_staleness, which is 1s",
+            "write at most \"500ms\", or set cache.max_staleness to at least \"1s 2ms\"",
+        ],
+    );
+    // Also where the promise is what was set.
+    let error = with(&[("LARDER_CACHE__MAX_STALENESS", "499ms")])
+        .load()
+        .unwrap_err();
+    assert_eq!(
+        fault(&error, "cache.poll_interval").kind,
+        FaultKind::Conflict
+    );
+    with(&[("LARDER_CACHE__MAX_STALENESS", "500ms")])
+        .load()
+        .unwrap();
+}
+
+#[test]
+fn words_and_lists_of_the_cache_are_told_with_what_would_be_right() {
+    let file = File::new(
+        "[default.cache]\nmode = \"share\"\nhints = false\nnever_in_redis = [\"users\", \"\"]\n",
+    );
+    let error = file.load(&[]).unwrap_err();
+    message(
+        &error,
+        &[
+            "one of shared, local; did you mean `shared`?",
+            "one of redis, notify, off",
+            "cache.never_in_redis",
+            "is empty in entry 2",
+        ],
     );
 }
 

@@ -118,6 +118,35 @@ fn a_secret_that_is_no_url_is_not_repeated_under_its_own_key() {
 }
 
 #[test]
+fn keys_are_read_and_never_repeated() {
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const OTHER: &str = "//////////////////////////////////////////8";
+    let variable = "LARDER_REDIS__ENCRYPTION_KEYS";
+    let from_variable = with(&[(variable, &format!("{KEY}, {OTHER}"))]).load();
+    let file = format!("[default.redis]\nencryption_keys = [{KEY:?}, {OTHER:?}]\n");
+    for config in [from_variable, File::new(&file).load(&[])] {
+        let config = config.unwrap();
+        let keys = &config.redis.encryption_keys;
+        assert_eq!((keys[0].expose()[31], keys[1].expose()[0]), (31, 255));
+        let text = everything_of(&config);
+        assert!(text.contains("***, ***"), "{text}");
+        assert!(
+            !text.contains("AAECAw") && !text.contains("/////"),
+            "{text}"
+        );
+    }
+    for bad in [SECRET, "aHVudGVyMg==", &format!("{KEY},{SECRET}")] {
+        let error = with(&[(variable, bad)]).load().unwrap_err();
+        let everything = everything_of_error(&error);
+        assert!(everything.contains("redis.encryption_keys"), "{everything}");
+        assert!(everything.contains("base64 of 32 bytes"), "{everything}");
+        for part in [SECRET, "aHVudGVyMg", "AAECAw"] {
+            assert!(!everything.contains(part), "{everything}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_not_toml_is_not_repeated() {
     for line in [
         format!("url = postgres://app:{SECRET}@db/shop"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::builtin_functions::{self, Volatility};
+use super::log;
 use super::names::{Names, TableId};
 use super::snapshot::{self, CatalogSnapshot, SystemFunctions};
 use super::words::words;
@@ -315,6 +316,7 @@ fn effect(function: &snapshot::Function) -> FunctionEffect {
     let known = extension.and_then(|extension| {
         builtin_functions::of_extension(extension, &function.name, volatility)
     });
+    let known = known.or_else(|| log::effect(function));
     known.unwrap_or(match volatility {
         Volatility::Immutable => FunctionEffect::Pure,
         Volatility::Stable => FunctionEffect::ReadsAnything,

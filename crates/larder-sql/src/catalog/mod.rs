@@ -44,6 +44,7 @@ mod builtin_functions;
 mod closure;
 mod declarations;
 mod functions;
+mod log;
 mod names;
 mod query;
 mod reads;

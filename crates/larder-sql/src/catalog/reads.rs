@@ -148,7 +148,9 @@ impl<'c> Reader<'c> {
             }
             TableKind::Foreign => return Err(Uncacheable::ForeignTable(table.name.clone())),
             TableKind::Sequence => return Err(Uncacheable::Sequence(table.name.clone())),
-            TableKind::System => return Err(Uncacheable::SystemTable(table.name.clone())),
+            TableKind::Log | TableKind::System => {
+                return Err(Uncacheable::SystemTable(table.name.clone()));
+            }
         }
         self.tables.insert(id);
         Ok(())

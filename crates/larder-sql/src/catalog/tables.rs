@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::declarations::Declarations;
 use super::functions::{Declared, Functions};
+use super::log;
 use super::names::{Names, TableId};
 use super::snapshot::{self, CatalogSnapshot, EventTrigger};
 use super::views::View;
@@ -52,6 +53,8 @@ pub(super) enum TableKind {
     MaterializedView(Box<View>),
     Foreign,
     Sequence,
+    /// A table of Larder's own log.
+    Log,
     /// A table or view of the system.
     System,
 }
@@ -212,6 +215,7 @@ impl Table {
         };
         let kind = match relation.kind {
             _ if is_system => TableKind::System,
+            'r' | 'p' if log::is_its_schema(&relation.schema) => TableKind::Log,
             'r' => TableKind::Table,
             'p' => TableKind::Partitioned,
             'v' => TableKind::View(view(relation.definition)),

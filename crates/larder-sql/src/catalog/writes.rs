@@ -224,7 +224,8 @@ impl<'c> Writer<'c> {
             TableKind::Table
             | TableKind::Partitioned
             | TableKind::Foreign
-            | TableKind::Sequence => {}
+            | TableKind::Sequence
+            | TableKind::Log => {}
         }
         let below = self.catalog.descendants(id);
         let family = self.catalog.ancestors(&below);
@@ -241,7 +242,13 @@ impl<'c> Writer<'c> {
         for id in &family {
             self.foreign_keys(self.table(*id)?, actions);
         }
-        self.tables.extend(family);
+        // Nobody is to be told that the log was written.
+        let is_log = |id: &TableId| {
+            let table = self.catalog.tables.get(id);
+            table.is_some_and(|table| matches!(table.kind, TableKind::Log))
+        };
+        let told = family.into_iter().filter(|id| !is_log(id));
+        self.tables.extend(told);
         Ok(())
     }
 

@@ -230,3 +230,75 @@ fn a_refresh_sets_off_event_triggers() {
         views.declare(|declarations| declarations.function_writes("on_ddl", ["audit_log"]));
     declared.writes("refresh materialized view m", &["m", "audit_log"]);
 }
+
+#[test]
+fn a_table_that_is_tracked_is_written_alone() {
+    let tables = database()
+        .kind("events", 'p')
+        .tables(&["january", "orders"])
+        .child("january", "events")
+        .function("larder.track", 'v')
+        .function("track", 'v')
+        .function("audit", 'v')
+        .trigger(
+            "events",
+            "larder.track",
+            INSERT | UPDATE | DELETE | TRUNCATE,
+        )
+        .trigger(
+            "january",
+            "larder.track",
+            INSERT | UPDATE | DELETE | TRUNCATE,
+        )
+        .trigger("orders", "larder.track", INSERT);
+    tables
+        .writes("insert into events values (1)", &["events", "january"])
+        .writes("truncate january", &["events", "january"])
+        .writes("insert into orders values (1)", &["orders"]);
+    // Another trigger beside it, or another function of that name, may do anything.
+    let beside = tables.trigger("orders", "audit", INSERT);
+    beside.everything(
+        "insert into orders values (1)",
+        &trigger_of("orders", "audit"),
+    );
+    let other = database()
+        .tables(&["orders"])
+        .function("track", 'v')
+        .trigger("orders", "track", INSERT);
+    other.everything(
+        "insert into orders values (1)",
+        &trigger_of("orders", "track"),
+    );
+}
+
+#[test]
+fn nothing_depends_on_the_log() {
+    let tables = database()
+        .kind("larder.invalidation", 'p')
+        .tables(&["larder.invalidation_0", "larder.epoch", "orders"])
+        .child("larder.invalidation_0", "larder.invalidation")
+        .function("larder.prune", 'v')
+        .function("larder.renew_epoch", 'v')
+        .function("larder.of_the_user", 'v');
+    let log = |name| Uncacheable::SystemTable(named(name));
+    tables
+        .uncacheable(
+            "select * from larder.invalidation",
+            &log("larder.invalidation"),
+        )
+        .uncacheable("select * from orders, larder.epoch", &log("larder.epoch"))
+        .uncacheable(
+            "select larder.prune()",
+            &Uncacheable::SideEffect(named("larder.prune")),
+        )
+        .writes("insert into larder.invalidation values (1)", &[])
+        .writes("truncate larder.invalidation_0", &[])
+        .writes("select larder.prune()", &[])
+        .writes("select larder.renew_epoch()", &[])
+        .everything(
+            "select larder.of_the_user()",
+            &EverythingReason::Function(named("larder.of_the_user")),
+        );
+    let catalog = tables.build();
+    assert!(!catalog.may_change_schema(&classify("insert into larder.invalidation values (1)")));
+}
