@@ -1,9 +1,12 @@
 //! The database of a service.
 
+use std::any::TypeId;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_cache::l2::{Codec, Redis, RedisOptions, RedisStatistics};
 use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext, Lease};
 use larder_metrics::{
     ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder, QueryStatistics,
@@ -14,7 +17,10 @@ use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolSt
 use crate::cached::Plans;
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
-use crate::fleet::{CHANNEL, Fleet, FleetSettings, Follower, FollowerStatistics, follow};
+use crate::fleet::{
+    CHANNEL, Fleet, FleetSettings, Follower, FollowerStatistics, SecondTier, SecondTierStatistics,
+    follow,
+};
 use crate::options::{CacheMode, CacheSettings, Hints};
 use crate::sql::{BoundSql, sql};
 use crate::switches::Switches;
@@ -55,6 +61,14 @@ pub(crate) struct Inner {
     pub(crate) switches: Switches,
     /// The other processes on the same database; `None` in mode `local`.
     pub(crate) fleet: Option<Arc<Fleet>>,
+    /// What they share through Redis; `None` without one.
+    pub(crate) second_tier: Option<SecondTier>,
+    /// Tables whose rows are never kept there.
+    pub(crate) never_in_redis: Vec<String>,
+    /// Types of results that are never kept there.
+    pub(crate) local_types: HashSet<TypeId>,
+    /// Which share of hits is verified.
+    pub(crate) shadow: f64,
     services: ServiceRegistry,
     name: InstanceName,
     namespace: String,
@@ -76,12 +90,16 @@ impl Database {
         let DatabaseOptions {
             connect,
             mut pool,
-            cache: settings,
+            cache: mut settings,
             queries,
+            redis,
         } = options;
         let cleanup_interval = settings.cleanup_interval;
-        let fleet = fleet(&settings);
+        let redis = redis.filter(|_| settings.mode == CacheMode::Shared);
+        let fleet = fleet(&settings, redis.is_some());
         let cache = cache(&settings, fleet.is_some());
+        let second_tier = second_tier(&settings, redis, &cache, fleet.as_deref())?;
+        let local_types = settings.take_local_types();
         let picture = Arc::new(Picture::new(settings.declarations));
         let name = InstanceName::claim(&pool.name);
         let connections = if queries.metrics {
@@ -112,6 +130,10 @@ impl Database {
             default_ttl: settings.ttl,
             switches: Switches::default(),
             fleet,
+            second_tier,
+            never_in_redis: settings.never_in_redis,
+            local_types,
+            shadow: settings.shadow,
             services: ServiceRegistry::new(name.as_str()),
             name,
             namespace: settings.namespace,
@@ -120,6 +142,11 @@ impl Database {
         });
         if let Some(fleet) = &inner.fleet {
             let follower = inner.begin_to_follow(fleet, settings.install_log).await?;
+            if let Some(tier) = inner.second_tier.as_ref()
+                && settings.hints == Hints::Redis
+            {
+                follower.hint_through(tier, fleet);
+            }
             tokio::spawn(follow(Arc::downgrade(&inner), follower));
         }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
@@ -265,6 +292,16 @@ impl Database {
         Some(fleet.counters.statistics(left))
     }
 
+    /// What became of reads from the second tier; `None` where there is no Redis.
+    pub fn second_tier_statistics(&self) -> Option<SecondTierStatistics> {
+        Some(self.0.second_tier.as_ref()?.statistics())
+    }
+
+    /// What the connections to Redis have done; `None` where there is none.
+    pub fn redis_statistics(&self) -> Option<RedisStatistics> {
+        Some(self.0.second_tier.as_ref()?.redis().statistics())
+    }
+
     /// The tables that are written faster than the cache could help: what is read from them is
     /// not kept.
     pub fn hot_tables(&self) -> Vec<HotTable> {
@@ -350,15 +387,40 @@ impl Inner {
 }
 
 /// The processes on the same database, if it is shared.
-fn fleet(settings: &CacheSettings) -> Option<Arc<Fleet>> {
+fn fleet(settings: &CacheSettings, has_second_tier: bool) -> Option<Arc<Fleet>> {
     (settings.mode == CacheMode::Shared).then(|| {
         Arc::new(Fleet::new(FleetSettings {
             max_staleness: settings.max_staleness,
             poll_interval: settings.poll_interval.min(settings.max_staleness / 2),
             notify: settings.hints == Hints::Notify,
-            remember: false,
+            remember: has_second_tier,
         }))
     })
+}
+
+/// What the processes share through Redis.
+fn second_tier(
+    settings: &CacheSettings,
+    redis: Option<RedisOptions>,
+    cache: &Cache,
+    fleet: Option<&Fleet>,
+) -> Result<Option<SecondTier>, Error> {
+    let (Some(redis), Some(fleet)) = (redis, fleet) else {
+        return Ok(None);
+    };
+    let codec = Codec {
+        compress_above: settings.compress_above,
+        seal: settings.seal.clone(),
+    };
+    Ok(Some(SecondTier::new(
+        Redis::open(redis)?,
+        codec,
+        Arc::clone(&fleet.knowledge),
+        cache.lease().clone(),
+        cache.clock().clone(),
+        &settings.namespace,
+        settings.load_lock,
+    )))
 }
 
 fn cache(settings: &CacheSettings, shared: bool) -> Cache {

@@ -47,6 +47,10 @@ pub enum Error {
     #[error("look into the log of invalidations: the database has not answered in time")]
     LogLate,
 
+    /// The options of Redis cannot be used.
+    #[error(transparent)]
+    Redis(#[from] larder_cache::l2::RedisError),
+
     /// There is no table of this name.
     #[error(
         "find the table {0}: there is none under the search path; write the name as in SQL, with its schema where needed"
@@ -122,6 +126,8 @@ pub enum ErrorKind {
     LogMissing,
     /// The log of invalidations did not answer in time.
     LogLate,
+    /// The options of Redis cannot be used.
+    Redis,
     /// The role lacks rights on the log of invalidations.
     LogRights,
     /// The log of invalidations is another version's.
@@ -143,6 +149,7 @@ impl Error {
             Self::Migration { .. } => ErrorKind::Migration,
             Self::LogMissing { .. } => ErrorKind::LogMissing,
             Self::LogLate => ErrorKind::LogLate,
+            Self::Redis(_) => ErrorKind::Redis,
             Self::LogRights { .. } => ErrorKind::LogRights,
             Self::LogVersion { .. } => ErrorKind::LogVersion,
         }

@@ -1,11 +1,16 @@
 //! From settings to the options of connector and pool.
 
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::Clock;
-use larder_config::Config;
+use larder_cache::l2::{RedisOptions, RedisServer, Seal};
+use larder_config::{Config, HostPort, RedisConfig};
 use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, TlsMode};
 use larder_sql::catalog::Declarations;
+use secrecy::SecretString;
 
 use crate::Error;
 
@@ -21,6 +26,8 @@ pub struct DatabaseOptions {
     pub cache: CacheSettings,
     /// What is noted of single statements.
     pub queries: QuerySettings,
+    /// The Redis that processes share results through, in mode [`Shared`](CacheMode::Shared).
+    pub redis: Option<RedisOptions>,
 }
 
 /// Whether and how results of reads are kept.
@@ -49,6 +56,18 @@ pub struct CacheSettings {
     pub early_refresh: f64,
     /// By which share of its time a result may live shorter, by chance. 0.05 by default.
     pub jitter: f64,
+    /// Which share of hits is run again on the database and compared, from 0 to 1. None by default.
+    pub shadow: f64,
+    /// How long a load of another process is waited for, to take its result from Redis. Not at all
+    /// by default.
+    pub load_lock: Duration,
+    /// Tables, named as in SQL, whose rows are never kept in Redis.
+    pub never_in_redis: Vec<String>,
+    /// Values of more bytes than this are compressed for Redis. 1 KiB by default.
+    pub compress_above: usize,
+    /// What encrypts values in Redis, if anything does.
+    pub seal: Option<Seal>,
+    local_types: HashSet<TypeId>,
     /// How long a result is kept when the read does not say. A minute by default.
     pub ttl: Duration,
     /// How many results are kept at most. 1,000 by default.
@@ -63,6 +82,24 @@ pub struct CacheSettings {
     pub declarations: Declarations,
     /// What time it is for results; a test may set one by hand. The system's by default.
     pub clock: Clock,
+}
+
+impl CacheSettings {
+    /// Results of this type are kept in the process that read them and never in Redis: `Arc<[T]>`
+    /// and `Option<Arc<T>>` of it too.
+    pub fn keep_local<T: 'static>(&mut self) {
+        let types = [
+            TypeId::of::<T>(),
+            TypeId::of::<Arc<[T]>>(),
+            TypeId::of::<Arc<T>>(),
+            TypeId::of::<Option<Arc<T>>>(),
+        ];
+        self.local_types.extend(types);
+    }
+
+    pub(crate) fn take_local_types(&mut self) -> HashSet<TypeId> {
+        std::mem::take(&mut self.local_types)
+    }
 }
 
 /// Who else writes to the database.
@@ -102,6 +139,12 @@ impl Default for CacheSettings {
             hot_writes: 100,
             early_refresh: 1.0,
             jitter: 0.05,
+            shadow: 0.0,
+            load_lock: Duration::ZERO,
+            never_in_redis: Vec::new(),
+            compress_above: 1 << 10,
+            seal: None,
+            local_types: HashSet::new(),
             ttl: Duration::from_secs(60),
             max_entries: 1_000,
             max_bytes: 64 << 20,
@@ -150,6 +193,7 @@ impl DatabaseOptions {
             pool: PoolOptions::named("main"),
             cache: CacheSettings::default(),
             queries: QuerySettings::default(),
+            redis: None,
         })
     }
 
@@ -208,6 +252,32 @@ impl DatabaseOptions {
         options.cache.max_bytes = cache.max_bytes.as_u64();
         options.cache.cleanup_interval = cache.cleanup_interval;
 
+        options.cache.mode = match cache.mode {
+            larder_config::CacheMode::Local => CacheMode::Local,
+            _ => CacheMode::Shared,
+        };
+        options.cache.max_staleness = cache.max_staleness;
+        options.cache.poll_interval = cache.poll_interval;
+        options.cache.install_log = cache.install_log;
+        options.cache.hints = match cache.hints {
+            larder_config::CacheHints::Notify => Hints::Notify,
+            larder_config::CacheHints::Off => Hints::Off,
+            _ => Hints::Redis,
+        };
+        options.cache.shadow = cache.shadow;
+        options.cache.hot_writes = cache.hot_writes;
+        options.cache.early_refresh = cache.early_refresh;
+        options.cache.jitter = cache.jitter;
+        options.cache.load_lock = cache.load_lock;
+        options
+            .cache
+            .never_in_redis
+            .clone_from(&cache.never_in_redis);
+        options.cache.compress_above =
+            usize::try_from(cache.compress_above.as_u64()).unwrap_or(usize::MAX);
+        options.cache.seal = seal(&config.redis);
+        options.redis = redis_options(&config.redis);
+
         options.queries.slow_threshold = config.query.slow_threshold;
         options.queries.log = config.query.log;
         options.queries.metrics = config.metrics.enabled;
@@ -231,6 +301,45 @@ impl DatabaseOptions {
         self.pool.idle_timeout = None;
         self
     }
+}
+
+/// How results in Redis are encrypted, if they are.
+fn seal(redis: &RedisConfig) -> Option<Seal> {
+    Seal::of_secrets(redis.encryption_keys.iter().map(|key| key.expose()))
+}
+
+/// The Redis that the settings name, if they name one.
+fn redis_options(redis: &RedisConfig) -> Option<RedisOptions> {
+    const SENTINEL_PORT: u16 = 26379;
+    const PORT: u16 = 6379;
+    let url = redis
+        .url
+        .as_ref()
+        .map(|url| SecretString::from(url.expose()));
+    let hosts = |list: &[HostPort], port| {
+        list.iter()
+            .map(|host| (host.host.clone(), host.port.unwrap_or(port)))
+            .collect()
+    };
+    let server = if !redis.sentinel_hosts.is_empty() {
+        RedisServer::Sentinel {
+            hosts: hosts(&redis.sentinel_hosts, SENTINEL_PORT),
+            service: redis.sentinel_service.clone(),
+            url,
+        }
+    } else if !redis.cluster_hosts.is_empty() {
+        RedisServer::Cluster {
+            hosts: hosts(&redis.cluster_hosts, PORT),
+            url,
+        }
+    } else {
+        RedisServer::Single { url: url? }
+    };
+    let mut options = RedisOptions::new(server);
+    options.connect_timeout = redis.timeout;
+    options.deadline = redis.deadline;
+    options.max_connections = count(redis.max_connections);
+    Some(options)
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -71,6 +71,16 @@ impl Seal {
         })
     }
 
+    /// Seals with the first of these secrets, and opens with all; `None` if there is none.
+    #[must_use]
+    pub fn of_secrets<'s>(secrets: impl IntoIterator<Item = &'s [u8; 32]>) -> Option<Self> {
+        let secrets = secrets.into_iter().map(|secret| Secret::new(*secret));
+        let secrets = secrets.collect::<Option<Vec<_>>>()?;
+        (!secrets.is_empty()).then(|| Self {
+            secrets: secrets.into(),
+        })
+    }
+
     /// The number of the secret, the nonce, and the body that cannot be read.
     pub(super) fn seal<const N: usize>(
         &self,

@@ -12,6 +12,7 @@
 mod composite;
 mod explanation;
 mod invalidation;
+mod load;
 mod options;
 mod plan;
 mod query;

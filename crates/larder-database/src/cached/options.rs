@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use larder_cache::{Dependency, EntryName, Freshness, Key, KeyBuilder, Mode};
+use larder_sql::catalog::TableId;
+
+use super::plan::dependencies;
 
 /// The options that all cached reads share.
 #[derive(Debug, Clone, Default)]
@@ -12,9 +15,11 @@ pub(super) struct ReadOptions {
     pub(super) stale_for: Duration,
     pub(super) stale_if_error: Duration,
     pub(super) tags: Vec<String>,
-    pub(super) operation: Option<(Cow<'static, str>, Cow<'static, str>)>,
+    pub(super) operation: Option<Operation>,
     pub(super) mode: Mode,
     pub(super) allow_volatile: bool,
+    pub(super) ttl_only: bool,
+    pub(super) local_only: bool,
 }
 
 impl ReadOptions {
@@ -33,7 +38,8 @@ impl ReadOptions {
         let freshness = self.freshness(default_ttl);
         let times = [freshness.ttl, freshness.stale_for, freshness.stale_if_error];
         // In one piece: this is done for every hit.
-        let mut said = [u8::from(self.allow_volatile); 25];
+        let flags = u8::from(self.allow_volatile) | u8::from(self.ttl_only) << 1;
+        let mut said = [flags; 25];
         for (place, time) in said[1..].chunks_exact_mut(8).zip(times) {
             let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             place.copy_from_slice(&nanoseconds.to_le_bytes());
@@ -58,6 +64,19 @@ impl ReadOptions {
         tags.chain(service)
     }
 
+    /// All that the result depends on: tables too, unless it is kept for its time alone.
+    pub(super) fn all_dependencies(&self, tables: &[TableId]) -> Vec<Dependency> {
+        let tables = if self.ttl_only { &[] } else { tables };
+        let mut all = dependencies(tables);
+        all.extend(self.dependencies());
+        all
+    }
+
+    /// Whether it depends on the tables that its statement reads, and on nothing else.
+    pub(super) fn depends_on_tables_alone(&self) -> bool {
+        !self.ttl_only && self.tags.is_empty() && self.operation.is_none()
+    }
+
     /// The readable name of the entry: `restaurants:nearby:` and the key, or `fallback` and the key.
     pub(super) fn name(
         &self,
@@ -65,10 +84,25 @@ impl ReadOptions {
         key: Key,
     ) -> EntryName {
         let operation = self.operation.clone();
-        EntryName::new(move || match operation {
-            Some((service, operation)) => format!("{service}:{operation}:{key}"),
-            None => format!("{}:{key}", fallback()),
-        })
+        EntryName::new(move || readable_name(operation.as_ref(), fallback, key))
+    }
+
+    /// The same name, at once.
+    pub(super) fn readable_name(&self, fallback: impl FnOnce() -> String, key: Key) -> String {
+        readable_name(self.operation.as_ref(), fallback, key)
+    }
+}
+
+type Operation = (Cow<'static, str>, Cow<'static, str>);
+
+fn readable_name(
+    operation: Option<&Operation>,
+    fallback: impl FnOnce() -> String,
+    key: Key,
+) -> String {
+    match operation {
+        Some((service, operation)) => format!("{service}:{operation}:{key}"),
+        None => format!("{}:{key}", fallback()),
     }
 }
 
@@ -123,6 +157,21 @@ macro_rules! read_options {
         /// Reads from the database in any case, and stores the result for the others.
         pub fn refresh(mut self) -> Self {
             self.options.mode = larder_cache::Mode::Refresh;
+            self
+        }
+
+        /// Keeps the result for this time whatever is written meanwhile: no write invalidates it,
+        /// not even one of this process. For reads of tables that are written all the time, where
+        /// a result that is this old does as well. Tags and services still invalidate it.
+        pub fn ttl_only(mut self, ttl: std::time::Duration) -> Self {
+            self.options.ttl = Some(ttl);
+            self.options.ttl_only = true;
+            self
+        }
+
+        /// Keeps the result in this process only, and never in Redis.
+        pub fn local_only(mut self) -> Self {
+            self.options.local_only = true;
             self
         }
 

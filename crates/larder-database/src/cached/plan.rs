@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Cache, Dependency, Key, KeyBuilder, Slots};
+use larder_cache::{Dependency, Key, KeyBuilder, Slots};
 use larder_pool::BoundValues;
 use larder_sql::catalog::{ReadSet, TableId, Uncacheable};
 use larder_sql::{QualifiedName, StatementProfile};
@@ -14,6 +14,7 @@ use quick_cache::sync::Cache as Memo;
 
 use super::options::ReadOptions;
 use crate::coherence::CatalogState;
+use crate::database::Inner;
 
 /// The plan of one statement, as long as the picture of the catalog holds.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     /// What the result depends on, or why it may not be cached.
     pub(crate) verdict: Result<Reads, NotCached>,
     pub(crate) profile: Arc<StatementProfile>,
+    /// Whether its results may be kept outside of this process.
+    pub(super) shareable: bool,
 }
 
 /// The tables that a result depends on.
@@ -67,8 +70,9 @@ impl Plan {
         profile: Arc<StatementProfile>,
         state: &CatalogState,
         beginning: Key,
-        cache: &Cache,
+        database: &Inner,
     ) -> Self {
+        let cache = &database.cache;
         let verdict = match state.catalog.reads(&profile) {
             Ok(ReadSet {
                 tables, volatile, ..
@@ -85,9 +89,16 @@ impl Plan {
             // So that a table that was dropped and made again is another one.
             seed.u32(table.0);
         }
+        let is_named = |name: &String| {
+            let table = QualifiedName::parse(name).and_then(|name| state.catalog.find(&name));
+            let mut reads = verdict.iter().flat_map(|reads| reads.tables.iter());
+            table.is_none_or(|table| reads.any(|read| *read == table))
+        };
+        let shareable = !database.never_in_redis.iter().any(is_named);
         Self {
             generation: state.generation,
             seed: seed.finish(),
+            shareable,
             verdict,
             profile,
         }
@@ -103,6 +114,27 @@ impl Plan {
     ) -> Key {
         let mut key = KeyBuilder::with_seed(self.seed);
         key.type_id(TypeId::of::<V>());
+        Self::finish_key(key, values, options, default_ttl)
+    }
+
+    /// The same for rows, whatever they become: ids of types differ from program to program.
+    pub(super) fn shared_key(
+        &self,
+        values: &BoundValues,
+        options: &ReadOptions,
+        default_ttl: Duration,
+    ) -> Key {
+        let key = KeyBuilder::with_seed(self.seed);
+        Self::finish_key(key, values, options, default_ttl)
+    }
+
+    #[inline]
+    fn finish_key(
+        mut key: KeyBuilder,
+        values: &BoundValues,
+        options: &ReadOptions,
+        default_ttl: Duration,
+    ) -> Key {
         for (oid, value) in values.iter() {
             key.u32(oid).optional_bytes(value);
         }

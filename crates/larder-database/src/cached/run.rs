@@ -11,10 +11,12 @@ use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
 use tokio::sync::MutexGuard;
 
+use super::load::{BESIDE, ROWS, StatementLoad};
 use super::options::ReadOptions;
-use super::plan::{Plan, PlanKey, dependencies};
+use super::plan::{Plan, PlanKey};
 use crate::coherence::CatalogState;
 use crate::database::Inner;
+use crate::fleet::SharedRead;
 use crate::{Connection, Database, Error};
 
 /// What the rows of a statement become.
@@ -100,44 +102,40 @@ impl Database {
             }
         };
         let key = plan.key::<V>(&values, &options, inner.default_ttl);
-        let extra: Vec<_> = options.dependencies().collect();
-        let dependencies = if extra.is_empty() {
+        let dependencies = options.all_dependencies(&reads.tables);
+        let slots = if options.depends_on_tables_alone() {
             reads.slots.clone()
         } else {
-            let mut all = dependencies(&reads.tables);
-            all.extend(extra);
-            inner.cache.versions().slots(&all)
+            inner.cache.versions().slots(&dependencies)
         };
+        let shared = inner.second_tier_for::<V>(&plan, &options).map(|_| {
+            let named = Arc::clone(&plan);
+            SharedRead {
+                key: plan.shared_key(&values, &options, inner.default_ttl),
+                fingerprint: ROWS,
+                dependencies: dependencies.clone(),
+                freshness,
+                name: options.readable_name(|| names_of(&named), key),
+            }
+        });
         let named = Arc::clone(&plan);
         let request = Request {
             key,
             freshness,
-            dependencies,
+            dependencies: slots,
             mode: options.mode,
             name: options.name(move || names_of(&named), key),
         };
-        let loader = Arc::clone(inner);
-        let load = async move || {
-            // Whether the plan still holds is asked after the cache has noted as of when the
-            // load begins: whoever changes definitions from here on makes that outdated.
-            let storable = loader.picture.is_current(plan.generation);
-            let mut session = loader.pool.session().await?;
-            let storable = storable && loader.same_settings(&session, plan.generation);
-            session.start_recording();
-            let rows = rows(&mut session, query).await?;
-            let recording = session.finish_recording();
-            if loader.picture.outdates(&session) {
-                session.discard();
-            }
-            Ok(Loaded {
-                bytes: estimate(&recording),
-                value: decode(rows).map_err(|error| Error::of_statement(error, None))?,
-                dependencies: Vec::new(),
-                storable,
-                kept: None,
-                digest: None,
-            })
+        let load = StatementLoad {
+            database: Arc::clone(inner),
+            plan,
+            query,
+            decode,
+            shared,
+            dependencies,
+            refresh: options.mode == Mode::Refresh,
         };
+        let load = async move || load.run().await;
         inner.load(request, load).await
     }
 }
@@ -202,7 +200,7 @@ impl Inner {
                         Arc::clone(query.profile()),
                         &state,
                         self.key_seed(&state),
-                        &self.cache,
+                        self,
                     ));
                     self.plans.insert(key.clone(), Arc::clone(&plan));
                     plan
@@ -303,7 +301,6 @@ pub(super) async fn rows(
 /// What a result takes in memory: what its rows had on the wire, and 24 bytes for each value,
 /// which is what a text has beside its letters. A fixed part is added by the cache.
 pub(super) fn estimate(recording: &Recording) -> u64 {
-    const BESIDE: u64 = 24;
     recording.bytes + recording.values.saturating_mul(BESIDE)
 }
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::members::{Fleet, apply};
 use super::poll::{Look, database, poll};
 use super::reading;
+use super::second_tier::SecondTier;
 use super::statistics::count;
 use crate::coherence::Picture;
 use crate::database::Inner;
@@ -48,6 +49,15 @@ impl Follower {
             seen,
             horizon,
         })
+    }
+
+    /// Lets processes on this database hint to each other through Redis.
+    pub(crate) fn hint_through(&self, tier: &SecondTier, fleet: &Fleet) {
+        let channel = tier.channel(&self.database);
+        let wake = Arc::clone(&fleet.wake);
+        tier.redis().on_hint(&channel, move || wake.notify_one());
+        let redis = tier.redis().clone();
+        fleet.announce_by(Box::new(move || redis.hint(&channel)));
     }
 
     pub(crate) fn connection(&mut self) -> &mut Connection {

@@ -9,8 +9,11 @@ mod follower;
 mod members;
 mod poll;
 mod reading;
+mod second_tier;
 mod statistics;
 
 pub(crate) use self::follower::{Follower, follow};
 pub(crate) use self::members::{CHANNEL, Fleet, FleetSettings, apply};
+pub use self::second_tier::SecondTierStatistics;
+pub(crate) use self::second_tier::{FoundValue, SecondTier, SharedRead, Turn};
 pub use self::statistics::FollowerStatistics;

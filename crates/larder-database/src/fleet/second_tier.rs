@@ -231,7 +231,11 @@ impl SecondTier {
                 return None;
             }
         };
-        let dependencies = header.dependencies.iter().chain(&read.dependencies).copied();
+        let dependencies = header
+            .dependencies
+            .iter()
+            .chain(&read.dependencies)
+            .copied();
         let belief = self
             .knowledge
             .check(&header.snapshot, dependencies, &read.name);
@@ -264,6 +268,11 @@ impl SecondTier {
         })
     }
 
+    /// The channel of hints between processes on this database.
+    pub(crate) fn channel(&self, database: &str) -> String {
+        format!("{}news:{database}", self.prefix)
+    }
+
     fn key(&self, key: Key) -> String {
         format!("{}{key}", self.prefix)
     }
@@ -285,7 +294,9 @@ fn fresh_for(header: &Header, life: Option<Duration>) -> Option<Duration> {
 
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 fn count(counter: &AtomicU64) {

@@ -60,6 +60,11 @@ impl PortableRows {
         self.0.values.rows()
     }
 
+    /// How many values each of them has; 0 where there are no rows.
+    pub fn columns(&self) -> usize {
+        self.0.columns.len()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
