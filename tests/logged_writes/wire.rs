@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use diesel_async::SimpleAsyncConnection;
+use diesel::prelude::*;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use larder_pool::ConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -10,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::Logged;
-use crate::support::{PATIENCE, withdraw};
+use crate::support::{PATIENCE, accounts, withdraw};
 
 /// A wire to the server that can keep the answers back until COMMIT has gone by.
 struct Wire {
@@ -99,10 +100,12 @@ async fn a_write_its_row_and_its_commit_are_one_round_trip() {
     let wire = laid.unwrap();
     let mut session = logged.session().await;
     // From now on it is prepared.
-    withdraw(&mut session, 1, 1).await.unwrap();
+    let close = diesel::delete(accounts::table.find(1));
+    assert_eq!(close.execute(&mut session).await.unwrap(), 1);
 
     wire.keep_answers();
-    let written = withdraw(&mut session, 1, 1);
+    let close = diesel::delete(accounts::table.find(2));
+    let written = close.execute(&mut *session);
     let written = tokio::time::timeout(PATIENCE, written).await;
     assert_eq!(written.expect("it waited for an answer").unwrap(), 1);
     assert!(!wire.keeps_answers());
