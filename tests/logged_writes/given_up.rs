@@ -29,7 +29,7 @@ async fn wherever_a_caller_leaves_there_are_both_or_neither() {
         let id = 1000 + times;
         let insert = sql("INSERT INTO accounts VALUES (:id, 1) RETURNING id").bind("id", id);
         let times = usize::try_from(times).unwrap();
-        let insert = insert.fetch_scalar_on::<i32>(&mut *session);
+        let insert = insert.fetch_scalar_on::<i32>(&mut session);
         if let Some(result) = polled(times, insert).await {
             assert_eq!(result.unwrap(), id);
             finished += 1;
@@ -116,4 +116,47 @@ async fn a_connection_that_is_lost_under_a_write_leaves_it_in_doubt() {
     assert_eq!(logged.scribe.take(), [Event::InDoubt]);
     drop(session);
     logged.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn after_a_commit_that_nobody_waited_for_nothing_is_written_unlogged() {
+    let logged = Logged::start().await;
+    let trigger = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN LOCK TABLE parts; RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER wait AFTER UPDATE ON accounts
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()";
+    let mut other = logged.test.database().session().await.unwrap();
+    other.batch_execute(trigger).await.unwrap();
+    let mut session = logged.session().await;
+    other
+        .transaction(async |conn| {
+            conn.batch_execute("LOCK TABLE parts").await?;
+            let mut committing =
+                Box::pin(session.transaction(async |conn| withdraw(conn, 1, 30).await));
+            let waits = eventually(
+                logged.test.database(),
+                "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            );
+            tokio::select! {
+                _ = &mut committing => panic!("the commit waits for the lock"),
+                () = waits => {}
+            }
+            Ok::<_, diesel::result::Error>(())
+        })
+        .await
+        .unwrap();
+    // Whether the session is still in its transaction is not known here.
+    let refused = sql("INSERT INTO accounts VALUES (3, 1)").execute_on(&mut session);
+    let error = refused.await.unwrap_err().to_string();
+    assert!(error.contains("transaction manager"), "{error}");
+    drop(session);
+    drop(
+        tokio::time::timeout(PATIENCE, logged.session())
+            .await
+            .unwrap(),
+    );
+    assert_eq!(logged.scribe.take(), [Event::Committed(None)]);
+    let own = "SELECT count(*) FROM accounts JOIN log ON accounts.xmin = log.xid::xid";
+    assert_eq!(logged.number(own).await, 1);
+    assert_eq!(logged.number("SELECT count(*) FROM accounts").await, 2);
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use larder_pool::{
     Companion, ConnectOptions, Effects, Observer, Pool, PoolObserver, PoolOptions, Session,
 };
+use larder_sql::{Effect, SessionEffect, StatementKind, StatementProfile};
 use larder_testing::TestDatabase;
 
 use crate::support::accounts;
@@ -66,6 +67,13 @@ impl PoolObserver for Scribe {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let sql = self.companion.lock().unwrap().to_string();
         Some(Companion { sql })
+    }
+
+    /// Takes maintenance for a write too: some of it can run inside no transaction.
+    fn may_write(&self, profile: &StatementProfile) -> bool {
+        !matches!(profile.effect, Effect::None | Effect::Read)
+            || profile.session_effect() != SessionEffect::None
+            || profile.kind == StatementKind::Maintenance
     }
 
     fn committed(&self, _: &Effects, transaction: Option<u64>) {

@@ -96,7 +96,10 @@ async fn a_savepoint_that_is_rolled_back_has_written_nothing() {
             .await
     });
     released.await.unwrap();
-    logged.assert_together(1).await;
+    assert_eq!(logged.scribe.asked(), 1);
+    assert_eq!(logged.log().await.len(), 1);
+    let written = "SELECT count(*) FROM accounts WHERE id = 1 AND balance = 70";
+    assert_eq!(logged.number(written).await, 1);
 }
 
 #[tokio::test]

@@ -210,7 +210,8 @@ impl Connection {
     }
 
     /// A user's statement is about to be sent.
-    fn observe(&mut self, profile: Arc<StatementProfile>) -> Observation {
+    fn observe(&mut self, profile: Arc<StatementProfile>) -> QueryResult<Observation> {
+        self.transaction.refuse_in_doubt()?;
         let effect = match self.link.watch().observer.session_effect(&profile) {
             // Not by a command of its own but by a function that nobody knows: it may have set
             // the search path or the role.
@@ -226,7 +227,7 @@ impl Connection {
         let watch = self.link.watch();
         let in_transaction = self.transaction.is_open();
         if !watch.observer.may_write(&profile) {
-            return Observation::of_read(watch, profile);
+            return Ok(Observation::of_read(watch, profile));
         }
         // A statement's own names are read before it runs; those of a batch one after the other.
         let names = match profile.kind {
@@ -236,16 +237,16 @@ impl Connection {
         let unclear = names == SessionEffect::Names || !watch.observer.knows(self.link.settings());
         if in_transaction {
             self.transaction.effects.wrote(&profile, unclear);
-            return Observation::of_read(watch, profile);
+            return Ok(Observation::of_read(watch, profile));
         }
-        Observation::of_write(watch, profile, unclear)
+        Ok(Observation::of_write(watch, profile, unclear))
     }
 
     fn statement<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> QueryResult<Statement> {
         Statement::of(query, self.link.types())
     }
 
-    fn observe_statement(&mut self, statement: &Statement) -> Observation {
+    fn observe_statement(&mut self, statement: &Statement) -> QueryResult<Observation> {
         let profiles = self.link.watch().profiles();
         let profile = profiles.of(&statement.sql, statement.reuse);
         self.observe(profile)
@@ -256,7 +257,7 @@ impl Connection {
         statement: QueryResult<Statement>,
     ) -> QueryResult<Rows<'conn>> {
         let statement = statement?;
-        let observation = self.observe_statement(&statement);
+        let observation = self.observe_statement(&statement)?;
         let Self {
             link,
             instrumentation,
@@ -281,7 +282,7 @@ impl SimpleAsyncConnection for Connection {
     async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         refuse_transaction_control(sql)?;
         let profile = self.link.watch().profiles().of_text(sql);
-        let observation = self.observe(profile);
+        let observation = self.observe(profile)?;
         let batch = self.link.watched_batch(sql, observation);
         observed(&mut self.instrumentation, sql, batch).await
     }
@@ -315,7 +316,7 @@ impl AsyncConnectionCore for Connection {
         let statement = self.statement(&source);
         async move {
             let statement = statement?;
-            let observation = self.observe_statement(&statement);
+            let observation = self.observe_statement(&statement)?;
             let Self {
                 link,
                 instrumentation,

@@ -52,6 +52,15 @@ impl TransactionState {
         !self.in_doubt && !self.is_open()
     }
 
+    /// Refuses a statement while nobody knows whether a transaction is open: a write that takes
+    /// itself for a part of one might take effect at once.
+    pub(super) fn refuse_in_doubt(&self) -> QueryResult<()> {
+        if self.in_doubt {
+            return Err(DieselError::BrokenTransactionManager);
+        }
+        Ok(())
+    }
+
     /// How deep the transactions are nested: 0 without any.
     pub(crate) fn level(&mut self) -> QueryResult<u32> {
         Ok(self.depth()?.map_or(0, NonZeroU32::get))
@@ -135,7 +144,7 @@ impl TransactionState {
 
 impl TransactionManager {
     /// Begins the outermost transaction with SQL of the caller's, such as
-    /// `BEGIN ISOLATION LEVEL SERIALIZABLE`, which makes it read only or does not.
+    /// `BEGIN ISOLATION LEVEL SERIALIZABLE`. Whether that makes it read only is told beside it.
     ///
     /// # Errors
     ///
