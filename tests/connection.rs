@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use larder_database::{Database, DatabaseOptions, Error};
+use larder_database::{CacheMode, Database, DatabaseOptions, Error};
 use larder_pool::{ConnectErrorCause, Error as PoolError};
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 use tokio::net::TcpListener;
 
-use crate::support::{PATIENCE, accounts, backend, eventually, open};
+use crate::support::{PATIENCE, accounts, backend, eventually, open, open_alone};
 
 async fn refusal(url: &str) -> Error {
     let mut options = DatabaseOptions::from_url(url).unwrap();
@@ -214,6 +214,7 @@ async fn a_refusal_for_good_ends_the_waiting_at_once() {
     let mut options =
         DatabaseOptions::from_url(&format!("postgres://{role}:old-one@{place}")).unwrap();
     options.pool.size = 1;
+    options.cache.mode = CacheMode::Local;
     let theirs = Database::open(options).await.unwrap();
     theirs.session().await.unwrap().discard();
     db.sql(format!("ALTER ROLE {role} PASSWORD 'new-one'"))
@@ -245,7 +246,7 @@ async fn callers_that_leave_the_queue_take_nothing_with_them() {
 #[tokio::test]
 async fn overflow_is_opened_under_load_and_closed_after() {
     let test = accounts().await;
-    let db = open(&test, |options| {
+    let db = open_alone(&test, |options| {
         options.pool.size = 1;
         options.pool.overflow = 2;
         options.connect = options.connect.clone().application_name("overflowing");

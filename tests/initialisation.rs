@@ -139,6 +139,7 @@ async fn a_running_instance_shows_no_password() {
         .execute()
         .await
         .unwrap();
+    db.grant_log(&role).await.unwrap();
     let place = test.url().rsplit_once('@').unwrap().1;
     let larder = builder(&[
         ("LARDER_PROFILE", "test"),
@@ -152,6 +153,10 @@ async fn a_running_instance_shows_no_password() {
     .unwrap();
     let text = format!("{larder:?} {:?} {:?}", larder.db(), larder.config());
     larder.shutdown().await.unwrap();
+    db.sql(format!("DROP OWNED BY {role} CASCADE"))
+        .execute()
+        .await
+        .unwrap();
     db.sql(format!("DROP ROLE {role}")).execute().await.unwrap();
     assert!(!text.contains("s3cr3t-two"), "{text}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use larder_database::{Database, DatabaseOptions, sql};
+use larder_database::{CacheMode, Database, DatabaseOptions, sql};
 use larder_pool::{Connection, Session};
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
@@ -58,6 +58,18 @@ pub(crate) async fn open(
     options.pool.overflow = 0;
     change(&mut options);
     Database::open(options).await.unwrap()
+}
+
+/// A pool that is alone with the database of a test: it follows no log and writes none.
+pub(crate) async fn open_alone(
+    test: &TestDatabase,
+    change: impl FnOnce(&mut DatabaseOptions),
+) -> Database {
+    open(test, |options| {
+        options.cache.mode = CacheMode::Local;
+        change(options);
+    })
+    .await
 }
 
 /// The process of the server behind a connection.

@@ -293,7 +293,7 @@ async fn a_connection_lost_during_commit_leaves_the_outcome_unknown() {
         }
     });
     let watcher = test.database();
-    let commit = "FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = 'COMMIT'";
+    let commit = "FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE '%COMMIT'";
     eventually(watcher, &format!("SELECT count(*) = 1 {commit}")).await;
     watcher
         .sql(format!("SELECT pg_terminate_backend(pid) {commit}"))

@@ -175,6 +175,7 @@ async fn row_level_security_is_not_cached_without_a_scope() {
         ))
         .await
         .unwrap();
+    db.grant_log(&role).await.unwrap();
     let query = || super::accounts::table.select(super::accounts::balance);
     let owner = db.explain_cache(query()).await.unwrap();
     assert_eq!(owner.not_cached, None);

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use larder_database::ErrorKind;
 
 use super::{LONG, accounts, balances, cached_accounts, is_kept};
-use crate::support::{accounts as accounts_table, open};
+use crate::support::{accounts as accounts_table, open, open_alone};
 
 #[tokio::test]
 async fn bypass_and_refresh_go_to_the_database() {
@@ -207,7 +207,7 @@ async fn what_was_said_of_a_read_is_part_of_its_key() {
 async fn when_the_database_fails_what_is_over_is_served_to_those_who_allow_it() {
     let test = accounts_table().await;
     let admin = accounts_table().await;
-    let db = open(&test, |options| {
+    let db = open_alone(&test, |options| {
         options.pool.acquire_timeout = Duration::from_secs(1);
     })
     .await;

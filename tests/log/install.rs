@@ -1,10 +1,8 @@
 //! Installing: once, at the same time, by those who may not, beside another version.
 
-use larder_database::{Error, ErrorKind};
-use larder_services::MIGRATIONS;
-use larder_testing::TestDatabase;
+use larder_database::{CacheMode, Error, ErrorKind};
 
-use super::{Role, plain, with_log};
+use super::{Role, plain, with_log, without_log};
 use crate::support::open;
 
 #[tokio::test]
@@ -22,8 +20,8 @@ async fn the_second_time_nothing_changes() {
 
 #[tokio::test]
 async fn of_those_that_start_at_the_same_time_one_installs() {
-    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
-    let other = open(&test, |_| {}).await;
+    let test = without_log().await;
+    let other = open(&test, |options| options.cache.mode = CacheMode::Local).await;
     let (one, two, three) = tokio::join!(
         test.database().install_log(),
         other.install_log(),
@@ -35,7 +33,7 @@ async fn of_those_that_start_at_the_same_time_one_installs() {
 
 #[tokio::test]
 async fn without_a_log_the_error_names_the_command() {
-    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let test = without_log().await;
     let status = test.database().log_status().await.unwrap();
     assert!(!status.present);
     assert_eq!(status.epoch, None);
@@ -48,7 +46,7 @@ async fn without_a_log_the_error_names_the_command() {
 
 #[tokio::test]
 async fn a_role_without_rights_is_told_which_it_needs() {
-    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let test = without_log().await;
     let role = Role::create(&test).await;
     let db = role.open().await;
     let error = db.install_log().await.unwrap_err();
@@ -69,7 +67,7 @@ async fn a_role_without_rights_is_told_which_it_needs() {
 
 #[tokio::test]
 async fn the_schema_of_another_role_is_not_built_upon() {
-    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let test = without_log().await;
     let role = Role::create(&test).await;
     plain(&test)
         .await

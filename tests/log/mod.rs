@@ -1,7 +1,7 @@
 //! The log of invalidations in the database: installing it, using it with few rights, emptying
 //! it, and tables that others write.
 
-use larder_database::Database;
+use larder_database::{CacheMode, Database, DatabaseOptions};
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 use tokio_postgres::NoTls;
@@ -12,9 +12,15 @@ mod prune;
 mod rights;
 mod tracking;
 
+/// A database without the log, as nobody made it who would keep in step with others.
+async fn without_log() -> TestDatabase {
+    let change = |options: &mut DatabaseOptions| options.cache.mode = CacheMode::Local;
+    TestDatabase::create_with(MIGRATIONS, change).await.unwrap()
+}
+
 /// A database with the log.
 async fn with_log() -> TestDatabase {
-    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let test = without_log().await;
     assert!(test.database().install_log().await.unwrap());
     test
 }
@@ -55,9 +61,10 @@ impl Role {
     }
 
     async fn open(&self) -> Database {
-        let mut options = larder_database::DatabaseOptions::from_url(&self.url).unwrap();
+        let mut options = DatabaseOptions::from_url(&self.url).unwrap();
         options.pool.size = 1;
         options.pool.overflow = 1;
+        options.cache.mode = CacheMode::Local;
         Database::open(options).await.unwrap()
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
-use larder_database::{Database, DatabaseOptions, sql};
+use larder_database::{CacheMode, Database, DatabaseOptions, sql};
 use url::Url;
 
 use crate::Error;
@@ -78,7 +78,7 @@ impl Server {
     }
 
     async fn admin(&self) -> Result<Database, Error> {
-        open(self.url.as_str(), 1).await
+        open(alone(self.url.as_str())?).await
     }
 
     async fn ensure_template<S>(
@@ -115,7 +115,7 @@ impl Server {
             sql(format!("CREATE DATABASE {draft}"))
                 .execute_on(&mut session)
                 .await?;
-            let database = open(&self.url_of(&draft), 1).await?;
+            let database = open(alone(&self.url_of(&draft))?).await?;
             database.migrate(migrations).await?;
             database.shutdown(DRAIN).await?;
             sql(format!("ALTER DATABASE {draft} RENAME TO {template}"))
@@ -129,10 +129,16 @@ impl Server {
     }
 }
 
-/// Opens a database with a small pool.
-pub(crate) async fn open(url: &str, size: usize) -> Result<Database, Error> {
+/// One connection, and no log of invalidations made.
+fn alone(url: &str) -> Result<DatabaseOptions, Error> {
     let mut options = DatabaseOptions::from_url(url)?;
-    options.pool.size = size;
+    options.pool.size = 1;
+    options.cache.mode = CacheMode::Local;
+    Ok(options)
+}
+
+/// Opens a database with a pool of fixed size.
+pub(crate) async fn open(mut options: DatabaseOptions) -> Result<Database, Error> {
     options.pool.overflow = 0;
     Ok(Database::open(options).await?)
 }

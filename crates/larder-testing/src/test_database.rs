@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
-use larder_database::Database;
+use larder_database::{Database, DatabaseOptions};
 
 use crate::Error;
 use crate::server::{Server, open};
@@ -66,34 +66,59 @@ impl TestDatabase {
     where
         S: MigrationSource<Pg> + Send + 'static,
     {
+        Self::create_with(migrations, |_| {}).await
+    }
+
+    /// The same, with other options for its pool and its cache.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`create`](Self::create).
+    pub async fn create_with<S>(
+        migrations: S,
+        change: impl FnOnce(&mut DatabaseOptions),
+    ) -> Result<Self, Error>
+    where
+        S: MigrationSource<Pg> + Send + 'static,
+    {
         match Server::from_environment()? {
             Some(server) => {
                 let name = server.create(migrations).await?;
                 let url = server.url_of(&name);
                 // From here on it is dropped, also if nobody can connect to it.
                 let home = Home::Server { server, name };
-                let database = open(&url, Self::CONNECTIONS).await?;
+                let mut options = DatabaseOptions::from_url(&url)?;
+                options.pool.size = Self::CONNECTIONS;
+                change(&mut options);
+                let database = open(options).await?;
                 Ok(Self {
                     database,
                     url,
                     home,
                 })
             }
-            None => Self::embedded(migrations).await,
+            None => Self::embedded(migrations, change).await,
         }
     }
 
     #[cfg(feature = "embedded")]
-    async fn embedded<S>(migrations: S) -> Result<Self, Error>
+    async fn embedded<S>(
+        migrations: S,
+        change: impl FnOnce(&mut DatabaseOptions),
+    ) -> Result<Self, Error>
     where
         S: MigrationSource<Pg> + Send + 'static,
     {
-        use larder_database::DatabaseOptions;
         use larder_embedded::{EmbeddedDatabase, EmbeddedOptions};
 
         let embedded = EmbeddedDatabase::start(EmbeddedOptions::default()).await?;
-        let options = DatabaseOptions::from_url(embedded.url())?
+        let mut options = DatabaseOptions::from_url(embedded.url())?
             .embedded(Duration::from_secs(10), Duration::from_secs(60));
+        change(&mut options);
         let database = Database::open(options).await?;
         database.migrate(migrations).await?;
         Ok(Self {
@@ -107,7 +132,7 @@ impl TestDatabase {
 
     #[cfg(not(feature = "embedded"))]
     #[expect(clippy::unused_async, reason = "the other variant of it waits")]
-    async fn embedded<S>(_: S) -> Result<Self, Error> {
+    async fn embedded<S>(_: S, _: impl FnOnce(&mut DatabaseOptions)) -> Result<Self, Error> {
         Err(Error::NoServer)
     }
 
