@@ -1,0 +1,236 @@
+//! What is told of the runs: a table for people, JSON for machines.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::checker::{Hits, Verdict, Verdicts};
+use crate::faults::Kind;
+use crate::history::Incarnation;
+use crate::mode::{Break, Mode};
+use crate::run::Run;
+
+/// Of the reads outside of faults at least this share has to be hits.
+const HIT_SHARE: f64 = 0.5;
+
+/// All runs.
+#[derive(Debug)]
+pub(crate) struct Report {
+    seed: u64,
+    bound: u64,
+    breaks: bool,
+    runs: Vec<RunReport>,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunReport {
+    mode: Mode,
+    #[serde(rename = "break", skip_serializing_if = "Option::is_none")]
+    breakage: Option<Break>,
+    seconds: f64,
+    processes: u32,
+    operations: u64,
+    reads: u64,
+    commits: u64,
+    hits_l1: u64,
+    hits_l2: u64,
+    hit_share_outside_faults: f64,
+    killed_around_commit: u64,
+    killed_and_committed: u64,
+    faults: BTreeMap<Kind, u64>,
+    max_staleness_ms: f64,
+    lost: u64,
+    doubled: u64,
+    own_write_missed: u64,
+    stale_beyond_bound: u64,
+    dirty: u64,
+    contradicted: u64,
+    crashes: u64,
+    all_read_at_the_end: bool,
+    ok: bool,
+    #[serde(skip)]
+    remarks: Vec<String>,
+}
+
+impl RunReport {
+    #[expect(clippy::too_many_arguments, reason = "it is put together in one place")]
+    pub(crate) fn new(
+        run: &Run,
+        seconds: f64,
+        histories: &[Incarnation],
+        hits: Hits,
+        (killed, killed_and_committed): (u64, u64),
+        faults: BTreeMap<Kind, u64>,
+        verdicts: Verdicts,
+        crashes: Vec<String>,
+        all_read: bool,
+    ) -> Self {
+        let writes = histories.iter().flat_map(|history| &history.writes);
+        let commits = writes.clone().filter(|write| write.is_acknowledged());
+        let operations = histories
+            .iter()
+            .map(|history| history.reads.len() + history.writes.len());
+        let share = hits.calm_hits as f64 / hits.calm_reads.max(1) as f64;
+        let count = |verdict| verdicts.count(verdict);
+        let mut report = Self {
+            mode: run.mode,
+            breakage: run.breakage,
+            seconds: (seconds * 10.0).round() / 10.0,
+            processes: run.processes,
+            operations: operations.sum::<usize>() as u64,
+            reads: hits.reads,
+            commits: commits.count() as u64,
+            hits_l1: hits.l1,
+            hits_l2: hits.l2,
+            hit_share_outside_faults: (share * 1_000.0).round() / 1_000.0,
+            killed_around_commit: killed,
+            killed_and_committed,
+            faults,
+            max_staleness_ms: (verdicts.max_staleness as f64 / 1e5).round() / 10.0,
+            lost: count(Verdict::Lost),
+            doubled: count(Verdict::Doubled),
+            own_write_missed: count(Verdict::OwnWriteMissed),
+            stale_beyond_bound: count(Verdict::StaleBeyondBound),
+            dirty: count(Verdict::Dirty),
+            contradicted: count(Verdict::Contradicted),
+            crashes: crashes.len() as u64,
+            all_read_at_the_end: all_read,
+            ok: false,
+            remarks: verdicts.examples().map(str::to_owned).collect(),
+        };
+        report.remarks.extend(crashes);
+        match run.breakage {
+            Some(_) => report.ok = verdicts.any(),
+            None => report.judge(verdicts.any()),
+        }
+        report
+    }
+
+    fn judge(&mut self, violated: bool) {
+        let mut faults = self.faults.iter();
+        let missing = faults.find(|(_, count)| **count == 0);
+        if let Some((kind, _)) = missing {
+            let kind = kind.as_str();
+            self.remarks
+                .push(format!("the fault {kind} did not happen"));
+        }
+        let hits = self.hit_share_outside_faults;
+        if hits < HIT_SHARE {
+            let remark = format!(
+                "only {hits} of the reads outside of faults were hits, less than {HIT_SHARE}"
+            );
+            self.remarks.push(remark);
+        }
+        if !self.all_read_at_the_end {
+            let remark = "not every process read everything at the end".to_owned();
+            self.remarks.push(remark);
+        }
+        self.ok = !violated
+            && missing.is_none()
+            && hits >= HIT_SHARE
+            && self.crashes == 0
+            && self.all_read_at_the_end;
+    }
+
+    /// What has to be told beside the numbers.
+    pub(crate) fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    fn name(&self) -> String {
+        self.breakage
+            .map_or(self.mode.as_str(), Break::as_str)
+            .to_owned()
+    }
+
+    /// The lines of the table, with their titles.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let faults: u64 = self.faults.values().sum();
+        vec![
+            ("seconds", self.seconds.to_string()),
+            ("operations", self.operations.to_string()),
+            ("reads", self.reads.to_string()),
+            ("commits", self.commits.to_string()),
+            ("hits in the process", self.hits_l1.to_string()),
+            ("hits in Redis", self.hits_l2.to_string()),
+            (
+                "hits without faults",
+                format!("{:.1} %", self.hit_share_outside_faults * 100.0),
+            ),
+            ("faults", faults.to_string()),
+            (
+                "killed around COMMIT",
+                self.killed_around_commit.to_string(),
+            ),
+            ("oldest result, ms", self.max_staleness_ms.to_string()),
+            ("lost", self.lost.to_string()),
+            ("doubled", self.doubled.to_string()),
+            ("own write missed", self.own_write_missed.to_string()),
+            ("stale beyond bound", self.stale_beyond_bound.to_string()),
+            ("dirty", self.dirty.to_string()),
+            ("contradicted", self.contradicted.to_string()),
+            ("verdict", if self.ok { "ok" } else { "NOT OK" }.to_owned()),
+        ]
+    }
+}
+
+impl Report {
+    pub(crate) fn new(seed: u64, bound: u64, breaks: bool) -> Self {
+        Self {
+            seed,
+            bound,
+            breaks,
+            runs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, run: RunReport) {
+        self.runs.push(run);
+    }
+
+    pub(crate) fn ok(&self) -> bool {
+        self.runs.iter().all(|run| run.ok)
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let report = json!({
+            "seed": self.seed,
+            "bound_ms": self.bound,
+            "runs": self.runs,
+            "ok": self.ok(),
+        });
+        format!("{report:#}")
+    }
+
+    /// One column for each run.
+    pub(crate) fn table(&self) -> String {
+        let mut table = Table::new();
+        table
+            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        let names = self.runs.iter().map(RunReport::name);
+        table.set_header(std::iter::once(String::new()).chain(names));
+        let columns: Vec<_> = self.runs.iter().map(RunReport::lines).collect();
+        let titles = columns.first().into_iter().flatten().map(|line| line.0);
+        for (index, title) in titles.enumerate() {
+            let cells = columns.iter().map(|lines| lines[index].1.clone());
+            table.add_row(std::iter::once(title.to_owned()).chain(cells));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let end = match (self.breaks, self.ok()) {
+            (false, true) => "All promises held.",
+            (false, false) => "Not all is well; the remarks above say what.",
+            (true, true) => "The checker found every broken promise.",
+            (true, false) => "A broken promise was not found.",
+        };
+        format!(
+            "{table}\nseed {}, bound {} ms. {end}",
+            self.seed, self.bound
+        )
+    }
+}
