@@ -35,6 +35,7 @@ pub(crate) struct RunReport {
     operations: u64,
     reads: u64,
     commits: u64,
+    failed: u64,
     hits_l1: u64,
     hits_l2: u64,
     hit_share_outside_faults: f64,
@@ -49,62 +50,76 @@ pub(crate) struct RunReport {
     dirty: u64,
     contradicted: u64,
     crashes: u64,
-    all_read_at_the_end: bool,
+    settled: bool,
     ok: bool,
     #[serde(skip)]
     remarks: Vec<String>,
 }
 
+/// What is known when a run is over.
+pub(crate) struct Findings {
+    pub(crate) seconds: f64,
+    pub(crate) histories: Vec<Incarnation>,
+    pub(crate) hits: Hits,
+    /// Writes that a kill left open, and those of them that took effect.
+    pub(crate) killed: (u64, u64),
+    pub(crate) faults: BTreeMap<Kind, u64>,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) crashes: Vec<String>,
+    /// Whether everything came to its end, and all processes read everything then.
+    pub(crate) settled: bool,
+}
+
 impl RunReport {
-    #[expect(clippy::too_many_arguments, reason = "it is put together in one place")]
-    pub(crate) fn new(
-        run: &Run,
-        seconds: f64,
-        histories: &[Incarnation],
-        hits: Hits,
-        (killed, killed_and_committed): (u64, u64),
-        faults: BTreeMap<Kind, u64>,
-        verdicts: Verdicts,
-        crashes: Vec<String>,
-        all_read: bool,
-    ) -> Self {
-        let writes = histories.iter().flat_map(|history| &history.writes);
-        let commits = writes.clone().filter(|write| write.is_acknowledged());
-        let operations = histories
-            .iter()
-            .map(|history| history.reads.len() + history.writes.len());
+    pub(crate) fn new(run: &Run, findings: Findings) -> Self {
+        let Findings {
+            histories,
+            hits,
+            verdicts,
+            ..
+        } = &findings;
+        let reads = || histories.iter().flat_map(|history| &history.reads);
+        let writes = || histories.iter().flat_map(|history| &history.writes);
+        let failed_reads = reads().filter(|read| read.has_failed()).count();
+        let failed_writes = writes().filter(|write| write.has_failed()).count();
+        // Without Redis, what no read waited for was loaded ahead of time.
+        let (hits_l1, hits_l2) = match run.mode.has_redis() {
+            true => (hits.l1, hits.l2),
+            false => (hits.l1 + hits.l2, 0),
+        };
         let share = hits.calm_hits as f64 / hits.calm_reads.max(1) as f64;
         let count = |verdict| verdicts.count(verdict);
         let mut report = Self {
             mode: run.mode,
             breakage: run.breakage,
-            seconds: (seconds * 10.0).round() / 10.0,
+            seconds: rounded(findings.seconds, 10.0),
             processes: run.processes,
-            operations: operations.sum::<usize>() as u64,
+            operations: (reads().count() + writes().count()) as u64,
             reads: hits.reads,
-            commits: commits.count() as u64,
-            hits_l1: hits.l1,
-            hits_l2: hits.l2,
-            hit_share_outside_faults: (share * 1_000.0).round() / 1_000.0,
-            killed_around_commit: killed,
-            killed_and_committed,
-            faults,
-            max_staleness_ms: (verdicts.max_staleness as f64 / 1e5).round() / 10.0,
+            commits: writes().filter(|write| write.is_acknowledged()).count() as u64,
+            failed: (failed_reads + failed_writes) as u64,
+            hits_l1,
+            hits_l2,
+            hit_share_outside_faults: rounded(share, 1_000.0),
+            killed_around_commit: findings.killed.0,
+            killed_and_committed: findings.killed.1,
+            max_staleness_ms: rounded(verdicts.max_staleness as f64 / 1e6, 10.0),
             lost: count(Verdict::Lost),
             doubled: count(Verdict::Doubled),
             own_write_missed: count(Verdict::OwnWriteMissed),
             stale_beyond_bound: count(Verdict::StaleBeyondBound),
             dirty: count(Verdict::Dirty),
             contradicted: count(Verdict::Contradicted),
-            crashes: crashes.len() as u64,
-            all_read_at_the_end: all_read,
+            crashes: findings.crashes.len() as u64,
+            settled: findings.settled,
             ok: false,
             remarks: verdicts.examples().map(str::to_owned).collect(),
+            faults: findings.faults,
         };
-        report.remarks.extend(crashes);
+        report.remarks.extend(findings.crashes);
         match run.breakage {
-            Some(_) => report.ok = verdicts.any(),
-            None => report.judge(verdicts.any()),
+            Some(_) => report.ok = findings.verdicts.any(),
+            None => report.judge(findings.verdicts.any()),
         }
         report
     }
@@ -124,7 +139,7 @@ impl RunReport {
             );
             self.remarks.push(remark);
         }
-        if !self.all_read_at_the_end {
+        if !self.settled {
             let remark = "not every process read everything at the end".to_owned();
             self.remarks.push(remark);
         }
@@ -132,7 +147,7 @@ impl RunReport {
             && missing.is_none()
             && hits >= HIT_SHARE
             && self.crashes == 0
-            && self.all_read_at_the_end;
+            && self.settled;
     }
 
     /// What has to be told beside the numbers.
@@ -154,6 +169,7 @@ impl RunReport {
             ("operations", self.operations.to_string()),
             ("reads", self.reads.to_string()),
             ("commits", self.commits.to_string()),
+            ("failed", self.failed.to_string()),
             ("hits in the process", self.hits_l1.to_string()),
             ("hits in Redis", self.hits_l2.to_string()),
             (
@@ -175,6 +191,10 @@ impl RunReport {
             ("verdict", if self.ok { "ok" } else { "NOT OK" }.to_owned()),
         ]
     }
+}
+
+fn rounded(number: f64, parts: f64) -> f64 {
+    (number * parts).round() / parts
 }
 
 impl Report {
@@ -209,7 +229,7 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         table
-            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+            .load_preset(presets::UTF8_BORDERS_ONLY)
             .set_content_arrangement(ContentArrangement::Dynamic);
         let names = self.runs.iter().map(RunReport::name);
         table.set_header(std::iter::once(String::new()).chain(names));

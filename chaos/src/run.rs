@@ -13,9 +13,9 @@ use crate::history;
 use crate::interrupts::pause;
 use crate::mode::{Break, Mode};
 use crate::progress::Progress;
-use crate::report::RunReport;
+use crate::report::{Findings, RunReport};
 use crate::servers::{Postgres, Provided, Redis};
-use crate::worker::Plan;
+use crate::worker::{Plan, SHAPES};
 use crate::workload::Workload;
 
 /// How long the workers may take for their last reads, and to end.
@@ -74,7 +74,7 @@ impl Run {
         self.strike(targets, &kinds, &mut log, &progress)?;
         let seconds = since.elapsed().as_secs_f64();
 
-        let all_read = self.settle(&postgres, &mut crew, &progress)?;
+        let settled = self.settle(&postgres, &mut crew, &progress)?;
         progress.tell("checking", None);
         let crashes = std::mem::take(&mut crew.crashes);
         drop(crew);
@@ -82,19 +82,19 @@ impl Run {
         let truth = postgres.truth()?;
         let histories = history::read_directory(&directory)?;
         let windows = log.windows(clock::nanoseconds(self.bound));
-        let verdicts = checker::check(&histories, &truth, clock::nanoseconds(self.bound));
-        let hits = checker::hits(&histories, &windows);
-        let killed = checker::killed_around_commit(&histories, &truth);
+        let read_everything = checker::read_everything(&histories, SHAPES);
         Ok(RunReport::new(
             self,
-            seconds,
-            &histories,
-            hits,
-            killed,
-            log.counts(&kinds),
-            verdicts,
-            crashes,
-            all_read,
+            Findings {
+                seconds,
+                hits: checker::hits(&histories, &windows),
+                killed: checker::killed_around_commit(&histories, &truth),
+                verdicts: checker::check(&histories, &truth, clock::nanoseconds(self.bound)),
+                faults: log.counts(&kinds),
+                crashes,
+                settled: settled && read_everything == self.processes as usize,
+                histories,
+            },
         ))
     }
 
@@ -152,7 +152,7 @@ impl Run {
     }
 
     /// Lets writing end, everything become known, and all processes read everything. Says whether
-    /// all did.
+    /// all came to an end.
     fn settle(&self, postgres: &Postgres, crew: &mut Crew, progress: &Progress) -> Result<bool> {
         progress.tell("letting it settle", None);
         crew.tell_all("quiet");

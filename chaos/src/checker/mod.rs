@@ -27,7 +27,10 @@ pub(crate) use verdicts::{Verdict, Verdicts};
 
 use truth::Timeline;
 
-use crate::history::Incarnation;
+use std::collections::HashSet;
+
+use crate::history::{Incarnation, ReadOutcome};
+use crate::register::Register;
 
 /// The task of the reads at the very end, when all processes must agree.
 pub(crate) const FINAL_TASK: u32 = 999;
@@ -41,6 +44,21 @@ pub(crate) fn check(histories: &[Incarnation], truth: &Truth, bound: u64) -> Ver
         reads::check(history, &timeline, bound, &mut verdicts);
     }
     verdicts
+}
+
+/// How many processes read every register in every way in the end.
+pub(crate) fn read_everything(histories: &[Incarnation], shapes: usize) -> usize {
+    let all = Register::all().count() * shapes;
+    let complete = histories.iter().filter(|history| {
+        let mut seen = HashSet::new();
+        for read in &history.reads {
+            if let (FINAL_TASK, ReadOutcome::Seen { values, .. }) = (read.task, &read.outcome) {
+                seen.extend(values.iter().map(|value| (&read.shape, value.register)));
+            }
+        }
+        history.ended && seen.len() == all
+    });
+    complete.count()
 }
 
 /// How many writes were under way between announcement and acknowledgement when their process

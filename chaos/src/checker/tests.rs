@@ -218,3 +218,18 @@ fn hits_are_told_from_loads() {
         }
     );
 }
+
+#[test]
+fn a_process_that_has_not_read_everything_in_the_end_is_noticed() {
+    let all = |registers: std::ops::Range<u32>, end: &str| {
+        let mut text = "p 0 0 0\n".to_owned();
+        for register in registers {
+            text += &format!("r {register} 10 999 point\ns {register} 11 10 {register}:0:0\n");
+        }
+        history(&(text + end))
+    };
+    assert_eq!(read_everything(&[all(0..50, "e 20")], 1), 1);
+    assert_eq!(read_everything(&[all(0..49, "e 20")], 1), 0);
+    assert_eq!(read_everything(&[all(0..50, "")], 1), 0);
+    assert_eq!(read_everything(&[all(0..50, "e 20")], 2), 0);
+}

@@ -92,4 +92,18 @@ impl Write {
     pub(crate) fn is_acknowledged(&self) -> bool {
         matches!(self.outcome, WriteOutcome::Acknowledged { .. })
     }
+
+    /// Whether it ended with an error, whatever became of it.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(
+            self.outcome,
+            WriteOutcome::Failed { .. } | WriteOutcome::Unknown { .. }
+        )
+    }
+}
+
+impl Read {
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.outcome, ReadOutcome::Failed { .. })
+    }
 }

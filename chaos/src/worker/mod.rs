@@ -10,6 +10,7 @@ mod tasks;
 mod writes;
 
 pub(crate) use plan::Plan;
+pub(crate) use reads::SHAPES;
 pub(crate) use settings::APPLICATION;
 pub(crate) use tasks::{COMMAND, main};
 

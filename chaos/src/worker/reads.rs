@@ -42,6 +42,9 @@ pub(super) enum Shape {
     Slow,
 }
 
+/// How many kinds of reads there are.
+pub(crate) const SHAPES: usize = Shape::ALL.len();
+
 /// What a read saw.
 pub(super) struct Seen {
     loaded: clock::Instant,
@@ -74,8 +77,8 @@ impl Shape {
 }
 
 impl Worker {
-    /// Reads once, and writes it down.
-    pub(super) async fn read(&self, task: u32, shape: Shape, register: Register) {
+    /// Reads once, and writes it down. Says whether it was answered.
+    pub(super) async fn read(&self, task: u32, shape: Shape, register: Register) -> bool {
         let operation = self.journal.read_begins(task, shape.as_str());
         let seen = match shape {
             Shape::Point => point(&self.database, register).await,
@@ -83,10 +86,11 @@ impl Worker {
             Shape::Composite => composite(&self.database, register).await,
             Shape::Slow => slow(&self.database, register).await,
         };
-        match seen {
-            Ok(Seen { loaded, values }) => self.journal.read_saw(operation, loaded, &values),
+        match &seen {
+            Ok(Seen { loaded, values }) => self.journal.read_saw(operation, *loaded, values),
             Err(error) => self.journal.failed(operation, &error.to_string()),
         }
+        seen.is_ok()
     }
 }
 

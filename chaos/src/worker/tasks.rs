@@ -15,15 +15,20 @@ use super::keys::Keys;
 use super::reads::Shape;
 use super::writes::Kind;
 use super::{Plan, Worker, settings, tell};
+use crate::checker::FINAL_TASK;
 use crate::history::Journal;
 use crate::process;
 use crate::register::Register;
+use crate::workload::Turn;
 
 /// The word by which this program is a worker.
 pub(crate) const COMMAND: &str = "worker";
 
 /// How often a start is tried: its connection may be struck too.
 const STARTS: u32 = 20;
+
+/// How often a read at the very end is tried.
+const LAST_TRIES: u32 = 5;
 
 /// What a worker runs.
 pub(crate) fn main() -> ExitCode {
@@ -144,23 +149,36 @@ async fn write(worker: Arc<Worker>, task: u32, mut phase: watch::Receiver<Phase>
             () = pause => {}
             _ = phase.wait_for(|phase| *phase > Phase::Work) => return,
         }
-        let kind = Kind::choose(&mut random, workload.late_writes);
-        // Late ones hold their row for long, so they take any.
-        let register = match kind {
-            Kind::Late => keys.any(&mut random),
-            _ => keys.choose(&mut random),
-        };
-        if worker.write(task, kind, register, &mut random).await {
-            read_own(&worker, task, register, &mut random).await;
+        match workload.turn {
+            Turn::Any { late } => {
+                let kind = Kind::choose(&mut random, late);
+                // Late ones hold their row for long, so they take any.
+                let register = match kind {
+                    Kind::Late => keys.any(&mut random),
+                    _ => keys.choose(&mut random),
+                };
+                if worker.write(task, kind, register, &mut random).await {
+                    read_own(&worker, task, register, &mut random).await;
+                }
+            }
+            Turn::Burst { writes, gap } => {
+                let register = keys.choose(&mut random);
+                for _ in 0..writes {
+                    let kind = Kind::Transaction;
+                    if worker.write(task, kind, register, &mut random).await {
+                        let worker = Arc::clone(&worker);
+                        tokio::spawn(async move { worker.read(task, Shape::Slow, register).await });
+                    }
+                    tokio::time::sleep(Duration::from_millis(gap)).await;
+                }
+            }
         }
     }
 }
 
 /// Reads what was just written, at once or a little later.
 async fn read_own(worker: &Worker, task: u32, register: Register, random: &mut fastrand::Rng) {
-    let slow = worker.plan.workload.own_reads_slow;
     let pause = match random.u32(..10) {
-        _ if slow => 0,
         0..5 => 0,
         5..8 => random.u64(1..20),
         _ => random.u64(20..400),
@@ -168,11 +186,7 @@ async fn read_own(worker: &Worker, task: u32, register: Register, random: &mut f
     if pause > 0 {
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    let shape = if slow {
-        Shape::Slow
-    } else {
-        Shape::choose(random, 10)
-    };
+    let shape = Shape::choose(random, 10);
     // Of a nested or a pair one, either is right.
     for register in register.pair() {
         worker.read(task, shape, register).await;
@@ -188,13 +202,16 @@ async fn write_late(worker: Arc<Worker>, mut asked: tokio::sync::mpsc::Unbounded
     }
 }
 
-/// Reads every register in every way.
+/// Reads every register in every way. A connection that was struck long ago may be found out only
+/// now, so what fails is tried again.
 async fn read_all(worker: &Worker) {
     for register in Register::all() {
         for shape in Shape::ALL {
-            worker
-                .read(crate::checker::FINAL_TASK, shape, register)
-                .await;
+            for _ in 0..LAST_TRIES {
+                if worker.read(FINAL_TASK, shape, register).await {
+                    break;
+                }
+            }
         }
     }
 }
