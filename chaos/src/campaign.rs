@@ -3,10 +3,13 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::arguments::Arguments;
 use crate::error::Result;
 use crate::interrupts;
 use crate::mode::Mode;
+use crate::process;
 use crate::report::Report;
 use crate::run::Run;
 use crate::servers::Provided;
@@ -14,6 +17,7 @@ use crate::servers::Provided;
 /// Makes all runs and reports them; says whether all is well.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     interrupts::watch()?;
+    process::end_with_parent(Signal::TERM);
     let provided = Provided::from_environment()?;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
     eprintln!("seed {seed}");
@@ -26,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         report.add(done);
     }
     let text = if arguments.json {
-        report.json()
+        report.json()?
     } else {
         report.table()
     };

@@ -26,18 +26,20 @@ pub(crate) fn attached(program: impl AsRef<OsStr>) -> Result<Command> {
     Ok(command)
 }
 
-/// Ends this process when its parent does: a parent that is killed tidies nothing up.
-pub(crate) fn end_with_parent() {
+/// Sends this process a signal when its parent ends: one that is killed tidies nothing up.
+pub(crate) fn end_with_parent(signal: Signal) {
     #[cfg(target_os = "linux")]
     {
-        // Where it is refused, the worker still sees its standard input end.
-        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+        // Where it is refused, a worker still sees its standard input end.
+        let _ = rustix::process::set_parent_process_death_signal(Some(signal));
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = signal;
 }
 
 /// What runs as `become PROGRAM ARGUMENTS`: it lasts until here if that fails.
 pub(crate) fn become_program() -> ExitCode {
-    end_with_parent();
+    end_with_parent(Signal::KILL);
     let mut words = std::env::args_os().skip(2);
     let Some(program) = words.next() else {
         return ExitCode::FAILURE;

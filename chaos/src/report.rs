@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::checker::{Hits, Verdict, Verdicts};
+use crate::error::{Error, Result};
 use crate::faults::Kind;
 use crate::history::Incarnation;
 use crate::mode::{Break, Mode};
@@ -16,12 +16,15 @@ use crate::run::Run;
 const HIT_SHARE: f64 = 0.5;
 
 /// All runs.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Report {
     seed: u64,
+    #[serde(rename = "bound_ms")]
     bound: u64,
+    #[serde(skip)]
     breaks: bool,
     runs: Vec<RunReport>,
+    ok: bool,
 }
 
 /// One run.
@@ -204,25 +207,21 @@ impl Report {
             bound,
             breaks,
             runs: Vec::new(),
+            ok: true,
         }
     }
 
     pub(crate) fn add(&mut self, run: RunReport) {
+        self.ok &= run.ok;
         self.runs.push(run);
     }
 
     pub(crate) fn ok(&self) -> bool {
-        self.runs.iter().all(|run| run.ok)
+        self.ok
     }
 
-    pub(crate) fn json(&self) -> String {
-        let report = json!({
-            "seed": self.seed,
-            "bound_ms": self.bound,
-            "runs": self.runs,
-            "ok": self.ok(),
-        });
-        format!("{report:#}")
+    pub(crate) fn json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map_err(|error| Error::step("write the report", error))
     }
 
     /// One column for each run.

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use larder::Larder;
+use rustix::process::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -32,7 +33,7 @@ const LAST_TRIES: u32 = 5;
 
 /// What a worker runs.
 pub(crate) fn main() -> ExitCode {
-    process::end_with_parent();
+    process::end_with_parent(Signal::KILL);
     match work() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
