@@ -10,7 +10,7 @@ pub(crate) const PER_TABLE: u32 = 25;
 pub(crate) struct Register(pub(crate) u32);
 
 /// The tables, triggers and rows of a run. A transaction that writes to `late` takes its time at
-/// COMMIT.
+/// COMMIT; a statement that calls `linger` takes it after its snapshot was taken.
 pub(crate) const SCHEMA: &str = "
 CREATE TABLE register_a (id int PRIMARY KEY, version int8 NOT NULL DEFAULT 0, token int8 NOT NULL DEFAULT 0);
 CREATE TABLE register_b (id int PRIMARY KEY, version int8 NOT NULL DEFAULT 0, token int8 NOT NULL DEFAULT 0);
@@ -22,6 +22,8 @@ CREATE TABLE ledger (
 CREATE TABLE late (token int8 NOT NULL, seconds float8 NOT NULL);
 CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN PERFORM pg_sleep(NEW.seconds); RETURN NULL; END';
+CREATE FUNCTION linger(seconds float8) RETURNS text STABLE LANGUAGE plpgsql AS
+    $$BEGIN PERFORM pg_sleep(seconds); RETURN ''; END$$;
 CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION take_time();
 ";

@@ -55,6 +55,8 @@ pub(crate) struct RunReport {
     crashes: u64,
     settled: bool,
     ok: bool,
+    /// What was read and never kept.
+    shapes_without_hits: Vec<String>,
     #[serde(skip)]
     remarks: Vec<String>,
 }
@@ -117,6 +119,12 @@ impl RunReport {
             settled: findings.settled,
             ok: false,
             remarks: verdicts.examples().map(str::to_owned).collect(),
+            shapes_without_hits: hits
+                .per_shape
+                .iter()
+                .filter(|(_, hits)| **hits == 0)
+                .map(|(shape, _)| shape.clone())
+                .collect(),
             faults: findings.faults,
         };
         report.remarks.extend(findings.crashes);
@@ -142,6 +150,10 @@ impl RunReport {
             );
             self.remarks.push(remark);
         }
+        for shape in &self.shapes_without_hits {
+            let remark = format!("no read of the shape {shape} was a hit");
+            self.remarks.push(remark);
+        }
         if !self.settled {
             let remark = "not every process read everything at the end".to_owned();
             self.remarks.push(remark);
@@ -149,6 +161,7 @@ impl RunReport {
         self.ok = !violated
             && missing.is_none()
             && hits >= HIT_SHARE
+            && self.shapes_without_hits.is_empty()
             && self.crashes == 0
             && self.settled;
     }

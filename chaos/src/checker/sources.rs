@@ -1,13 +1,13 @@
 //! Where results came from: a result carries the time at which the database made it, so nobody
 //! has to be asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::clock::Instant;
 use crate::history::{Incarnation, ReadOutcome};
 
 /// How many reads were answered, and from where.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Hits {
     /// Reads that were answered.
     pub(crate) reads: u64,
@@ -19,6 +19,8 @@ pub(crate) struct Hits {
     pub(crate) calm_reads: u64,
     /// Of these, from either cache.
     pub(crate) calm_hits: u64,
+    /// Hits by the shape of the read. A shape that never hits tests nothing.
+    pub(crate) per_shape: BTreeMap<String, u64>,
 }
 
 /// A result within one process: what was read, and when the database made it.
@@ -73,6 +75,10 @@ fn count(answers: &[Answer<'_>], windows: &[(Instant, Instant)], hits: &mut Hits
         .any(|answer| (answer.invoked..=answer.completed).contains(&answer.result.2));
     let first = answers.iter().map(|answer| answer.completed).min();
     for answer in answers {
+        let of_shape = hits
+            .per_shape
+            .entry(answer.result.0.to_owned())
+            .or_default();
         let later = first.is_some_and(|first| answer.invoked > first);
         hits.reads += 1;
         let calm = !is_within(answer.invoked, windows);
@@ -83,6 +89,7 @@ fn count(answers: &[Answer<'_>], windows: &[(Instant, Instant)], hits: &mut Hits
             (false, true) => continue,
         };
         *hit += 1;
+        *of_shape += 1;
         hits.calm_hits += u64::from(calm);
     }
 }

@@ -215,6 +215,7 @@ fn hits_are_told_from_loads() {
             l2: 1,
             calm_reads: 5,
             calm_hits: 3,
+            per_shape: [("point".to_owned(), 4)].into(),
         }
     );
 }

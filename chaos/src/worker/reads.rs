@@ -142,7 +142,7 @@ async fn joined(database: &Database, register: Register) -> Result<Seen, Error> 
 
 async fn slow(database: &Database, register: Register) -> Result<Seen, Error> {
     let text = format!(
-        "SELECT version || ' ' || token || ' ' || {LOADED} || left(pg_sleep(0.05)::text, 0) \
+        "SELECT version || ' ' || token || ' ' || {LOADED} || linger(0.05) \
          FROM {} WHERE id = :row",
         register.table()
     );

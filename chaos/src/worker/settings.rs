@@ -34,8 +34,12 @@ pub(super) async fn start(plan: &Plan) -> larder::Result<Larder> {
         .set("cache.ttl", "1h")
         .set("cache.max_entries", 10_000)
         .set("cache.max_staleness", format!("{bound}ms"))
-        // The trigger does nothing but take its time.
-        .declare(Declarations::new().triggers_write("late", std::iter::empty::<&str>()));
+        // Both do nothing but take their time.
+        .declare(
+            Declarations::new()
+                .triggers_write("late", std::iter::empty::<&str>())
+                .function_reads("linger", std::iter::empty::<&str>()),
+        );
     let builder = match plan.mode {
         Mode::Local => builder,
         Mode::NoL2 | Mode::L2Hints | Mode::L2NoHints => builder
