@@ -38,6 +38,10 @@ Usage: cargo xtask <command>
       Measures in release what Larder costs, beside its peers; bench --help lists
       the benches. Starts a PostgreSQL as `test` does; LARDER_TEST_DATABASE_URL:
       your server is used instead.
+  chaos [ARGUMENTS]
+      Lets processes read and write through Larder while connections, processes and
+      Redis fail, and proves from what they wrote down that nothing was lost,
+      doubled or too old; chaos --help tells more. PostgreSQL and Redis are private.
   demo [ARGUMENTS]
       Builds and runs the restaurant demo with these arguments.
 
@@ -47,6 +51,7 @@ Examples:
   DATABASE_URL=postgres://me@localhost/scratch cargo xtask test --fast
   eval \"$(cargo xtask services up)\"
   cargo xtask bench cache --quick
+  cargo xtask chaos --seconds 60 --processes 3
   cargo xtask demo --once --json --data restaurants.csv
 
 Exit codes:
@@ -93,6 +98,7 @@ pub(crate) enum Command {
     ServicesStatus { json: bool },
     Bench(BenchOptions),
     BenchHelp,
+    Chaos { arguments: Vec<OsString> },
     Demo { arguments: Vec<OsString> },
 }
 
@@ -125,7 +131,11 @@ pub(crate) struct TestOptions {
 /// Reads the command line (without the name of the program).
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
     let mut arguments: Vec<OsString> = arguments.collect();
-    // The demo's arguments are its own business, `--help` included.
+    // The arguments of these are their own business, `--help` included.
+    if arguments.first().is_some_and(|first| first == "chaos") {
+        arguments.remove(0);
+        return Ok(Command::Chaos { arguments });
+    }
     if arguments.first().is_some_and(|first| first == "demo") {
         arguments.remove(0);
         return Ok(Command::Demo { arguments });
@@ -332,6 +342,15 @@ mod tests {
         assert_eq!(
             parsed(&["demo", "--help", "--", "x"]),
             Ok(Command::Demo { arguments })
+        );
+    }
+
+    #[test]
+    fn chaos_gets_everything() {
+        let arguments = vec!["--seconds".into(), "5".into(), "--help".into()];
+        assert_eq!(
+            parsed(&["chaos", "--seconds", "5", "--help"]),
+            Ok(Command::Chaos { arguments })
         );
     }
 

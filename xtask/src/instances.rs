@@ -112,6 +112,11 @@ impl Instances {
         }
     }
 
+    /// Its directory, which goes away with it.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// The servers.
     pub(crate) fn list(&self) -> &[Instance] {
         &self.list

@@ -5,8 +5,8 @@
 //!
 //! Where to look:
 //! - [`arguments`]: the commands and their options.
-//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`demo`]: a command
-//!   each.
+//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`chaos`](mod@chaos), [`demo`]: a
+//!   command each.
 //! - [`service`]: what a server is to xtask; [`postgres`] and [`redis`] are the two so far.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
 //! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
@@ -21,6 +21,7 @@ mod account;
 mod arguments;
 mod bench;
 mod catalog;
+mod chaos;
 mod codegen;
 mod console;
 mod demo;
@@ -74,6 +75,7 @@ fn run(command: Command) -> Result<()> {
         Command::ServicesDown => services::down(),
         Command::ServicesStatus { json } => services::status(json),
         Command::Bench(options) => bench::run(&options),
+        Command::Chaos { arguments } => chaos::run(&arguments),
         Command::Help | Command::BenchHelp | Command::Demo { .. } => Ok(()),
     }
 }

@@ -45,6 +45,7 @@ max_connections = 300
 fsync = off
 full_page_writes = off
 synchronous_commit = off
+track_commit_timestamp = on
 max_wal_size = '4GB'
 timezone = 'UTC'
 log_timezone = 'UTC'
