@@ -36,7 +36,7 @@ async fn connect(url: &str) -> tokio_postgres::Client {
     client
 }
 
-/// A role of the test's own that can log in and nothing else. Dropped, it goes with its rights.
+/// A role of the test's own that can log in and nothing else.
 struct Role {
     name: String,
     url: String,

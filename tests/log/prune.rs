@@ -67,8 +67,9 @@ async fn a_partition_that_somebody_uses_is_left_alone_at_once() {
     ] {
         let reading = reader.transaction().await.unwrap();
         reading.query(hold, &[]).await.unwrap();
-        // Waiting would be an error here, and not forever.
-        client.batch_execute("SET lock_timeout = 1").await.unwrap();
+        // Waiting would end with an error. It is no lock_timeout, whose error the function knows.
+        let patience = "SET statement_timeout = '3s'";
+        client.batch_execute(patience).await.unwrap();
         let row = client
             .query_one("SELECT larder.prune()", &[])
             .await

@@ -181,6 +181,11 @@ async fn what_is_rolled_back_leaves_nothing() {
         .await
         .unwrap();
     assert_eq!(test.database().log_status().await.unwrap().rows, Some(0));
+    client
+        .batch_execute("BEGIN; INSERT INTO plain_table VALUES (1); COMMIT")
+        .await
+        .unwrap();
+    assert_eq!(test.database().log_status().await.unwrap().rows, Some(1));
 }
 
 #[tokio::test]
