@@ -338,6 +338,10 @@ impl Inner {
             }
         };
         let mut connection = self.pool.connect_apart(on_notification).await?;
+        // The snapshot of a look has to be taken after its locks, which is so at this level alone.
+        sql("SET default_transaction_isolation = 'read committed'")
+            .execute_on(&mut connection)
+            .await?;
         if self
             .fleet
             .as_ref()
