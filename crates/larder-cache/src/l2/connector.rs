@@ -199,7 +199,8 @@ impl Connector {
         // Deadlines are ours.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
-            .set_response_timeout(None);
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(1_024);
         Client::open(with_protocol(info, protocol))?
             .get_multiplexed_async_connection_with_config(&config)
             .await
