@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::error::RedisError;
 use super::options::{RedisOptions, RedisServer};
 
-/// How much longer than a call may take a request to one server of a Cluster is followed up.
+/// How long a request to one server of a Cluster is followed up, after its caller went on.
 const CLUSTER_RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Makes connections.

@@ -96,7 +96,7 @@ async fn it_can_be_used_from_any_task() {
     written(&redis, &name, b"value").await;
     let read = |redis: Redis, name: String| async move {
         let one = redis.get(&name).await;
-        let many = redis.get_many(&[name.clone()]).await;
+        let many = redis.get_many(std::slice::from_ref(&name)).await;
         let locked = redis
             .try_lock(&format!("{name}:lock"), Duration::from_secs(1))
             .await;

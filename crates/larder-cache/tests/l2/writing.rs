@@ -116,3 +116,16 @@ async fn a_redis_that_refuses_to_write_is_still_read() {
     assert!(redis.is_available());
     assert!(matches!(redis.get("key").await, Fetch::Found { .. }));
 }
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_any_more_is_connected_to_anew() {
+    let server = Server::start(&[]).await;
+    let redis = connected(options(&server.url())).await;
+    server.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    redis.put("key".to_owned(), vec![1], Duration::from_secs(60));
+    until("it is connected to anew", async || {
+        redis.statistics().reconnects > 0
+    })
+    .await;
+    assert_eq!(redis.statistics().puts_dropped, 1);
+}
