@@ -220,6 +220,7 @@ async fn go_on(
         inner.watcher.heat.wrote(touched);
         apply(&inner.cache, touched, Cause::Remote);
     }
+    fleet.looked_for(&look.snapshot);
     follower.horizon = look.horizon;
     follower.seen = look.snapshot;
     Ok(false)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use larder_cache::{Cache, Cause, Knowledge, Touched, TransactionId};
+use larder_cache::{Cache, Cause, Knowledge, Snapshot, Touched, TransactionId};
 use tokio::sync::Notify;
 
 use super::statistics::Counters;
@@ -103,9 +103,11 @@ impl Fleet {
         transaction: TransactionId,
         cause: Cause,
     ) {
-        self.lock_own().insert(transaction);
         self.learn(touched, transaction);
         apply(cache, touched, cause);
+        // Not before it is applied: the follower leaves out what stands here, and renews the
+        // lease for it.
+        self.lock_own().insert(transaction);
         self.announce();
     }
 
@@ -137,6 +139,13 @@ impl Fleet {
     /// Whether a transaction found in the log was this process's own, and is applied already.
     pub(super) fn is_applied(&self, transaction: TransactionId) -> bool {
         self.lock_own().remove(&transaction)
+    }
+
+    /// All that this sees has been looked for in the log, and is not found there again: also what
+    /// the follower had found before this process noted it as its own.
+    pub(super) fn looked_for(&self, seen: &Snapshot) {
+        self.lock_own()
+            .retain(|transaction| !seen.sees(*transaction));
     }
 
     /// Another history has begun: nothing of the old one is found again.
@@ -192,4 +201,32 @@ pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) {
     }
     let dependencies: Vec<_> = touched.iter().collect();
     cache.invalidate(&dependencies, cause);
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_cache::{CacheOptions, Dependency};
+
+    use super::*;
+
+    #[test]
+    fn own_transactions_are_kept_until_the_log_was_looked_at_with_them_visible() {
+        let fleet = Fleet::new(FleetSettings {
+            max_staleness: Duration::from_secs(1),
+            poll_interval: Duration::from_secs(1),
+            notify: false,
+            remember: true,
+        });
+        let cache = Cache::new(CacheOptions::default());
+        let touched = Touched::dependencies([Dependency::table(1)]);
+        for number in [5, 7, 8] {
+            fleet.committed(&cache, &touched, TransactionId(number), Cause::Write);
+        }
+        // The follower had found 5 before it was noted, 7 still ran, and 8 came later.
+        fleet.looked_for(&"7:8:7".parse().unwrap());
+        assert!(!fleet.is_applied(TransactionId(5)));
+        assert!(fleet.is_applied(TransactionId(7)));
+        assert!(fleet.is_applied(TransactionId(8)));
+        assert!(!fleet.is_applied(TransactionId(8)), "it is found once");
+    }
 }
