@@ -310,7 +310,7 @@ mod tests {
     }
 
     fn table(runs: impl IntoIterator<Item = RunReport>) -> String {
-        let mut report = Report::new(u64::MAX, 60_000, false);
+        let mut report = Report::new(u64::from(u32::MAX), 60_000, false);
         runs.into_iter().for_each(|run| report.add(run));
         report.table()
     }
