@@ -339,6 +339,9 @@ impl Inner {
     /// The connection on which the log is followed: beside the pool, so that a pool in use to the
     /// last connection does not cost the lease.
     pub(crate) async fn connect_follower(&self) -> Result<Connection, Error> {
+        /// How long the follower waits for anything, so that a connection that is dead in silence
+        /// does not end it.
+        const ANSWER: Duration = Duration::from_secs(10);
         let wake = self.fleet.as_ref().map(|fleet| Arc::clone(&fleet.wake));
         let on_notification = move |_: &str, _: &str| {
             if let Some(wake) = &wake {
@@ -352,6 +355,7 @@ impl Inner {
             "SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0";
         let set = connection.batch_execute(settings).await;
         set.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
+        connection.set_answer_timeout(Some(ANSWER));
         if self
             .fleet
             .as_ref()
@@ -369,10 +373,12 @@ impl Inner {
     async fn begin_to_follow(&self, fleet: &Fleet, install_log: bool) -> Result<Follower, Error> {
         let mut connection = self.connect_follower().await?;
         log::ensure(&mut connection, install_log).await?;
-        let mut follower = Follower::begin(fleet, connection).await?;
+        let turn = self.picture.turn().await;
+        self.picture.refresh(&mut connection).await?;
+        drop(turn);
+        let definitions = self.picture.definitions();
+        let mut follower = Follower::begin(fleet, connection, definitions).await?;
         switches::load(self, follower.connection()).await?;
-        let _turn = self.picture.turn().await;
-        self.picture.refresh(follower.connection()).await?;
         Ok(follower)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use larder_cache::{Cause, Moment, Snapshot, TransactionId};
+use larder_cache::{Cause, Moment, Snapshot, Touched, TransactionId};
 use larder_pool::Connection;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -35,13 +35,17 @@ impl Follower {
     /// # Errors
     ///
     /// If the server does not answer, is a standby, or has no log that can be read.
-    pub(crate) async fn begin(fleet: &Fleet, mut connection: Connection) -> Result<Self, Error> {
+    pub(crate) async fn begin(
+        fleet: &Fleet,
+        mut connection: Connection,
+        definitions: Option<u64>,
+    ) -> Result<Self, Error> {
         let database = database(&mut connection).await?;
         let History {
             name,
             seen,
             horizon,
-        } = read_history(fleet, &mut connection, &database).await?;
+        } = read_history(fleet, &mut connection, &database, definitions).await?;
         Ok(Self {
             connection,
             database,
@@ -84,10 +88,11 @@ async fn read_history(
     fleet: &Fleet,
     connection: &mut Connection,
     database: &str,
+    definitions: Option<u64>,
 ) -> Result<History, Error> {
     fleet.forget();
     let seen = if fleet.settings.remember {
-        reading::read(connection, &fleet.knowledge).await?
+        reading::read(connection, &fleet.knowledge, definitions).await?
     } else {
         reading::snapshot(connection).await?
     };
@@ -106,7 +111,7 @@ async fn read_history(
 /// Follows the log until the database is shut down or nobody holds it any more.
 pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
     /// However many hints come, the log is not looked at more often.
-    const PAUSE: Duration = Duration::from_millis(5);
+    const PAUSE: Duration = Duration::from_millis(20);
     let mut failed = 0_u32;
     let mut pruned = Instant::now();
     loop {
@@ -132,19 +137,29 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
                 count(&fleet.counters.failures, 1);
                 failed = failed.saturating_add(1);
                 report(failed, &error);
-                if let Ok(Ok(connection)) =
-                    timeout(fleet.settings.max_staleness, inner.connect_follower()).await
-                {
-                    follower.reconnect(connection).await.ok();
-                }
+                let connecting =
+                    async { follower.reconnect(inner.connect_follower().await?).await };
+                // It is tried again, and its error is that of the next look.
+                timeout(CONNECT, connecting).await.ok();
             }
         }
         drop(inner);
         sleep(PAUSE).await;
-        let rest = fleet.settings.poll_interval.saturating_sub(PAUSE);
+        let rest = pause_after(failed, fleet.settings.poll_interval).saturating_sub(PAUSE);
         if timeout(rest, fleet.wake.notified()).await.is_ok() {
             count(&fleet.counters.hinted, 1);
         }
+    }
+}
+
+/// How long connecting may take after a failed look.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long until the next look: after failures ever longer, and not the same in all processes.
+fn pause_after(failed: u32, poll_interval: Duration) -> Duration {
+    match failed {
+        0..=2 => poll_interval,
+        _ => poll_interval.mul_f64(f64::from(failed.min(8)) * (0.5 + fastrand::f64() / 2.0)),
     }
 }
 
@@ -205,13 +220,19 @@ async fn go_on(
     }
     fleet.knowledge.raise_horizon(look.horizon);
     let mut news = Vec::with_capacity(look.rows.len());
+    // With a change of definitions among them, it is not known which of the others came after it.
+    let changed = look.rows.iter().any(|(_, row)| row.changes_definitions());
+    let definitions = inner.picture.definitions().filter(|_| !changed);
     for (transaction, touched) in look.rows {
-        if !fleet.is_applied(transaction) {
+        // An own write too, if it was applied by definitions that were no longer right.
+        if !(fleet.is_applied(transaction) && touched.is_known_by(definitions)) {
+            let touched = as_known(inner, touched, definitions);
             // All of it before the first is applied: whoever begins to read after that, knows.
             fleet.learn(&touched, transaction);
             news.push(touched);
         }
     }
+    fleet.forget_applied(&look.snapshot);
     count(&fleet.counters.rows, news.len() as u64);
     for touched in &news {
         if touched.changes_definitions() {
@@ -225,11 +246,31 @@ async fn go_on(
     Ok(false)
 }
 
+/// What a row says, or everything if its writer knew other definitions: it cannot have known what
+/// else it touched.
+fn as_known(inner: &Inner, touched: Touched, definitions: Option<u64>) -> Touched {
+    if touched.is_known_by(definitions) {
+        return touched;
+    }
+    // One of the two has missed a change of definitions. If it is this process, it looks now.
+    if inner.picture.may_look_for_a_table() {
+        inner.picture.changed();
+    }
+    Touched::everything()
+}
+
 /// Reads the whole log, and serves nothing from before.
 async fn begin_anew(inner: &Inner, fleet: &Fleet, follower: &mut Follower) -> Result<(), Error> {
     // First of all: what is known is forgotten, so nothing may be judged by it any more.
     inner.cache.lease().end();
-    let read = read_history(fleet, &mut follower.connection, &follower.database).await?;
+    let definitions = inner.picture.definitions();
+    let read = read_history(
+        fleet,
+        &mut follower.connection,
+        &follower.database,
+        definitions,
+    )
+    .await?;
     (follower.history, follower.seen, follower.horizon) = (read.name, read.seen, read.horizon);
     // Keys begin with the history.
     inner.picture.forget();
