@@ -41,7 +41,7 @@ impl Connection {
     pub async fn load_owned_as_of(&mut self, query: OwnedQuery) -> QueryResult<(String, Rows<'_>)> {
         let prepared = self.link.snapshot_statement().await?;
         let statement = query.statement;
-        let observation = self.observe_statement(&statement);
+        let observation = self.observe_statement(&statement)?;
         let Self {
             link,
             instrumentation,
