@@ -41,7 +41,7 @@ pub(super) async fn start(plan: &Plan) -> larder::Result<Larder> {
                 .function_reads("linger", std::iter::empty::<&str>()),
         );
     let builder = match plan.mode {
-        Mode::Local => builder,
+        Mode::Local => builder.set("cache.mode", "local"),
         Mode::NoL2 | Mode::L2Hints | Mode::L2NoHints => builder
             .set("cache.mode", "shared")
             .set("cache.poll_interval", format!("{}ms", bound / 4)),

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use larder_cache::l2::{Codec, Redis, RedisOptions, RedisStatistics};
 use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext, Lease};
 use larder_metrics::{
@@ -83,7 +84,10 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// If no connection can be made; the error says where to and why.
+    /// If no connection can be made; the error says where to and why. In mode
+    /// [`Shared`](CacheMode::Shared) also [`Error::LogMissing`], [`Error::LogRights`] or
+    /// [`Error::LogVersion`] if there is no log of invalidations that can be used; each names its
+    /// cure. A Redis that does not answer is no error.
     ///
     /// # Cancel safety
     ///
@@ -328,7 +332,11 @@ impl Database {
     ///
     /// Dropped, the database stays closed for newcomers; calling it again waits on.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        Ok(self.0.pool.shutdown(deadline).await?)
+        let drained = self.0.pool.shutdown(deadline).await;
+        if let Some(tier) = &self.0.second_tier {
+            tier.redis().shutdown().await;
+        }
+        Ok(drained?)
     }
 }
 
@@ -343,6 +351,12 @@ impl Inner {
             }
         };
         let mut connection = self.pool.connect_apart(on_notification).await?;
+        // The snapshot of a look has to be taken after its locks, which is so at this level alone.
+        // A look has a deadline of its own, and the catalog is read at leisure.
+        let settings =
+            "SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0";
+        let set = connection.batch_execute(settings).await;
+        set.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
         if self
             .fleet
             .as_ref()

@@ -41,7 +41,8 @@ impl<V> StatementLoad<V> {
         // Whether the plan still holds is asked after the cache has noted as of when the
         // load begins: whoever changes definitions from here on makes that outdated.
         let holds = self.database.picture.is_current(self.plan.generation);
-        let shared = self.shared.clone().filter(|_| holds);
+        let is_hot = self.is_hot();
+        let shared = self.shared.clone().filter(|_| holds && !is_hot);
         let database = Arc::clone(&self.database);
         let (Some(read), Some(tier)) = (shared, &database.second_tier) else {
             return self.load(holds, None).await;
@@ -62,6 +63,12 @@ impl<V> StatementLoad<V> {
             }
             Turn::NotAsked => self.load(holds, Some((tier, read))).await,
         }
+    }
+
+    /// Whether it would be wrong again before anybody else could use it.
+    fn is_hot(&self) -> bool {
+        let heat = &self.database.watcher.heat;
+        heat.is_hot(self.dependencies.iter().copied())
     }
 
     /// What another process has loaded, if it fits.
@@ -98,12 +105,8 @@ impl<V> StatementLoad<V> {
         let database = &self.database;
         let began = database.cache.clock().now();
         let mut session = database.pool.session().await?;
-        let storable = holds
-            && database.same_settings(&session, self.plan.generation)
-            && !database
-                .watcher
-                .heat
-                .is_hot(self.dependencies.iter().copied());
+        let storable =
+            holds && database.same_settings(&session, self.plan.generation) && !self.is_hot();
         session.start_recording();
         let (snapshot, rows) = if storable && shared.is_some() {
             rows_as_of(&mut session, self.query).await?
