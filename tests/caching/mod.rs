@@ -2,9 +2,11 @@
 
 mod coherence;
 mod definitions;
+mod events;
 mod flights;
 mod options;
 mod reads;
+mod shadow;
 mod transactions;
 
 use std::sync::Arc;

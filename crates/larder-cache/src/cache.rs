@@ -3,13 +3,16 @@
 mod invalidation;
 mod read;
 
+pub use self::invalidation::Invalidated;
+
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use self::invalidation::Listener;
 use crate::clock::Clock;
 use crate::entry::{Entry, EntryDescription, EntryStamp};
 use crate::flight::Flights;
@@ -39,6 +42,7 @@ struct Inner {
     jitter: f64,
     enabled: AtomicBool,
     cleanup_interval: Duration,
+    listener: OnceLock<Listener>,
 }
 
 impl Cache {
@@ -57,6 +61,7 @@ impl Cache {
             jitter: options.jitter.clamp(0.0, 1.0),
             enabled: AtomicBool::new(true),
             cleanup_interval: options.cleanup_interval,
+            listener: OnceLock::new(),
         }))
     }
 

@@ -15,9 +15,10 @@ use larder_metrics::{
 };
 use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
-use crate::cached::Plans;
+use crate::cached::{Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
+use crate::events::{CacheEvent, Events};
 use crate::fleet::{
     CHANNEL, Fleet, FleetSettings, Follower, FollowerStatistics, SecondTier, SecondTierStatistics,
     follow,
@@ -68,8 +69,9 @@ pub(crate) struct Inner {
     pub(crate) never_in_redis: Vec<String>,
     /// Types of results that are never kept there.
     pub(crate) local_types: HashSet<TypeId>,
-    /// Which share of hits is verified.
-    pub(crate) shadow: f64,
+    /// Which hits are verified.
+    pub(crate) shadow: Shadow,
+    pub(crate) events: Arc<Events>,
     services: ServiceRegistry,
     name: InstanceName,
     namespace: String,
@@ -103,6 +105,8 @@ impl Database {
         let fleet = fleet(&settings, redis.is_some());
         let cache = cache(&settings, fleet.is_some());
         let second_tier = second_tier(&settings, redis, &cache, fleet.as_deref())?;
+        let events = Arc::new(Events::default());
+        tell_of(&events, &cache, second_tier.as_ref());
         let local_types = settings.take_local_types();
         let picture = Arc::new(Picture::new(settings.declarations));
         let name = InstanceName::claim(&pool.name);
@@ -116,7 +120,7 @@ impl Database {
             Arc::clone(&picture),
             QueryRecorder::new(observation::options(&queries)),
             connections,
-            Heat::new(settings.hot_writes),
+            Heat::new(settings.hot_writes, Arc::clone(&events)),
             fleet.clone(),
         ));
         pool.observer = Observer::new(Arc::clone(&watcher) as Arc<dyn PoolObserver>);
@@ -137,7 +141,8 @@ impl Database {
             second_tier,
             never_in_redis: settings.never_in_redis,
             local_types,
-            shadow: settings.shadow,
+            shadow: Shadow::new(settings.shadow),
+            events,
             services: ServiceRegistry::new(name.as_str()),
             name,
             namespace: settings.namespace,
@@ -441,6 +446,24 @@ fn second_tier(
         &settings.namespace,
         settings.load_lock,
     )))
+}
+
+/// Lets those hear who listen what becomes of the cache and of Redis.
+fn tell_of(events: &Arc<Events>, cache: &Cache, second_tier: Option<&SecondTier>) {
+    let heard = Arc::clone(events);
+    cache.on_invalidated(move |cause, what| heard.invalidated(cause, what));
+    if let Some(tier) = second_tier {
+        let heard = Arc::clone(events);
+        tier.redis().on_change(move |is_available| {
+            heard.send(|| {
+                if is_available {
+                    CacheEvent::RedisAvailable
+                } else {
+                    CacheEvent::RedisUnavailable
+                }
+            });
+        });
+    }
 }
 
 fn cache(settings: &CacheSettings, shared: bool) -> Cache {

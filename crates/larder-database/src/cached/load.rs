@@ -195,6 +195,6 @@ impl Inner {
 
     /// Whether results are verified, and have to be told from each other for that.
     pub(crate) fn verifies(&self) -> bool {
-        self.shadow > 0.0
+        self.shadow.is_on()
     }
 }

@@ -18,11 +18,14 @@ mod plan;
 mod query;
 mod raw;
 mod run;
+mod shadow;
 
 pub use self::composite::CachedRead;
 pub use self::explanation::CacheExplanation;
 pub use self::invalidation::Invalidation;
 pub use self::query::CachedQuery;
 pub use self::raw::CachedSql;
+pub use self::shadow::ShadowStatistics;
 
 pub(crate) use self::plan::Plans;
+pub(crate) use self::shadow::Shadow;

@@ -55,12 +55,13 @@ impl Database {
             && let Some(plan) = inner.plans.get(&key)
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
-            && let Some(value) =
-                inner
-                    .cache
-                    .get::<V>(plan.key::<V>(&values, options, inner.default_ttl))
+            && let entry = plan.key::<V>(&values, options, inner.default_ttl)
+            && let Some(value) = inner.cache.get::<V>(entry)
         {
             OperationScope::record_hit();
+            if inner.shadow.draws() {
+                self.inner().verify(entry, plan, query, options);
+            }
             return Ok(Found::Hit(value));
         }
         let query = OwnedQuery::of(query, &inner.pool)?;

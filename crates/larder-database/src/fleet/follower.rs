@@ -14,6 +14,7 @@ use super::second_tier::SecondTier;
 use super::statistics::count;
 use crate::coherence::Picture;
 use crate::database::Inner;
+use crate::events::CacheEvent;
 use crate::sql::sql;
 use crate::{Error, switches};
 
@@ -113,6 +114,7 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
     /// However many hints come, the log is not looked at more often.
     const PAUSE: Duration = Duration::from_millis(20);
     let mut failed = 0_u32;
+    let mut has_lease = true;
     let mut pruned = Instant::now();
     loop {
         let Some(inner) = database.upgrade() else {
@@ -125,7 +127,9 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
             inner.cache.lease().end();
             return;
         }
-        match look(&inner, &fleet, &mut follower).await {
+        let looked = look(&inner, &fleet, &mut follower).await;
+        tell_of_lease(&inner, &mut has_lease);
+        match looked {
             Ok(()) => {
                 if failed > 0 {
                     tracing::info!("the log of invalidations is followed again");
@@ -181,6 +185,17 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
     Ok(())
 }
 
+/// Tells those who listen whether what is kept may be served, if that has changed.
+fn tell_of_lease(inner: &Inner, has_lease: &mut bool) {
+    let had_lease = *has_lease;
+    *has_lease = inner.cache.lease().holds(inner.cache.clock().now());
+    match (had_lease, *has_lease) {
+        (true, false) => inner.events.send(|| CacheEvent::LeaseLost),
+        (false, true) => inner.events.send(|| CacheEvent::LeaseRegained),
+        _ => {}
+    }
+}
+
 fn renew(inner: &Inner, fleet: &Fleet, began: Moment) {
     let took = inner.cache.clock().now().since(began);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -207,6 +222,7 @@ async fn go_on(
             "the database has another history than before: nothing that was cached is used"
         );
         count(&fleet.counters.histories, 1);
+        inner.events.send(|| CacheEvent::HistoryChanged);
         begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
@@ -215,6 +231,7 @@ async fn go_on(
             "the log of invalidations was pruned beyond what was read: the cache begins anew"
         );
         count(&fleet.counters.gaps, 1);
+        inner.events.send(|| CacheEvent::LogGap);
         begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
