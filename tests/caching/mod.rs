@@ -4,8 +4,10 @@ mod coherence;
 mod definitions;
 mod events;
 mod flights;
+mod many;
 mod options;
 mod reads;
+mod second_tier;
 mod shadow;
 mod transactions;
 

@@ -1,8 +1,11 @@
 //! The cache: entries, flights and versions as one thing.
 
+mod batch;
 mod invalidation;
+mod keep;
 mod read;
 
+pub use self::batch::Begun;
 pub use self::invalidation::Invalidated;
 
 use std::fmt;
@@ -97,7 +100,7 @@ impl Cache {
     /// Whether the cache is on.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.0.enabled.load(Ordering::Relaxed)
+        self.0.is_enabled()
     }
 
     /// What the cache has done, and what it holds.
@@ -161,6 +164,10 @@ impl Cache {
 }
 
 impl Inner {
+    fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
     fn eagerness(&self, load_time: Duration) -> Duration {
         load_time.mul_f64(self.early_refresh)
     }

@@ -25,7 +25,8 @@ mod switches;
 mod transaction;
 
 pub use crate::cached::{
-    CacheExplanation, CachedQuery, CachedRead, CachedSql, Invalidation, ShadowStatistics,
+    CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation,
+    ShadowStatistics,
 };
 pub use crate::closure_error::ClosureError;
 pub use crate::coherence::HotTable;

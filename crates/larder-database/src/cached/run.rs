@@ -306,7 +306,7 @@ pub(super) fn estimate(recording: &Recording) -> u64 {
 }
 
 /// The tables of a statement, for the readable name of its entry.
-fn names_of(plan: &Plan) -> String {
+pub(super) fn names_of(plan: &Plan) -> String {
     let names: Vec<&str> = plan.profile.reads.iter().map(|name| name.name()).collect();
     if names.is_empty() {
         "none".to_owned()
