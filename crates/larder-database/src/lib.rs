@@ -36,6 +36,7 @@ pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
 
+pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Clock, ManualClock};
 pub use larder_metrics::{
     ConnectionStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry, ServiceStatistics,

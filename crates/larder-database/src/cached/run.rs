@@ -1,6 +1,7 @@
 //! The way of a read through the cache to the database.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -149,13 +150,20 @@ impl Inner {
         Fut: Future<Output = Result<Loaded<V>, Error>> + Send + 'static,
     {
         let scope = OperationScope::current();
+        let loads = Arc::clone(&self.loads);
         // On the heap, since the cache moves it into a task of its own.
         let scoped = move || {
             Box::pin(async move {
-                match scope {
+                let began = Instant::now();
+                let loaded = match scope {
                     Some(scope) => OperationScope::with(scope, load()).await,
                     None => load().await,
+                };
+                // What the second tier had is no load from the database.
+                if loaded.as_ref().map_or(true, |loaded| loaded.kept.is_none()) {
+                    loads.loaded(began.elapsed());
                 }
+                loaded
             })
         };
         let served = self.cache.get_or_load(request, scoped).await;

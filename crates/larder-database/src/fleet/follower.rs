@@ -15,7 +15,7 @@ use super::statistics::count;
 use crate::coherence::Picture;
 use crate::database::Inner;
 use crate::sql::sql;
-use crate::{Error, switches};
+use crate::{Error, log, switches};
 
 /// Where this process stands in the log.
 pub(crate) struct Follower {
@@ -129,7 +129,7 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
                 tend(&inner, &mut follower, &mut pruned).await;
             }
             Err(error) => {
-                count(&fleet.counters.failures, 1);
+                fleet.counters.failed(&error);
                 failed = failed.saturating_add(1);
                 report(failed, &error);
                 if let Ok(Ok(connection)) =
@@ -154,7 +154,14 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
     let began = inner.cache.clock().now();
     let looked = async {
         write_unlogged(fleet, &mut follower.connection).await?;
-        poll(&mut follower.connection, &follower.seen).await
+        match poll(&mut follower.connection, &follower.seen).await {
+            // What is wrong with the log itself comes with its cure.
+            Err(error) if error.server_error().is_some() => {
+                log::ensure(&mut follower.connection, false).await?;
+                Err(error)
+            }
+            polled => polled,
+        }
     };
     let looked = timeout(fleet.settings.max_staleness, looked).await;
     let look = looked.map_err(|_| Error::LogLate)??;
@@ -168,12 +175,11 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
 
 fn renew(inner: &Inner, fleet: &Fleet, began: Moment) {
     let took = inner.cache.clock().now().since(began);
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    fleet.counters.took(micros);
     inner
         .cache
         .lease()
         .renew(began, fleet.settings.max_staleness);
+    fleet.counters.looked(began, took);
 }
 
 /// Applies what a look has told; says whether it was another history, and everything was begun
