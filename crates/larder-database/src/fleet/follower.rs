@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use larder_cache::{Cause, Moment, Snapshot, TransactionId};
+use larder_cache::{Cause, Moment, Snapshot, Touched, TransactionId};
 use larder_pool::Connection;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -12,10 +12,10 @@ use super::poll::{Look, database, poll};
 use super::reading;
 use super::second_tier::SecondTier;
 use super::statistics::count;
-use crate::coherence::Picture;
 use crate::database::Inner;
+use crate::events::CacheEvent;
 use crate::sql::sql;
-use crate::{Error, switches};
+use crate::{Error, log, switches};
 
 /// Where this process stands in the log.
 pub(crate) struct Follower {
@@ -35,13 +35,17 @@ impl Follower {
     /// # Errors
     ///
     /// If the server does not answer, is a standby, or has no log that can be read.
-    pub(crate) async fn begin(fleet: &Fleet, mut connection: Connection) -> Result<Self, Error> {
+    pub(crate) async fn begin(
+        fleet: &Fleet,
+        mut connection: Connection,
+        definitions: Option<u64>,
+    ) -> Result<Self, Error> {
         let database = database(&mut connection).await?;
         let History {
             name,
             seen,
             horizon,
-        } = read_history(fleet, &mut connection, &database).await?;
+        } = read_history(fleet, &mut connection, &database, definitions).await?;
         Ok(Self {
             connection,
             database,
@@ -84,10 +88,11 @@ async fn read_history(
     fleet: &Fleet,
     connection: &mut Connection,
     database: &str,
+    definitions: Option<u64>,
 ) -> Result<History, Error> {
     fleet.forget();
     let seen = if fleet.settings.remember {
-        reading::read(connection, &fleet.knowledge).await?
+        reading::read(connection, &fleet.knowledge, definitions).await?
     } else {
         reading::snapshot(connection).await?
     };
@@ -106,8 +111,9 @@ async fn read_history(
 /// Follows the log until the database is shut down or nobody holds it any more.
 pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
     /// However many hints come, the log is not looked at more often.
-    const PAUSE: Duration = Duration::from_millis(5);
+    const PAUSE: Duration = Duration::from_millis(20);
     let mut failed = 0_u32;
+    let mut has_lease = true;
     let mut pruned = Instant::now();
     loop {
         let Some(inner) = database.upgrade() else {
@@ -120,7 +126,9 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
             inner.cache.lease().end();
             return;
         }
-        match look(&inner, &fleet, &mut follower).await {
+        let looked = look(&inner, &fleet, &mut follower).await;
+        tell_of_lease(&inner, &mut has_lease);
+        match looked {
             Ok(()) => {
                 if failed > 0 {
                     tracing::info!("the log of invalidations is followed again");
@@ -129,22 +137,32 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
                 tend(&inner, &mut follower, &mut pruned).await;
             }
             Err(error) => {
-                count(&fleet.counters.failures, 1);
+                fleet.counters.failed(&error);
                 failed = failed.saturating_add(1);
                 report(failed, &error);
-                if let Ok(Ok(connection)) =
-                    timeout(fleet.settings.max_staleness, inner.connect_follower()).await
-                {
-                    follower.reconnect(connection).await.ok();
-                }
+                let connecting =
+                    async { follower.reconnect(inner.connect_follower().await?).await };
+                // It is tried again, and its error is that of the next look.
+                timeout(CONNECT, connecting).await.ok();
             }
         }
         drop(inner);
         sleep(PAUSE).await;
-        let rest = fleet.settings.poll_interval.saturating_sub(PAUSE);
+        let rest = pause_after(failed, fleet.settings.poll_interval).saturating_sub(PAUSE);
         if timeout(rest, fleet.wake.notified()).await.is_ok() {
             count(&fleet.counters.hinted, 1);
         }
+    }
+}
+
+/// How long connecting may take after a failed look.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long until the next look: after failures ever longer, and not the same in all processes.
+fn pause_after(failed: u32, poll_interval: Duration) -> Duration {
+    match failed {
+        0..=2 => poll_interval,
+        _ => poll_interval.mul_f64(f64::from(failed.min(8)) * (0.5 + fastrand::f64() / 2.0)),
     }
 }
 
@@ -154,7 +172,14 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
     let began = inner.cache.clock().now();
     let looked = async {
         write_unlogged(fleet, &mut follower.connection).await?;
-        poll(&mut follower.connection, &follower.seen).await
+        match poll(&mut follower.connection, &follower.seen).await {
+            // What is wrong with the log itself comes with its cure.
+            Err(error) if error.server_error().is_some() => {
+                log::ensure(&mut follower.connection, false).await?;
+                Err(error)
+            }
+            polled => polled,
+        }
     };
     let looked = timeout(fleet.settings.max_staleness, looked).await;
     let look = looked.map_err(|_| Error::LogLate)??;
@@ -166,14 +191,24 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
     Ok(())
 }
 
+/// Tells those who listen whether what is kept may be served, if that has changed.
+fn tell_of_lease(inner: &Inner, has_lease: &mut bool) {
+    let had_lease = *has_lease;
+    *has_lease = inner.cache.lease().holds(inner.cache.clock().now());
+    match (had_lease, *has_lease) {
+        (true, false) => inner.events.send(|| CacheEvent::LeaseLost),
+        (false, true) => inner.events.send(|| CacheEvent::LeaseRegained),
+        _ => {}
+    }
+}
+
 fn renew(inner: &Inner, fleet: &Fleet, began: Moment) {
     let took = inner.cache.clock().now().since(began);
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    fleet.counters.took(micros);
     inner
         .cache
         .lease()
         .renew(began, fleet.settings.max_staleness);
+    fleet.counters.looked(began, took);
 }
 
 /// Applies what a look has told; says whether it was another history, and everything was begun
@@ -192,6 +227,12 @@ async fn go_on(
             "the database has another history than before: nothing that was cached is used"
         );
         count(&fleet.counters.histories, 1);
+        inner.events.send(|| CacheEvent::HistoryChanged);
+        begin_anew(inner, fleet, follower).await?;
+        return Ok(true);
+    }
+    if look.is_cut_off {
+        tracing::info!("there is too much news in the log of invalidations: the cache begins anew");
         begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
@@ -200,18 +241,25 @@ async fn go_on(
             "the log of invalidations was pruned beyond what was read: the cache begins anew"
         );
         count(&fleet.counters.gaps, 1);
+        inner.events.send(|| CacheEvent::LogGap);
         begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
     fleet.knowledge.raise_horizon(look.horizon);
     let mut news = Vec::with_capacity(look.rows.len());
+    // With a change of definitions among them, it is not known which of the others came after it.
+    let changed = look.rows.iter().any(|(_, row)| row.changes_definitions());
+    let definitions = inner.picture.definitions().filter(|_| !changed);
     for (transaction, touched) in look.rows {
-        if !fleet.is_applied(transaction) {
+        // An own write too, if it was applied by definitions that were no longer right.
+        if !(fleet.is_applied(transaction, &touched) && touched.is_known_by(definitions)) {
+            let touched = as_known(inner, touched, definitions);
             // All of it before the first is applied: whoever begins to read after that, knows.
             fleet.learn(&touched, transaction);
             news.push(touched);
         }
     }
+    fleet.forget_applied(&look.snapshot);
     count(&fleet.counters.rows, news.len() as u64);
     for touched in &news {
         if touched.changes_definitions() {
@@ -220,17 +268,36 @@ async fn go_on(
         inner.watcher.heat.wrote(touched);
         apply(&inner.cache, touched, Cause::Remote);
     }
-    fleet.looked_for(&look.snapshot);
     follower.horizon = look.horizon;
     follower.seen = look.snapshot;
     Ok(false)
+}
+
+/// What a row says, or everything if its writer knew other definitions: it cannot have known what
+/// else it touched.
+fn as_known(inner: &Inner, touched: Touched, definitions: Option<u64>) -> Touched {
+    if touched.is_known_by(definitions) {
+        return touched;
+    }
+    // One of the two has missed a change of definitions. If it is this process, it looks now.
+    if inner.picture.may_look_for_a_table() {
+        inner.picture.changed();
+    }
+    Touched::everything()
 }
 
 /// Reads the whole log, and serves nothing from before.
 async fn begin_anew(inner: &Inner, fleet: &Fleet, follower: &mut Follower) -> Result<(), Error> {
     // First of all: what is known is forgotten, so nothing may be judged by it any more.
     inner.cache.lease().end();
-    let read = read_history(fleet, &mut follower.connection, &follower.database).await?;
+    let definitions = inner.picture.definitions();
+    let read = read_history(
+        fleet,
+        &mut follower.connection,
+        &follower.database,
+        definitions,
+    )
+    .await?;
     (follower.history, follower.seen, follower.horizon) = (read.name, read.seen, read.horizon);
     // Keys begin with the history.
     inner.picture.forget();
@@ -262,7 +329,7 @@ async fn write_unlogged(fleet: &Arc<Fleet>, connection: &mut Connection) -> Resu
 }
 
 /// What else is done from time to time on the follower's connection.
-async fn tend(inner: &Inner, follower: &mut Follower, pruned: &mut Instant) {
+async fn tend(inner: &Arc<Inner>, follower: &mut Follower, pruned: &mut Instant) {
     /// How often somebody tries to empty the partition that is written next.
     const PRUNE: Duration = Duration::from_secs(60);
     if pruned.elapsed() >= PRUNE {
@@ -274,21 +341,25 @@ async fn tend(inner: &Inner, follower: &mut Follower, pruned: &mut Instant) {
             tracing::warn!("failed to prune the log of invalidations: failed to {error}");
         }
     }
-    if inner.picture.current().is_none()
-        && let Err(error) = retake(&inner.picture, inner, &mut follower.connection).await
-    {
-        tracing::debug!("failed to look at the catalog: failed to {error}");
+    if inner.picture.current().is_none() {
+        // Beside the follower, which must not wait: a large catalog takes its time.
+        let inner = Arc::clone(inner);
+        tokio::spawn(async move {
+            if let Err(error) = retake(&inner).await {
+                tracing::debug!("failed to look at the catalog: failed to {error}");
+            }
+        });
     }
 }
 
-/// Takes a picture of the catalog, so that what this process writes counts for single tables.
-async fn retake(
-    picture: &Picture,
-    inner: &Inner,
-    connection: &mut Connection,
-) -> Result<(), Error> {
-    let _turn = picture.turn().await;
-    if picture.current().is_none() && picture.refresh(connection).await? {
+/// Takes a picture of the catalog, so that what this process writes counts for single tables. On a
+/// connection of its own: it is not to wait for those that wait for the picture.
+async fn retake(inner: &Inner) -> Result<(), Error> {
+    let Some(_turn) = inner.picture.turn_if_free() else {
+        return Ok(());
+    };
+    let mut connection = inner.pool.connect_apart(|_, _| {}).await?;
+    if inner.picture.current().is_none() && inner.picture.refresh(&mut connection).await? {
         inner.cache.invalidate_everything(Cause::Schema);
     }
     Ok(())
