@@ -2,9 +2,13 @@
 
 mod coherence;
 mod definitions;
+mod events;
 mod flights;
+mod many;
 mod options;
 mod reads;
+mod second_tier;
+mod shadow;
 mod transactions;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use larder_pool::Connection;
 use larder_sql::catalog::WriteSet;
 
 use crate::database::Inner;
+use crate::events::CacheEvent;
 use crate::sql::sql;
 use crate::{Database, Error};
 
@@ -64,15 +65,17 @@ impl Switches {
         off
     }
 
-    fn set(&self, target: &str, enabled: bool, versions: &Versions) {
+    /// Says whether that has changed anything.
+    fn set(&self, target: &str, enabled: bool, versions: &Versions) -> bool {
         let mut off = self.lock();
         if enabled {
-            off.remove(target);
-        } else if !off.contains_key(target)
-            && let Some(guard) = suspend(target, versions)
-        {
-            off.insert(target.to_owned(), guard);
+            return off.remove(target).is_some();
         }
+        if off.contains_key(target) {
+            return false;
+        }
+        let guard = suspend(target, versions);
+        guard.is_some_and(|guard| off.insert(target.to_owned(), guard).is_none())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Doubt>> {
@@ -109,9 +112,25 @@ fn suspend(target: &str, versions: &Versions) -> Option<Doubt> {
 pub(crate) async fn load(inner: &Inner, connection: &mut Connection) -> Result<(), Error> {
     let words = sql(NEWEST).fetch_on::<Word>(connection).await?;
     for Word { target, enabled } in words {
-        inner.switches.set(&target, enabled, inner.cache.versions());
+        inner.switch(&target, enabled);
     }
     Ok(())
+}
+
+impl Inner {
+    fn switch(&self, target: &str, enabled: bool) {
+        if !self.switches.set(target, enabled, self.cache.versions()) {
+            return;
+        }
+        self.events.send(|| {
+            let target = target.to_owned();
+            if enabled {
+                CacheEvent::SwitchedOn { target }
+            } else {
+                CacheEvent::SwitchedOff { target }
+            }
+        });
+    }
 }
 
 impl Database {
@@ -178,9 +197,7 @@ impl Database {
                 .fetch_scalar_on::<String>(&mut session)
                 .await?;
         }
-        inner
-            .switches
-            .set(&written, enabled, inner.cache.versions());
+        inner.switch(&written, enabled);
         tracing::info!(
             "caching of {target} is switched {}",
             if enabled { "on" } else { "off" }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::error::RedisError;
 use super::options::{RedisOptions, RedisServer};
 
-/// How much longer than a call may take a request to one server of a Cluster is followed up.
+/// How long a request to one server of a Cluster is followed up, after its caller went on.
 const CLUSTER_RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Makes connections.
@@ -199,7 +199,8 @@ impl Connector {
         // Deadlines are ours.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
-            .set_response_timeout(None);
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(1_024);
         Client::open(with_protocol(info, protocol))?
             .get_multiplexed_async_connection_with_config(&config)
             .await

@@ -130,15 +130,16 @@ async fn hear(
     mut stream: PubSubStream,
 ) -> ::redis::RedisResult<()> {
     let mut subscribed = BTreeSet::new();
+    let mut told = 0;
     loop {
-        for (channel, _) in shared.hints.listeners() {
-            if subscribed.contains(&channel) {
-                continue;
+        for (channel, callback) in shared.hints.listeners().into_iter().skip(told) {
+            if !subscribed.contains(&channel) {
+                limited(shared, sink.subscribe(&channel)).await?;
+                subscribed.insert(channel);
             }
-            limited(shared, sink.subscribe(&channel)).await?;
-            // What was said before, nobody heard.
-            shared.hints.tell(&channel);
-            subscribed.insert(channel);
+            // What was said before, it did not hear.
+            callback();
+            told += 1;
         }
         tokio::select! {
             message = stream.next() => match message {

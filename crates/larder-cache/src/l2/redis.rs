@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::connector::{Connection, Connector};
 use super::error::RedisError;
 use super::options::RedisOptions;
-use super::shared::Shared;
+use super::shared::{Shared, fault_of};
 use super::statistics::RedisStatistics;
 use super::writes::{Write, milliseconds};
 use super::{hints, supervisor, writes};
@@ -321,13 +321,15 @@ async fn fetch<K: AsRef<str>>(mut connection: Connection, keys: &[K]) -> RedisRe
 }
 
 fn read(value: RedisResult<Value>, life: RedisResult<Value>) -> RedisResult<Fetch> {
-    Ok(match (value?, life?) {
-        (Value::BulkString(bytes), Value::Int(life)) => Fetch::Found {
+    match (value, life) {
+        (Ok(Value::BulkString(bytes)), Ok(Value::Int(life))) => Ok(Fetch::Found {
             bytes,
             // -1 is for ever. One that has gone since, -2, had no time left.
             life: (life != -1).then(|| Duration::from_millis(life.try_into().unwrap_or(0))),
-        },
-        (Value::Nil, _) => Fetch::Missing,
-        _ => Fetch::Unavailable,
-    })
+        }),
+        (Ok(Value::Nil), _) => Ok(Fetch::Missing),
+        // Not a fault of Redis: another key can be read.
+        (Err(error), _) | (_, Err(error)) if fault_of(&error).is_some() => Err(error),
+        _ => Ok(Fetch::Unavailable),
+    }
 }

@@ -33,14 +33,9 @@ pub(super) struct Link {
     pub(super) number: u64,
 }
 
-/// Why a call has no answer.
+/// A call has no answer: Redis is left alone, did not answer, or answered by an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoAnswer {
-    /// Redis is left alone, or did not answer.
-    Unavailable,
-    /// Redis answered that it does not want to.
-    Refused,
-}
+pub(super) struct NoAnswer;
 
 impl Shared {
     pub(super) fn new(connector: Connector, connect_timeout: Duration, deadline: Duration) -> Self {
@@ -86,43 +81,40 @@ impl Shared {
         ask: impl FnOnce(Connection) -> A,
     ) -> Result<T, NoAnswer> {
         if !self.breaker.is_closed() {
-            return Err(NoAnswer::Unavailable);
+            return Err(NoAnswer);
         }
-        let link = self.link().ok_or(NoAnswer::Unavailable)?;
+        let link = self.link().ok_or(NoAnswer)?;
         let number = link.number;
         match timeout(deadline, ask(link.connection)).await {
             Ok(Ok(answer)) => {
                 self.breaker.succeeded();
                 Ok(answer)
             }
-            Ok(Err(error)) => Err(self.failed(number, &error)),
+            Ok(Err(error)) => {
+                self.failed(number, &error);
+                Err(NoAnswer)
+            }
             Err(_) => {
                 self.counters.timeouts.increment();
                 self.trip(number, Fault::Failed, "it does not answer in time");
-                Err(NoAnswer::Unavailable)
+                Err(NoAnswer)
             }
         }
     }
 
     /// Counts an error of a call, and gives Redis up if need be.
-    pub(super) fn failed(&self, link: u64, error: &::redis::RedisError) -> NoAnswer {
+    pub(super) fn failed(&self, link: u64, error: &::redis::RedisError) {
         self.counters.errors.increment();
+        let why = error.to_string();
         match fault_of(error) {
             None => {
                 // It is there, so it is not left alone.
                 self.breaker.succeeded();
                 tracing::debug!(%error, "Redis refused a command");
-                NoAnswer::Refused
             }
             // A Cluster repairs its connections itself.
-            Some(_) if self.connector.is_cluster() => {
-                self.trip(link, Fault::Failed, &error.to_string());
-                NoAnswer::Unavailable
-            }
-            Some(fault) => {
-                self.trip(link, fault, &error.to_string());
-                NoAnswer::Unavailable
-            }
+            Some(_) if self.connector.is_cluster() => self.trip(link, Fault::Failed, &why),
+            Some(fault) => self.trip(link, fault, &why),
         }
     }
 
@@ -171,7 +163,7 @@ impl Shared {
 }
 
 /// What an error says of the connection. `None`: Redis is well and refuses this command.
-fn fault_of(error: &::redis::RedisError) -> Option<Fault> {
+pub(super) fn fault_of(error: &::redis::RedisError) -> Option<Fault> {
     match error.kind() {
         ErrorKind::Server(
             ServerErrorKind::BusyLoading

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::breaker::Pauses;
 use super::connector::Connection;
@@ -11,6 +11,9 @@ use super::shared::{Link, Shared};
 
 /// How often an idle connection is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A Redis that was there for so long is taken for a steady one.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// Keeps a connection, for ever.
 pub(super) async fn supervise(shared: Arc<Shared>) {
@@ -21,8 +24,12 @@ pub(super) async fn supervise(shared: Arc<Shared>) {
             Ok(()) => {
                 shared.breaker.close(connections);
                 shared.praise();
+                let since = Instant::now();
                 watch(&shared).await;
-                pauses = Pauses::new();
+                // One that comes and goes is left alone for longer and longer.
+                if since.elapsed() > STEADY {
+                    pauses = Pauses::new();
+                }
             }
             Err(why) => {
                 // Whatever is wrong with it, the next is another one.

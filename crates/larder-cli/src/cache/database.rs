@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_database::{Database, DatabaseOptions};
+use larder_database::{CacheMode, Database, DatabaseOptions};
 use serde_json::json;
 
 use super::error::Error;
@@ -43,6 +43,8 @@ where
     options.pool.size = 1;
     options.pool.overflow = 0;
     options.cache.enabled = false;
+    // It reads nothing twice, and there may be no log yet.
+    options.cache.mode = CacheMode::Local;
     options.queries.metrics = false;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -56,12 +56,13 @@ impl Database {
             && let Some(plan) = inner.plans.get(&key)
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
-            && let Some(value) =
-                inner
-                    .cache
-                    .get::<V>(plan.key::<V>(&values, options, inner.default_ttl))
+            && let entry = plan.key::<V>(&values, options, inner.default_ttl)
+            && let Some(value) = inner.cache.get::<V>(entry)
         {
             OperationScope::record_hit();
+            if inner.shadow.draws() {
+                self.inner().verify(entry, plan, query, options);
+            }
             return Ok(Found::Hit(value));
         }
         let query = OwnedQuery::of(query, &inner.pool)?;
@@ -313,7 +314,7 @@ pub(super) fn estimate(recording: &Recording) -> u64 {
 }
 
 /// The tables of a statement, for the readable name of its entry.
-fn names_of(plan: &Plan) -> String {
+pub(super) fn names_of(plan: &Plan) -> String {
     let names: Vec<&str> = plan.profile.reads.iter().map(|name| name.name()).collect();
     if names.is_empty() {
         "none".to_owned()

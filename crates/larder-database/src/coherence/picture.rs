@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use larder_cache::Key;
+use larder_cache::{Key, KeyBuilder};
 use larder_pool::SessionSettings;
 use larder_sql::catalog::{
     CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, WriteSet,
@@ -79,6 +79,11 @@ impl Picture {
     /// The picture, if it holds as far as this process knows.
     pub(crate) fn current(&self) -> Option<Arc<CatalogState>> {
         self.holds().then(|| self.state.load_full()).flatten()
+    }
+
+    /// A number that changes with the definitions; `None` while there is no picture that holds.
+    pub(crate) fn definitions(&self) -> Option<u64> {
+        Some(self.current()?.definitions())
     }
 
     /// Whether the connection is older than the one that took the picture, and its session began
@@ -159,6 +164,14 @@ impl Picture {
 }
 
 impl CatalogState {
+    /// A number that changes with the definitions, and is the same in every process.
+    pub(crate) fn definitions(&self) -> u64 {
+        let mut key = KeyBuilder::new();
+        key.text(&self.digest);
+        // Its lower half: any bits of a hash will do.
+        key.finish().as_u128() as u64
+    }
+
     /// What a statement writes, worked out once for all that differ in values only.
     pub(crate) fn writes(&self, profile: &StatementProfile) -> WriteSet {
         let known = self.writes.read().unwrap_or_else(PoisonError::into_inner);

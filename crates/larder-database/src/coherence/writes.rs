@@ -46,7 +46,8 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
     if effects.is_unclear() && (wrote || statements.is_empty()) {
         return Touched::everything();
     }
-    Touched::dependencies(tables.into_iter().map(Dependency::table))
+    let tables = tables.into_iter().map(Dependency::table);
+    Touched::dependencies(tables).known_by(state.definitions())
 }
 
 /// Whether a statement writes to nothing but the tables of the log.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use larder_cache::{Cause, Moment, Snapshot, TransactionId};
+use larder_cache::{Cause, Moment, Snapshot, Touched, TransactionId};
 use larder_pool::Connection;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -14,6 +14,7 @@ use super::second_tier::SecondTier;
 use super::statistics::count;
 use crate::coherence::Picture;
 use crate::database::Inner;
+use crate::events::CacheEvent;
 use crate::sql::sql;
 use crate::{Error, log, switches};
 
@@ -35,13 +36,17 @@ impl Follower {
     /// # Errors
     ///
     /// If the server does not answer, is a standby, or has no log that can be read.
-    pub(crate) async fn begin(fleet: &Fleet, mut connection: Connection) -> Result<Self, Error> {
+    pub(crate) async fn begin(
+        fleet: &Fleet,
+        mut connection: Connection,
+        definitions: Option<u64>,
+    ) -> Result<Self, Error> {
         let database = database(&mut connection).await?;
         let History {
             name,
             seen,
             horizon,
-        } = read_history(fleet, &mut connection, &database).await?;
+        } = read_history(fleet, &mut connection, &database, definitions).await?;
         Ok(Self {
             connection,
             database,
@@ -84,10 +89,11 @@ async fn read_history(
     fleet: &Fleet,
     connection: &mut Connection,
     database: &str,
+    definitions: Option<u64>,
 ) -> Result<History, Error> {
     fleet.forget();
     let seen = if fleet.settings.remember {
-        reading::read(connection, &fleet.knowledge).await?
+        reading::read(connection, &fleet.knowledge, definitions).await?
     } else {
         reading::snapshot(connection).await?
     };
@@ -106,8 +112,9 @@ async fn read_history(
 /// Follows the log until the database is shut down or nobody holds it any more.
 pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
     /// However many hints come, the log is not looked at more often.
-    const PAUSE: Duration = Duration::from_millis(5);
+    const PAUSE: Duration = Duration::from_millis(20);
     let mut failed = 0_u32;
+    let mut has_lease = true;
     let mut pruned = Instant::now();
     loop {
         let Some(inner) = database.upgrade() else {
@@ -120,7 +127,9 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
             inner.cache.lease().end();
             return;
         }
-        match look(&inner, &fleet, &mut follower).await {
+        let looked = look(&inner, &fleet, &mut follower).await;
+        tell_of_lease(&inner, &mut has_lease);
+        match looked {
             Ok(()) => {
                 if failed > 0 {
                     tracing::info!("the log of invalidations is followed again");
@@ -132,19 +141,29 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
                 fleet.counters.failed(&error);
                 failed = failed.saturating_add(1);
                 report(failed, &error);
-                if let Ok(Ok(connection)) =
-                    timeout(fleet.settings.max_staleness, inner.connect_follower()).await
-                {
-                    follower.reconnect(connection).await.ok();
-                }
+                let connecting =
+                    async { follower.reconnect(inner.connect_follower().await?).await };
+                // It is tried again, and its error is that of the next look.
+                timeout(CONNECT, connecting).await.ok();
             }
         }
         drop(inner);
         sleep(PAUSE).await;
-        let rest = fleet.settings.poll_interval.saturating_sub(PAUSE);
+        let rest = pause_after(failed, fleet.settings.poll_interval).saturating_sub(PAUSE);
         if timeout(rest, fleet.wake.notified()).await.is_ok() {
             count(&fleet.counters.hinted, 1);
         }
+    }
+}
+
+/// How long connecting may take after a failed look.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long until the next look: after failures ever longer, and not the same in all processes.
+fn pause_after(failed: u32, poll_interval: Duration) -> Duration {
+    match failed {
+        0..=2 => poll_interval,
+        _ => poll_interval.mul_f64(f64::from(failed.min(8)) * (0.5 + fastrand::f64() / 2.0)),
     }
 }
 
@@ -173,6 +192,17 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
     Ok(())
 }
 
+/// Tells those who listen whether what is kept may be served, if that has changed.
+fn tell_of_lease(inner: &Inner, has_lease: &mut bool) {
+    let had_lease = *has_lease;
+    *has_lease = inner.cache.lease().holds(inner.cache.clock().now());
+    match (had_lease, *has_lease) {
+        (true, false) => inner.events.send(|| CacheEvent::LeaseLost),
+        (false, true) => inner.events.send(|| CacheEvent::LeaseRegained),
+        _ => {}
+    }
+}
+
 fn renew(inner: &Inner, fleet: &Fleet, began: Moment) {
     let took = inner.cache.clock().now().since(began);
     inner
@@ -198,6 +228,7 @@ async fn go_on(
             "the database has another history than before: nothing that was cached is used"
         );
         count(&fleet.counters.histories, 1);
+        inner.events.send(|| CacheEvent::HistoryChanged);
         begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
@@ -206,18 +237,25 @@ async fn go_on(
             "the log of invalidations was pruned beyond what was read: the cache begins anew"
         );
         count(&fleet.counters.gaps, 1);
+        inner.events.send(|| CacheEvent::LogGap);
         begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
     fleet.knowledge.raise_horizon(look.horizon);
     let mut news = Vec::with_capacity(look.rows.len());
+    // With a change of definitions among them, it is not known which of the others came after it.
+    let changed = look.rows.iter().any(|(_, row)| row.changes_definitions());
+    let definitions = inner.picture.definitions().filter(|_| !changed);
     for (transaction, touched) in look.rows {
-        if !fleet.is_applied(transaction) {
+        // An own write too, if it was applied by definitions that were no longer right.
+        if !(fleet.is_applied(transaction) && touched.is_known_by(definitions)) {
+            let touched = as_known(inner, touched, definitions);
             // All of it before the first is applied: whoever begins to read after that, knows.
             fleet.learn(&touched, transaction);
             news.push(touched);
         }
     }
+    fleet.forget_applied(&look.snapshot);
     count(&fleet.counters.rows, news.len() as u64);
     for touched in &news {
         if touched.changes_definitions() {
@@ -231,11 +269,31 @@ async fn go_on(
     Ok(false)
 }
 
+/// What a row says, or everything if its writer knew other definitions: it cannot have known what
+/// else it touched.
+fn as_known(inner: &Inner, touched: Touched, definitions: Option<u64>) -> Touched {
+    if touched.is_known_by(definitions) {
+        return touched;
+    }
+    // One of the two has missed a change of definitions. If it is this process, it looks now.
+    if inner.picture.may_look_for_a_table() {
+        inner.picture.changed();
+    }
+    Touched::everything()
+}
+
 /// Reads the whole log, and serves nothing from before.
 async fn begin_anew(inner: &Inner, fleet: &Fleet, follower: &mut Follower) -> Result<(), Error> {
     // First of all: what is known is forgotten, so nothing may be judged by it any more.
     inner.cache.lease().end();
-    let read = read_history(fleet, &mut follower.connection, &follower.database).await?;
+    let definitions = inner.picture.definitions();
+    let read = read_history(
+        fleet,
+        &mut follower.connection,
+        &follower.database,
+        definitions,
+    )
+    .await?;
     (follower.history, follower.seen, follower.horizon) = (read.name, read.seen, read.horizon);
     // Keys begin with the history.
     inner.picture.forget();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use larder_cache::{Cache, Cause, Knowledge, Touched, TransactionId};
+use larder_cache::{Cache, Cause, Knowledge, Snapshot, Touched, TransactionId};
 use tokio::sync::Notify;
 
 use super::statistics::Counters;
@@ -137,6 +137,12 @@ impl Fleet {
     /// Whether a transaction found in the log was this process's own, and is applied already.
     pub(super) fn is_applied(&self, transaction: TransactionId) -> bool {
         self.lock_own().remove(&transaction)
+    }
+
+    /// Own transactions that this snapshot saw are not found in the log again.
+    pub(super) fn forget_applied(&self, seen: &Snapshot) {
+        self.lock_own()
+            .retain(|transaction| !seen.sees(*transaction));
     }
 
     /// Another history has begun: nothing of the old one is found again.

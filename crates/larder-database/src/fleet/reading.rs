@@ -66,6 +66,7 @@ pub(super) async fn snapshot(connection: &mut Connection) -> Result<Snapshot, Er
 pub(super) async fn read(
     connection: &mut Connection,
     knowledge: &Knowledge,
+    definitions: Option<u64>,
 ) -> Result<Snapshot, Error> {
     connection
         .transaction(async |connection| {
@@ -74,7 +75,7 @@ pub(super) async fn read(
             let taken = snapshot(connection).await?;
             for row in sql(NUMBERS).fetch_on::<Number>(connection).await? {
                 for transaction in &row.transactions {
-                    learn_number(knowledge, row.number, transaction)?;
+                    learn_number(knowledge, row.number, transaction, definitions)?;
                 }
             }
             for row in sql(OTHERS).fetch_on::<Other>(connection).await? {
@@ -89,10 +90,16 @@ pub(super) async fn read(
         .await
 }
 
-fn learn_number(knowledge: &Knowledge, number: i64, transaction: &str) -> Result<(), Error> {
+fn learn_number(
+    knowledge: &Knowledge,
+    number: i64,
+    transaction: &str,
+    definitions: Option<u64>,
+) -> Result<(), Error> {
     let transaction = id(transaction)?;
     let touched = Touched::of_numbers(&[number]);
-    if touched.is_everything() {
+    // Of other definitions than are known here: its writer cannot have known what else it touched.
+    if touched.is_everything() || !touched.is_known_by(definitions) {
         knowledge.learn_everything(transaction);
     }
     knowledge.learn(transaction, touched.iter().collect::<Vec<Dependency>>());

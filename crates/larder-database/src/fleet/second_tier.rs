@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use larder_cache::l2::{Codec, Fetch, Header, Redis};
+use larder_cache::l2::{Codec, Fetch, Header, Redis, UndecodableKind};
 use larder_cache::{
     Clock, Dependency, Disbelief, Freshness, Kept, Key, Knowledge, Lease, Snapshot,
 };
@@ -227,7 +227,17 @@ impl SecondTier {
             Err(error) => {
                 tracing::debug!("failed to {error}: a result in Redis is not used");
                 count(&self.counters.undecodable);
-                self.redis.remove_if_unchanged(key.to_owned(), bytes);
+                // What another version or another holder of keys can read is theirs: two that
+                // removed each other's results would never keep any.
+                let is_anybodys = matches!(
+                    error.kind,
+                    UndecodableKind::Version
+                        | UndecodableKind::Fingerprint
+                        | UndecodableKind::Sealed
+                );
+                if !is_anybodys {
+                    self.redis.remove_if_unchanged(key.to_owned(), bytes);
+                }
                 return None;
             }
         };
