@@ -202,6 +202,7 @@ async fn follower_and_redis_have_their_series() {
     assert_eq!(grown(durations, ""), 1.0, "{page}");
     assert_eq!(of("larder_cache_switched_off", ""), 1.0);
     assert_eq!(of("larder_cache_hot_tables", ""), 0.0);
+    assert_eq!(of("larder_cache_shadow_reads_total", "violation"), 0.0);
     assert!(grown("larder_hints_total", "received") > 0.0);
 
     let json = serde_json::to_value(second.statistics()).unwrap();
