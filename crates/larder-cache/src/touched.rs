@@ -74,6 +74,22 @@ impl Touched {
             || self.definitions_known == definitions.map(|definitions| definitions & !KNOWN)
     }
 
+    /// Both together. Patterns and switches are told by rows of their own, and are left out.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.dependencies.extend(other.iter());
+        self.everything |= other.everything;
+        self.definitions |= other.definitions;
+        if self.definitions_known != other.definitions_known {
+            // As if it was found by definitions that nobody knows.
+            self.definitions_known = match self.definitions_known {
+                None => other.definitions_known,
+                Some(_) => Some(0),
+            };
+        }
+        self
+    }
+
     /// Everything.
     #[must_use]
     pub fn everything() -> Self {

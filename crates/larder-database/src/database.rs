@@ -343,7 +343,10 @@ impl Database {
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
         let drained = self.0.pool.shutdown(deadline).await;
         if let Some(tier) = &self.0.second_tier {
-            tier.redis().shutdown().await;
+            // What is still on its way to Redis is not worth more waiting than was allowed.
+            tokio::time::timeout(deadline, tier.redis().shutdown())
+                .await
+                .ok();
         }
         Ok(drained?)
     }
@@ -402,7 +405,7 @@ impl Inner {
         *state.key_seed.get_or_init(|| {
             let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
             let context = KeyContext {
-                database: format!("{} {}", self.identity(), state.digest),
+                database: format!("{} {}", self.identity(), state.definitions),
                 namespace: self.namespace.clone(),
                 settings: state.settings.iter().map(owned).collect(),
                 scope: Vec::new(),
@@ -462,8 +465,7 @@ fn second_tier(
         Redis::open(redis)?,
         codec,
         Arc::clone(&fleet.knowledge),
-        cache.lease().clone(),
-        cache.clock().clone(),
+        cache.clone(),
         &settings.namespace,
         settings.load_lock,
     )))

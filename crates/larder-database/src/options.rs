@@ -94,6 +94,7 @@ impl CacheSettings {
             TypeId::of::<Arc<[T]>>(),
             TypeId::of::<Arc<T>>(),
             TypeId::of::<Option<Arc<T>>>(),
+            TypeId::of::<Option<T>>(),
         ];
         self.local_types.extend(types);
     }

@@ -128,7 +128,7 @@ table! {
     /// Results of the second tier that were not believed, by reason: invalidated or beyond_horizon.
     CACHE_DISBELIEVED = "larder_cache_disbelieved_total", COUNTER, Count, ["database", "tier", "reason"];
 
-    /// Hits that were read from the database again and compared, by outcome: verified or violation.
+    /// Hits that were read from the database again and compared, by outcome: equal, changed_meanwhile, violation, skipped or failed.
     CACHE_SHADOW_READS = "larder_cache_shadow_reads_total", COUNTER, Count, ["database", "outcome"];
 
     /// Tables that are written too often for what is read from them to be kept.

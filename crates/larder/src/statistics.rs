@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_database::{
     CacheMode, CacheStatistics, ConnectionStatistics, Database, FollowerStatistics, HotTable,
-    QueryStatistics, RedisStatistics, SecondTierStatistics, ServiceStatistics,
+    QueryStatistics, RedisStatistics, SecondTierStatistics, ServiceStatistics, ShadowStatistics,
 };
 use larder_health::HealthReport;
 use serde::Serialize;
@@ -65,6 +65,8 @@ pub struct CacheTiers {
     pub redis: Option<RedisStatistics>,
     /// The follower of the log of invalidations; `None` in mode `local`.
     pub follower: Option<FollowerStatistics>,
+    /// What became of hits that were verified (`cache.shadow`).
+    pub shadow: ShadowStatistics,
     /// Tables that are written too often for what is read from them to be kept.
     pub hot_tables: Vec<HotTable>,
     /// What caching is switched off for: `everything`, `service:menus`, `tag:menu:7`,
@@ -81,6 +83,7 @@ impl CacheTiers {
             second_tier: database.second_tier_statistics(),
             redis: database.redis_statistics(),
             follower: database.follower_statistics(),
+            shadow: database.shadow_statistics(),
             hot_tables: database.hot_tables(),
             switched_off: database.switched_off(),
         }

@@ -4,6 +4,7 @@ use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Instant;
 
 use larder_cache::{Begun, Dependency, Freshness, Key, KeyBuilder, Loaded, Mode, Request, Slots};
 use larder_pool::{BoundValues, OwnedQuery, PortableRows, Row};
@@ -161,9 +162,12 @@ impl<'a> Batch<'a> {
         let generation = self.plan.generation;
         let as_of = self.tier.is_some();
         let inner = self.inner;
-        inner
+        let began = Instant::now();
+        let run = inner
             .run_plan(query, generation, dependencies, beginning.holds, as_of)
-            .await
+            .await;
+        inner.loads.loaded(began.elapsed());
+        run
     }
 
     /// Keeps a row that was loaded, or that there is none.

@@ -182,12 +182,17 @@ impl Inner {
             rows: rows.len() as u64,
             bytes: estimate(&recording),
             storable,
-            snapshot,
+            // What is too large for the second tier is not made ready for it either.
+            snapshot: snapshot.filter(|_| recording.bytes <= MOST_SHARED),
             took: self.cache.clock().now().since(began),
         };
         Ok(Run { rows, facts })
     }
 }
+
+/// How many bytes of rows are given to the second tier at most: writing more takes a reader's time,
+/// and everybody's there.
+const MOST_SHARED: u64 = 1 << 20;
 
 /// What a value takes in memory beside its bytes.
 pub(super) const BESIDE: u64 = 24;
@@ -228,7 +233,7 @@ async fn rows_as_of(
     .await;
     let (snapshot, rows) =
         result.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
-    Ok((snapshot.parse().ok(), rows))
+    Ok((snapshot.and_then(|snapshot| snapshot.parse().ok()), rows))
 }
 
 impl Inner {

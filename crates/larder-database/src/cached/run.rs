@@ -1,6 +1,7 @@
 //! The way of a read through the cache to the database.
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use diesel::pg::Pg;
@@ -235,7 +236,11 @@ impl Inner {
                 return Ok(state);
             }
             // Who waits here holds no connection, and finds it done by whoever was first.
-            let turn = self.picture.turn().await;
+            // A catalog that takes long must not hold up a read that needs no cache.
+            const PATIENCE: Duration = Duration::from_millis(500);
+            let Ok(turn) = tokio::time::timeout(PATIENCE, self.picture.turn()).await else {
+                return Ok(None);
+            };
             if self.picture.current().is_none() {
                 self.look_with(&turn).await?;
             }

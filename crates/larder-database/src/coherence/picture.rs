@@ -41,8 +41,9 @@ pub(crate) struct CatalogState {
     pub(crate) settings: SessionSettings,
     /// When that session's connection was made.
     opened: Instant,
-    /// Changes with the definitions.
-    pub(crate) digest: String,
+    digest: String,
+    /// Changes with the definitions, whoever looks at them.
+    pub(crate) definitions: String,
     /// What all keys by this picture begin with, once one is made.
     pub(crate) key_seed: OnceLock<Key>,
     writes: RwLock<HashMap<Fingerprint, WriteSet>>,
@@ -84,6 +85,11 @@ impl Picture {
     /// A number that changes with the definitions; `None` while there is no picture that holds.
     pub(crate) fn definitions(&self) -> Option<u64> {
         Some(self.current()?.definitions())
+    }
+
+    /// The last picture, whether or not it holds. Good for a guess.
+    pub(crate) fn last(&self) -> Option<Arc<CatalogState>> {
+        self.state.load_full()
     }
 
     /// Whether the connection is older than the one that took the picture, and its session began
@@ -157,6 +163,7 @@ impl Picture {
                 generation: self.taken.fetch_add(1, Ordering::Relaxed) + 1,
                 settings,
                 opened: connection.opened_at(),
+                definitions: digest.split(' ').next().unwrap_or(&digest).to_owned(),
                 digest,
                 key_seed: OnceLock::new(),
                 writes: RwLock::default(),
@@ -172,7 +179,7 @@ impl CatalogState {
     /// A number that changes with the definitions, and is the same in every process.
     pub(crate) fn definitions(&self) -> u64 {
         let mut key = KeyBuilder::new();
-        key.text(&self.digest);
+        key.text(&self.definitions);
         // Its lower half: any bits of a hash will do.
         key.finish().as_u128() as u64
     }

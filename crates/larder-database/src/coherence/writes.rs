@@ -25,8 +25,15 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
         return Touched::definitions();
     }
     let Some(state) = state else {
-        let is_harmless = |profile: &Arc<StatementProfile>| {
-            profile.effect == Effect::None && profile.functions.is_empty()
+        // A read that only read by the last picture hardly writes by the next: were it to count for
+        // everything, each change of definitions would make all reads of the fleet count so.
+        let last = picture.last();
+        let is_harmless = |profile: &Arc<StatementProfile>| match profile.effect {
+            Effect::None => profile.functions.is_empty(),
+            Effect::Read => last
+                .as_ref()
+                .is_some_and(|last| last.writes(profile) == WriteSet::Nothing),
+            _ => false,
         };
         return if statements.iter().all(is_harmless) {
             Touched::default()
@@ -57,8 +64,12 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
     Touched::dependencies(tables).known_by(state.definitions())
 }
 
-/// Whether a statement writes to nothing but the tables of the log.
+/// Whether a statement writes to the log, and does nothing else.
 pub(super) fn writes_log(profile: &StatementProfile) -> bool {
     let mut writes = profile.writes.iter();
-    !profile.writes.is_empty() && writes.all(|name| name.schema() == Some("larder"))
+    let notes = profile
+        .functions
+        .iter()
+        .any(|name| name.schema() == Some("larder") && name.name() == "note");
+    (notes || !profile.writes.is_empty()) && writes.all(|name| name.schema() == Some("larder"))
 }

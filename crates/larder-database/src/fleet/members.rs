@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use larder_cache::{Cache, Cause, Knowledge, Snapshot, Touched, TransactionId};
+use larder_cache::{Cache, Cause, Doubt, Knowledge, Moment, Snapshot, Touched, TransactionId};
 use tokio::sync::Notify;
 
 use super::statistics::Counters;
@@ -38,6 +38,8 @@ pub(crate) struct Fleet {
     begun: Mutex<Option<Instant>>,
     /// Transactions of this process that were applied already, and will be found in the log.
     own: Mutex<HashMap<TransactionId, Touched>>,
+    /// Writes of which it is not known here which transaction they belong to.
+    held: Mutex<Vec<(Moment, Doubt)>>,
     /// Writes under way that no row of the log goes along with.
     unlogged: Mutex<HashMap<u64, Touched>>,
     next_unlogged: AtomicU64,
@@ -61,6 +63,7 @@ impl Fleet {
             identity: ArcSwapOption::empty(),
             begun: Mutex::default(),
             own: Mutex::default(),
+            held: Mutex::default(),
             unlogged: Mutex::default(),
             next_unlogged: AtomicU64::new(0),
             announce: ArcSwapOption::empty(),
@@ -87,24 +90,36 @@ impl Fleet {
         *begun = Some(Instant::now());
     }
 
-    /// The statement that writes a row of the log, and gives the transaction's id.
+    /// Keeps a doubt until a look into the log that begins later than `since` has been applied.
+    pub(crate) fn hold_until_looked(&self, since: Moment, doubt: Doubt) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.push((since, doubt));
+    }
+
+    /// A look that began then has been applied.
+    pub(super) fn looked(&self, began: Moment) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|(since, _)| *since >= began);
+    }
+
+    /// The statement that writes a row of the log and gives the transaction's id; no id where the
+    /// transaction may only read and has written nothing.
     pub(crate) fn row(&self, touched: &Touched) -> String {
         let row = touched.to_row();
         let detail = match &row.detail {
-            Some(detail) => format!("'{}'", detail.replace('\'', "''")),
+            // Read the same whatever the session takes a backslash for.
+            Some(detail) => format!("E'{}'", detail.replace('\\', r"\\").replace('\'', r"\'")),
             None => "NULL".to_owned(),
         };
-        let insert = format!(
-            "INSERT INTO larder.invalidation (format, touched, detail) VALUES ({}, '{}', {detail}) RETURNING xid",
+        let note = format!(
+            "larder.note({}::pg_catalog.int2, '{}', {detail})",
             row.format,
             row.array()
         );
         if self.settings.notify {
-            format!(
-                "WITH written AS ({insert}) SELECT xid::text FROM written, pg_catalog.pg_notify('{CHANNEL}', '')"
-            )
+            format!("SELECT {note} FROM pg_catalog.pg_notify('{CHANNEL}', '')")
         } else {
-            insert + "::text"
+            format!("SELECT {note}")
         }
     }
 
@@ -179,8 +194,14 @@ impl Fleet {
         }
     }
 
-    pub(super) fn all_unlogged(&self) -> Vec<Touched> {
-        self.lock_unlogged().values().cloned().collect()
+    /// All that is being written without a row.
+    pub(super) fn all_unlogged(&self) -> Touched {
+        let unlogged = self.lock_unlogged();
+        let mut all = Touched::default();
+        for touched in unlogged.values() {
+            all = all.and(touched);
+        }
+        all
     }
 
     fn lock_own(&self) -> MutexGuard<'_, HashMap<TransactionId, Touched>> {

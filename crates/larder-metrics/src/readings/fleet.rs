@@ -154,19 +154,32 @@ impl RedisReading {
     }
 }
 
-/// What the reads found that verify what was served.
+/// What became of hits that were read again from the database and compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ShadowReading {
     /// Hits that were what the database says.
-    pub verified: u64,
+    pub equal: u64,
+    /// Hits that were not, because something was written meanwhile.
+    pub changed_meanwhile: u64,
     /// Hits that were not, although they had to be.
     pub violations: u64,
+    /// Hits that were not compared.
+    pub skipped: u64,
+    /// Hits that could not be compared because the database failed.
+    pub failed: u64,
 }
 
 impl ShadowReading {
     /// Gives it to a scrape.
     pub fn publish(&self, scrape: &mut Scrape, database: &str) {
-        for (outcome, total) in [("verified", self.verified), ("violation", self.violations)] {
+        let outcomes = [
+            ("equal", self.equal),
+            ("changed_meanwhile", self.changed_meanwhile),
+            ("violation", self.violations),
+            ("skipped", self.skipped),
+            ("failed", self.failed),
+        ];
+        for (outcome, total) in outcomes {
             scrape.counter(&names::CACHE_SHADOW_READS, &[database, outcome], total);
         }
     }

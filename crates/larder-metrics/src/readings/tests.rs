@@ -245,15 +245,21 @@ fn redis_shows_its_calls_and_whether_it_is_there() {
 #[test]
 fn the_shadow_shows_what_it_compared() {
     let reading = ShadowReading {
-        verified: 9,
+        equal: 9,
+        changed_meanwhile: 2,
         violations: 1,
+        skipped: 4,
+        failed: 5,
     };
     let shown = page(move |scrape| reading.publish(scrape, "main"));
-    assert_lines(
-        &shown,
-        &[
-            r#"larder_cache_shadow_reads_total{database="main",outcome="verified"} 9"#,
-            r#"larder_cache_shadow_reads_total{database="main",outcome="violation"} 1"#,
-        ],
-    );
+    let reads = r#"larder_cache_shadow_reads_total{database="main",outcome="#;
+    for (outcome, total) in [
+        ("equal", 9),
+        ("changed_meanwhile", 2),
+        ("violation", 1),
+        ("skipped", 4),
+        ("failed", 5),
+    ] {
+        assert_lines(&shown, &[&format!("{reads}\"{outcome}\"}} {total}")]);
+    }
 }

@@ -1,10 +1,12 @@
 //! What is read of an instance at each scrape.
 
-use larder_database::{Database, FollowerStatistics, RedisStatistics, SecondTierStatistics};
+use larder_database::{
+    Database, FollowerStatistics, RedisStatistics, SecondTierStatistics, ShadowStatistics,
+};
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::{
     CacheReading, FollowerReading, HealthReading, PoolReading, RedisReading, Scrape,
-    SecondTierReading,
+    SecondTierReading, ShadowReading,
 };
 
 /// Reads everything.
@@ -23,6 +25,7 @@ pub(super) fn publish(scrape: &mut Scrape, database: &Database, monitor: &Health
     {
         redis(&statistics, available).publish(scrape, name);
     }
+    shadow(&database.shadow_statistics()).publish(scrape, name);
     health(&monitor.report()).publish(scrape, name);
     database.services().publish(scrape);
 }
@@ -107,6 +110,16 @@ fn redis(statistics: &RedisStatistics, available: bool) -> RedisReading {
         reconnects: statistics.reconnects,
         hints_sent: statistics.hints_sent,
         hints_received: statistics.hints_received,
+    }
+}
+
+fn shadow(statistics: &ShadowStatistics) -> ShadowReading {
+    ShadowReading {
+        equal: statistics.equal,
+        changed_meanwhile: statistics.changed_meanwhile,
+        violations: statistics.violations,
+        skipped: statistics.skipped,
+        failed: statistics.failed,
     }
 }
 
