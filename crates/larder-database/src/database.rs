@@ -10,8 +10,8 @@ use diesel_async::SimpleAsyncConnection;
 use larder_cache::l2::{Codec, Redis, RedisOptions, RedisStatistics};
 use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext, Lease};
 use larder_metrics::{
-    ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder, QueryStatistics,
-    ServiceRegistry, WindowStatistics,
+    CacheRecorder, ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder,
+    QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
@@ -72,6 +72,8 @@ pub(crate) struct Inner {
     /// Which hits are verified.
     pub(crate) shadow: Shadow,
     pub(crate) events: Arc<Events>,
+    /// How long loads take.
+    pub(crate) loads: Arc<CacheRecorder>,
     services: ServiceRegistry,
     name: InstanceName,
     namespace: String,
@@ -110,11 +112,7 @@ impl Database {
         let local_types = settings.take_local_types();
         let picture = Arc::new(Picture::new(settings.declarations));
         let name = InstanceName::claim(&pool.name);
-        let connections = if queries.metrics {
-            PoolRecorder::new(name.as_str())
-        } else {
-            PoolRecorder::without_series(name.as_str())
-        };
+        let (connections, loads) = recorders(name.as_str(), queries.metrics);
         let watcher = Arc::new(Watcher::new(
             cache.clone(),
             Arc::clone(&picture),
@@ -143,6 +141,7 @@ impl Database {
             local_types,
             shadow: Shadow::new(settings.shadow),
             events,
+            loads: Arc::new(loads),
             services: ServiceRegistry::new(name.as_str()),
             name,
             namespace: settings.namespace,
@@ -292,13 +291,17 @@ impl Database {
     /// is no log.
     pub fn follower_statistics(&self) -> Option<FollowerStatistics> {
         let fleet = self.0.fleet.as_ref()?;
-        let left = self
-            .0
-            .cache
-            .lease()
-            .ends()
-            .since(self.0.cache.clock().now());
-        Some(fleet.counters.statistics(left))
+        let cache = &self.0.cache;
+        let (now, lease_ends) = (cache.clock().now(), cache.lease().ends());
+        Some(fleet.counters.statistics(now, lease_ends))
+    }
+
+    /// Who else may write to the database, as far as this one heeds them.
+    pub fn cache_mode(&self) -> CacheMode {
+        match self.0.fleet {
+            Some(_) => CacheMode::Shared,
+            None => CacheMode::Local,
+        }
     }
 
     /// What became of reads from the second tier; `None` where there is no Redis.
@@ -309,6 +312,12 @@ impl Database {
     /// What the connections to Redis have done; `None` where there is none.
     pub fn redis_statistics(&self) -> Option<RedisStatistics> {
         Some(self.0.second_tier.as_ref()?.redis().statistics())
+    }
+
+    /// Whether Redis is asked at all: it is connected, and has answered so far. `None` where there
+    /// is none.
+    pub fn redis_available(&self) -> Option<bool> {
+        Some(self.0.second_tier.as_ref()?.redis().is_available())
     }
 
     /// The tables that are written faster than the cache could help: what is read from them is
@@ -408,6 +417,18 @@ impl Inner {
     pub(crate) fn identity(&self) -> String {
         let shared = self.fleet.as_ref().and_then(|fleet| fleet.identity());
         shared.map_or_else(|| self.identity.clone(), |identity| identity.to_string())
+    }
+}
+
+/// What notes how connections and loads of the cache fare.
+fn recorders(name: &str, series: bool) -> (PoolRecorder, CacheRecorder) {
+    if series {
+        (PoolRecorder::new(name), CacheRecorder::new(name))
+    } else {
+        (
+            PoolRecorder::without_series(name),
+            CacheRecorder::without_series(name),
+        )
     }
 }
 

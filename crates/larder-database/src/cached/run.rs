@@ -1,6 +1,7 @@
 //! The way of a read through the cache to the database.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -150,13 +151,20 @@ impl Inner {
         Fut: Future<Output = Result<Loaded<V>, Error>> + Send + 'static,
     {
         let scope = OperationScope::current();
+        let loads = Arc::clone(&self.loads);
         // On the heap, since the cache moves it into a task of its own.
         let scoped = move || {
             Box::pin(async move {
-                match scope {
+                let began = Instant::now();
+                let loaded = match scope {
                     Some(scope) => OperationScope::with(scope, load()).await,
                     None => load().await,
+                };
+                // What the second tier had is no load from the database.
+                if loaded.as_ref().map_or(true, |loaded| loaded.kept.is_none()) {
+                    loads.loaded(began.elapsed());
                 }
+                loaded
             })
         };
         let served = self.cache.get_or_load(request, scoped).await;
@@ -257,11 +265,22 @@ impl Inner {
         }
     }
 
+    /// Whether what is read on this connection may be kept: it leads to the primary, in the history
+    /// that the log is followed in.
+    pub(super) fn is_right_server(&self, connection: &Connection) -> bool {
+        let begun = self.fleet.as_ref().and_then(|fleet| fleet.begun());
+        let is_of_history = begun.is_none_or(|begun| connection.opened_at() >= begun);
+        !connection.is_standby() && is_of_history
+    }
+
     /// Whether a session reads values and names as the one did by which the plan was made.
     pub(super) fn same_settings(&self, connection: &Connection, generation: u64) -> bool {
         let Some(state) = self.picture.current() else {
             return false;
         };
+        if !self.is_right_server(connection) {
+            return false;
+        }
         if state.settings != *connection.session_settings() {
             // The defaults of the database or of the role have changed. The younger of the two
             // connections knows.
