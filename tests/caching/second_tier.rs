@@ -20,6 +20,18 @@ fn url() -> String {
     )
 }
 
+/// The Redis of the tests. On a busy machine it may take its time.
+pub(super) fn options() -> RedisOptions {
+    options_for(url())
+}
+
+fn options_for(url: String) -> RedisOptions {
+    let url = SecretString::from(url);
+    let mut redis = RedisOptions::new(RedisServer::Single { url });
+    redis.deadline = PATIENCE;
+    redis
+}
+
 /// A process on the database of a test that shares results through Redis.
 pub(super) async fn sharing(test: &TestDatabase) -> Database {
     sharing_through(test, url()).await
@@ -30,11 +42,8 @@ pub(super) async fn sharing_through(test: &TestDatabase, url: String) -> Databas
     // Each test has a database of its own, whose name no other has.
     let namespace = test.url().rsplit('/').next().unwrap().to_owned();
     let db = open(test, |options| {
-        let url = SecretString::from(url);
-        let mut redis = RedisOptions::new(RedisServer::Single { url });
-        redis.deadline = PATIENCE;
         options.pool.size = 4;
-        options.redis = Some(redis);
+        options.redis = Some(options_for(url));
         options.cache.namespace = namespace;
     })
     .await;

@@ -69,11 +69,11 @@ pub(crate) struct Inner {
     pub(crate) never_in_redis: Vec<String>,
     /// Types of results that are never kept there.
     pub(crate) local_types: HashSet<TypeId>,
-    /// How long loads take.
-    pub(crate) loads: Arc<CacheRecorder>,
     /// Which hits are verified.
     pub(crate) shadow: Shadow,
     pub(crate) events: Arc<Events>,
+    /// How long loads take.
+    pub(crate) loads: Arc<CacheRecorder>,
     services: ServiceRegistry,
     name: InstanceName,
     namespace: String,
@@ -139,9 +139,9 @@ impl Database {
             second_tier,
             never_in_redis: settings.never_in_redis,
             local_types,
-            loads: Arc::new(loads),
             shadow: Shadow::new(settings.shadow),
             events,
+            loads: Arc::new(loads),
             services: ServiceRegistry::new(name.as_str()),
             name,
             namespace: settings.namespace,

@@ -65,6 +65,16 @@ impl Switches {
         off
     }
 
+    /// What is switched off of what a result with these dependencies belongs to.
+    pub(crate) fn concerning(&self, dependencies: &[Dependency]) -> Vec<String> {
+        let mut off = self.off();
+        off.retain(|target| match target_of(target) {
+            Some(targets) => targets.iter().any(|target| dependencies.contains(target)),
+            None => true,
+        });
+        off
+    }
+
     /// Says whether that has changed anything.
     fn set(&self, target: &str, enabled: bool, versions: &Versions) -> bool {
         let mut off = self.lock();
@@ -74,8 +84,8 @@ impl Switches {
         if off.contains_key(target) {
             return false;
         }
-        let guard = suspend(target, versions);
-        guard.is_some_and(|guard| off.insert(target.to_owned(), guard).is_none())
+        off.insert(target.to_owned(), suspend(target, versions));
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Doubt>> {
@@ -83,25 +93,37 @@ impl Switches {
     }
 }
 
-/// Keeps a target out of the cache; `None` for one that a later version has written.
-fn suspend(target: &str, versions: &Versions) -> Option<Doubt> {
-    let (kind, name) = target.split_once(':').unwrap_or((target, ""));
-    Some(match kind {
-        "everything" => versions.suspend_everything(),
-        "service" => versions.suspend([Dependency::service(name)]),
-        "tag" => versions.suspend([Dependency::tag(name)]),
-        "table" => {
-            let oids = name.split(',').filter_map(|oid| oid.parse().ok());
-            versions.suspend(oids.map(Dependency::table))
-        }
-        _ => {
-            tracing::warn!(
-                target,
-                "a switch of a kind that this version does not know: everything is switched off"
-            );
+/// Keeps a target out of the cache.
+fn suspend(target: &str, versions: &Versions) -> Doubt {
+    match target_of(target) {
+        Some(dependencies) => versions.suspend(dependencies),
+        None => {
+            if target != EVERYTHING {
+                tracing::warn!(
+                    target,
+                    "a switch of a kind that this version does not know: everything is switched off"
+                );
+            }
             versions.suspend_everything()
         }
-    })
+    }
+}
+
+const EVERYTHING: &str = "everything";
+
+/// What a target stands for; `None` for everything, and so for one that a later version has
+/// written.
+fn target_of(target: &str) -> Option<Vec<Dependency>> {
+    let (kind, name) = target.split_once(':')?;
+    match kind {
+        "service" => Some(vec![Dependency::service(name)]),
+        "tag" => Some(vec![Dependency::tag(name)]),
+        "table" => {
+            let oids = name.split(',').filter_map(|oid| oid.parse().ok());
+            Some(oids.map(Dependency::table).collect())
+        }
+        _ => None,
+    }
 }
 
 /// Reads what is switched off in the whole fleet.
@@ -172,7 +194,7 @@ impl Database {
     async fn switch_cache(&self, target: &CacheTarget, enabled: bool) -> Result<(), Error> {
         let inner = self.inner();
         let written = match target {
-            CacheTarget::Everything => "everything".to_owned(),
+            CacheTarget::Everything => EVERYTHING.to_owned(),
             CacheTarget::Service(name) => format!("service:{name}"),
             CacheTarget::Tag(name) => format!("tag:{name}"),
             CacheTarget::Table(name) => {

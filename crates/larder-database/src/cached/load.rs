@@ -239,9 +239,13 @@ impl Inner {
         options: &ReadOptions,
     ) -> Option<&SecondTier> {
         let tier = self.second_tier.as_ref()?;
-        let allowed =
-            plan.shareable && !options.local_only && !self.local_types.contains(&TypeId::of::<V>());
+        let allowed = plan.shareable && !options.local_only && self.may_share_type::<V>();
         allowed.then_some(tier)
+    }
+
+    /// Whether results of this type may be kept outside of this process.
+    pub(super) fn may_share_type<V: 'static>(&self) -> bool {
+        !self.local_types.contains(&TypeId::of::<V>())
     }
 
     /// Whether results are verified, and have to be told from each other for that.

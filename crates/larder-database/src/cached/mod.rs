@@ -11,6 +11,7 @@
 
 mod batch;
 mod composite;
+mod composite_load;
 mod explanation;
 mod invalidation;
 mod load;

@@ -265,11 +265,22 @@ impl Inner {
         }
     }
 
+    /// Whether what is read on this connection may be kept: it leads to the primary, in the history
+    /// that the log is followed in.
+    pub(super) fn is_right_server(&self, connection: &Connection) -> bool {
+        let begun = self.fleet.as_ref().and_then(|fleet| fleet.begun());
+        let is_of_history = begun.is_none_or(|begun| connection.opened_at() >= begun);
+        !connection.is_standby() && is_of_history
+    }
+
     /// Whether a session reads values and names as the one did by which the plan was made.
     pub(super) fn same_settings(&self, connection: &Connection, generation: u64) -> bool {
         let Some(state) = self.picture.current() else {
             return false;
         };
+        if !self.is_right_server(connection) {
+            return false;
+        }
         if state.settings != *connection.session_settings() {
             // The defaults of the database or of the role have changed. The younger of the two
             // connections knows.

@@ -100,6 +100,11 @@ impl Picture {
         self.taking.lock().await
     }
 
+    /// The same, unless somebody else has it now.
+    pub(crate) fn turn_if_free(&self) -> Option<MutexGuard<'_, ()>> {
+        self.taking.try_lock().ok()
+    }
+
     /// Whether the catalog may be looked at because a statement speaks of a table that is not in
     /// the picture: once a second, whoever makes up names.
     pub(crate) fn may_look_for_a_table(&self) -> bool {

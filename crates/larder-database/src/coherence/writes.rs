@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use larder_cache::{Dependency, Touched};
 use larder_pool::Effects;
-use larder_sql::StatementProfile;
 use larder_sql::catalog::WriteSet;
+use larder_sql::{Effect, StatementProfile};
 
 use super::Picture;
 
@@ -25,7 +25,14 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
         return Touched::definitions();
     }
     let Some(state) = state else {
-        return Touched::everything();
+        let is_harmless = |profile: &Arc<StatementProfile>| {
+            profile.effect == Effect::None && profile.functions.is_empty()
+        };
+        return if statements.iter().all(is_harmless) {
+            Touched::default()
+        } else {
+            Touched::everything()
+        };
     };
     let mut tables = BTreeSet::new();
     let mut wrote = false;

@@ -12,7 +12,6 @@ use super::poll::{Look, database, poll};
 use super::reading;
 use super::second_tier::SecondTier;
 use super::statistics::count;
-use crate::coherence::Picture;
 use crate::database::Inner;
 use crate::events::CacheEvent;
 use crate::sql::sql;
@@ -232,6 +231,11 @@ async fn go_on(
         begin_anew(inner, fleet, follower).await?;
         return Ok(true);
     }
+    if look.is_cut_off {
+        tracing::info!("there is too much news in the log of invalidations: the cache begins anew");
+        begin_anew(inner, fleet, follower).await?;
+        return Ok(true);
+    }
     if has_gap(follower, &look) {
         tracing::warn!(
             "the log of invalidations was pruned beyond what was read: the cache begins anew"
@@ -248,7 +252,7 @@ async fn go_on(
     let definitions = inner.picture.definitions().filter(|_| !changed);
     for (transaction, touched) in look.rows {
         // An own write too, if it was applied by definitions that were no longer right.
-        if !(fleet.is_applied(transaction) && touched.is_known_by(definitions)) {
+        if !(fleet.is_applied(transaction, &touched) && touched.is_known_by(definitions)) {
             let touched = as_known(inner, touched, definitions);
             // All of it before the first is applied: whoever begins to read after that, knows.
             fleet.learn(&touched, transaction);
@@ -325,7 +329,7 @@ async fn write_unlogged(fleet: &Arc<Fleet>, connection: &mut Connection) -> Resu
 }
 
 /// What else is done from time to time on the follower's connection.
-async fn tend(inner: &Inner, follower: &mut Follower, pruned: &mut Instant) {
+async fn tend(inner: &Arc<Inner>, follower: &mut Follower, pruned: &mut Instant) {
     /// How often somebody tries to empty the partition that is written next.
     const PRUNE: Duration = Duration::from_secs(60);
     if pruned.elapsed() >= PRUNE {
@@ -337,21 +341,25 @@ async fn tend(inner: &Inner, follower: &mut Follower, pruned: &mut Instant) {
             tracing::warn!("failed to prune the log of invalidations: failed to {error}");
         }
     }
-    if inner.picture.current().is_none()
-        && let Err(error) = retake(&inner.picture, inner, &mut follower.connection).await
-    {
-        tracing::debug!("failed to look at the catalog: failed to {error}");
+    if inner.picture.current().is_none() {
+        // Beside the follower, which must not wait: a large catalog takes its time.
+        let inner = Arc::clone(inner);
+        tokio::spawn(async move {
+            if let Err(error) = retake(&inner).await {
+                tracing::debug!("failed to look at the catalog: failed to {error}");
+            }
+        });
     }
 }
 
-/// Takes a picture of the catalog, so that what this process writes counts for single tables.
-async fn retake(
-    picture: &Picture,
-    inner: &Inner,
-    connection: &mut Connection,
-) -> Result<(), Error> {
-    let _turn = picture.turn().await;
-    if picture.current().is_none() && picture.refresh(connection).await? {
+/// Takes a picture of the catalog, so that what this process writes counts for single tables. On a
+/// connection of its own: it is not to wait for those that wait for the picture.
+async fn retake(inner: &Inner) -> Result<(), Error> {
+    let Some(_turn) = inner.picture.turn_if_free() else {
+        return Ok(());
+    };
+    let mut connection = inner.pool.connect_apart(|_, _| {}).await?;
+    if inner.picture.current().is_none() && inner.picture.refresh(&mut connection).await? {
         inner.cache.invalidate_everything(Cause::Schema);
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! What this process knows of the others, and what it tells them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use larder_cache::{Cache, Cause, Knowledge, Snapshot, Touched, TransactionId};
@@ -34,8 +34,10 @@ pub(crate) struct Fleet {
     pub(crate) counters: Counters,
     /// Which history of which database this is; part of every key.
     identity: ArcSwapOption<String>,
+    /// When the history began that is followed now, if it is another one than at the start.
+    begun: Mutex<Option<Instant>>,
     /// Transactions of this process that were applied already, and will be found in the log.
-    own: Mutex<HashSet<TransactionId>>,
+    own: Mutex<HashMap<TransactionId, Touched>>,
     /// Writes under way that no row of the log goes along with.
     unlogged: Mutex<HashMap<u64, Touched>>,
     next_unlogged: AtomicU64,
@@ -57,6 +59,7 @@ impl Fleet {
             wake: Arc::default(),
             counters: Counters::default(),
             identity: ArcSwapOption::empty(),
+            begun: Mutex::default(),
             own: Mutex::default(),
             unlogged: Mutex::default(),
             next_unlogged: AtomicU64::new(0),
@@ -71,6 +74,17 @@ impl Fleet {
 
     pub(super) fn set_identity(&self, identity: String) {
         self.identity.store(Some(Arc::new(identity)));
+    }
+
+    /// Since when connections lead to the server whose log is followed now; `None` if that is since
+    /// the start.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin_history(&self) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        *begun = Some(Instant::now());
     }
 
     /// The statement that writes a row of the log, and gives the transaction's id.
@@ -103,9 +117,11 @@ impl Fleet {
         transaction: TransactionId,
         cause: Cause,
     ) {
-        self.lock_own().insert(transaction);
         self.learn(touched, transaction);
         apply(cache, touched, cause);
+        // Not before it is applied: the follower leaves out what stands here, and renews the
+        // lease for it.
+        self.lock_own().insert(transaction, touched.clone());
         self.announce();
     }
 
@@ -134,15 +150,16 @@ impl Fleet {
         self.knowledge.learn(transaction, touched.iter());
     }
 
-    /// Whether a transaction found in the log was this process's own, and is applied already.
-    pub(super) fn is_applied(&self, transaction: TransactionId) -> bool {
-        self.lock_own().remove(&transaction)
+    /// Whether a row found in the log is this process's own, and applied already. A transaction can
+    /// have others: those of triggers.
+    pub(super) fn is_applied(&self, transaction: TransactionId, touched: &Touched) -> bool {
+        self.lock_own().get(&transaction) == Some(touched)
     }
 
     /// Own transactions that this snapshot saw are not found in the log again.
     pub(super) fn forget_applied(&self, seen: &Snapshot) {
         self.lock_own()
-            .retain(|transaction| !seen.sees(*transaction));
+            .retain(|transaction, _| !seen.sees(*transaction));
     }
 
     /// Another history has begun: nothing of the old one is found again.
@@ -166,7 +183,7 @@ impl Fleet {
         self.lock_unlogged().values().cloned().collect()
     }
 
-    fn lock_own(&self) -> MutexGuard<'_, HashSet<TransactionId>> {
+    fn lock_own(&self) -> MutexGuard<'_, HashMap<TransactionId, Touched>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,4 +215,33 @@ pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) {
     }
     let dependencies: Vec<_> = touched.iter().collect();
     cache.invalidate(&dependencies, cause);
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_cache::{CacheOptions, Dependency};
+
+    use super::*;
+
+    #[test]
+    fn own_transactions_are_kept_until_the_log_was_looked_at_with_them_visible() {
+        let fleet = Fleet::new(FleetSettings {
+            max_staleness: Duration::from_secs(1),
+            poll_interval: Duration::from_secs(1),
+            notify: false,
+            remember: true,
+        });
+        let cache = Cache::new(CacheOptions::default());
+        let touched = Touched::dependencies([Dependency::table(1)]);
+        for number in [5, 7, 8] {
+            fleet.committed(&cache, &touched, TransactionId(number), Cause::Write);
+        }
+        // The follower had found 5 before it was noted, 7 still ran, and 8 came later.
+        fleet.forget_applied(&"7:8:7".parse().unwrap());
+        assert!(!fleet.is_applied(TransactionId(5), &touched));
+        assert!(fleet.is_applied(TransactionId(7), &touched));
+        assert!(fleet.is_applied(TransactionId(8), &touched));
+        let of_a_trigger = Touched::dependencies([Dependency::table(2)]);
+        assert!(!fleet.is_applied(TransactionId(8), &of_a_trigger));
+    }
 }
