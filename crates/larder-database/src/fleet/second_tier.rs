@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder_cache::l2::{Codec, Fetch, Header, Redis, UndecodableKind};
-use larder_cache::{
-    Cache, Dependency, Disbelief, Freshness, Kept, Key, Knowledge, Snapshot,
-};
+use larder_cache::{Cache, Dependency, Disbelief, Freshness, Kept, Key, Knowledge, Snapshot};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
