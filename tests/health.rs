@@ -1,10 +1,15 @@
 //! Health: what is asked, what it takes to be well, and what is remembered.
 
+use larder::Larder;
 use larder::health::Status;
-
-use crate::watched::{on, start};
+use larder_database::CacheMode;
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
+use tokio_postgres::NoTls;
+
+use crate::gate::Gate;
+use crate::support::until;
+use crate::watched::{on, start};
 
 #[tokio::test]
 async fn an_instance_that_works_is_healthy() {
@@ -18,7 +23,14 @@ async fn an_instance_that_works_is_healthy() {
         .collect();
     assert_eq!(
         names,
-        ["database", "statements", "connections", "pool", "cache"]
+        [
+            "database",
+            "statements",
+            "connections",
+            "pool",
+            "cache",
+            "follower"
+        ]
     );
     assert!(report.since.is_some() && report.last_check.is_some());
     let json = serde_json::to_value(&report).unwrap();
@@ -142,5 +154,131 @@ async fn a_database_that_is_gone_is_unhealthy_and_well_again_when_it_is_back() {
         .map(|change| change.to)
         .collect();
     assert!(seen.contains(&Status::Unhealthy), "{seen:?}");
+    larder.shutdown().await.unwrap();
+}
+
+/// A database that nobody follows, and an instance on it that has looked into the log.
+async fn follower() -> (TestDatabase, Larder) {
+    let alone = |options: &mut larder_database::DatabaseOptions| {
+        options.cache.mode = CacheMode::Local;
+    };
+    let test = TestDatabase::create_with(MIGRATIONS, alone).await.unwrap();
+    let larder = on(&test)
+        .set("cache.max_staleness", "400ms")
+        .set("cache.poll_interval", "50ms")
+        .set("health.check_interval", "1h")
+        .start()
+        .await
+        .unwrap();
+    until("the log is followed", || has_lease(&larder)).await;
+    (test, larder)
+}
+
+fn has_lease(larder: &Larder) -> bool {
+    larder.db().follower_statistics().unwrap().has_lease
+}
+
+#[tokio::test]
+async fn a_follower_that_lost_its_lease_is_degraded_until_it_reads_again() {
+    let (test, larder) = follower().await;
+    let monitor = larder.health_monitor();
+    let (mut client, connection) = tokio_postgres::connect(test.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // Whoever looks into the log waits for this to end.
+    let lock = client.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE larder.epoch").await.unwrap();
+    until("the lease has lapsed", || {
+        let follower = larder.db().follower_statistics().unwrap();
+        !follower.has_lease && follower.last_error.is_some()
+    })
+    .await;
+    let report = monitor.check_now().await;
+    let probe = report.probe("follower").unwrap();
+    assert_eq!(probe.status, Status::Degraded, "{report}");
+    assert_eq!(report.status, Status::Degraded, "{report}");
+    let reason = probe.reason.as_deref().unwrap();
+    assert!(
+        reason.contains("nothing is served from the cache")
+            && reason.contains("the database has not answered in time"),
+        "{reason}"
+    );
+    assert!(probe.observed.unwrap().value >= 400.0, "{report}");
+    assert!(probe.since.is_some());
+
+    lock.rollback().await.unwrap();
+    until("the log is followed again", || has_lease(&larder)).await;
+    let report = monitor.check_now().await;
+    assert_eq!(
+        report.probe("follower").unwrap().status,
+        Status::Healthy,
+        "{report}"
+    );
+    larder.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_is_gone_is_told_with_its_cure() {
+    let (test, larder) = follower().await;
+    let (client, connection) = tokio_postgres::connect(test.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+        .batch_execute("DROP SCHEMA larder CASCADE")
+        .await
+        .unwrap();
+    until("the lease has lapsed", || !has_lease(&larder)).await;
+    let report = larder.health_monitor().check_now().await;
+    let probe = report.probe("follower").unwrap();
+    assert_eq!(probe.status, Status::Degraded, "{report}");
+    let reason = probe.reason.as_deref().unwrap();
+    assert!(reason.contains("larder cache install"), "{reason}");
+    larder.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redis_that_stops_is_degraded_and_never_worse() {
+    let gate = Gate::open().await;
+    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let larder = on(&test)
+        .set("redis.url", gate.url())
+        .set("health.check_interval", "1h")
+        .start()
+        .await
+        .unwrap();
+    let monitor = larder.health_monitor();
+    let available = || larder.db().redis_available().unwrap();
+    until("Redis is connected to", available).await;
+    let report = monitor.check_now().await;
+    assert_eq!(
+        report.probe("redis").unwrap().status,
+        Status::Healthy,
+        "{report}"
+    );
+    assert!(larder.statistics().cache.l2_available);
+
+    gate.set_open(false);
+    until("Redis is given up", || !available()).await;
+    for _ in 0..4 {
+        let report = monitor.check_now().await;
+        let probe = report.probe("redis").unwrap();
+        assert_eq!(probe.status, Status::Degraded, "{report}");
+        assert_eq!(report.status, Status::Degraded, "{report}");
+        assert!(
+            report.reasons()[0].contains("Redis is not asked"),
+            "{report}"
+        );
+    }
+    assert!(!larder.statistics().cache.l2_available);
+    // Reads and writes go on.
+    let count = larder.db().sql("SELECT count(*) FROM users").cached();
+    assert_eq!(count.fetch_scalar::<i64>().await.unwrap(), 0);
+
+    gate.set_open(true);
+    until("Redis is connected to again", available).await;
+    let report = monitor.check_now().await;
+    assert_eq!(
+        report.probe("redis").unwrap().status,
+        Status::Healthy,
+        "{report}"
+    );
     larder.shutdown().await.unwrap();
 }

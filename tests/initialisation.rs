@@ -5,6 +5,10 @@ use larder::{DatabaseKind, ErrorKind, LarderBuilder};
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 
+use crate::gate::Gate;
+use crate::support::until;
+use crate::watched::Log;
+
 type Variables = Vec<(String, String)>;
 
 /// A builder that sees these variables and nothing of the process.
@@ -247,4 +251,61 @@ impl diesel::migration::MigrationSource<diesel::pg::Pg> for NoMigrations {
     ) -> diesel::migration::Result<Vec<Box<dyn diesel::migration::Migration<diesel::pg::Pg>>>> {
         Ok(Vec::new())
     }
+}
+
+#[tokio::test]
+async fn who_is_local_on_a_server_is_warned_and_who_is_shared_is_not() {
+    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    for (mode, warned) in [("local", true), ("shared", false)] {
+        let (log, guard) = Log::listen("larder=info");
+        let variables = [
+            ("LARDER_PROFILE", "dev"),
+            ("DATABASE_URL", test.url()),
+            ("LARDER_CACHE__MODE", mode),
+        ];
+        let larder = builder(&variables).start().await.unwrap();
+        drop(guard);
+        let text = log.text();
+        let warning = "mode local: writes of other processes are not noticed";
+        assert_eq!(text.contains(warning), warned, "{text}");
+        assert!(text.contains(&format!("cache=\"{mode}")), "{text}");
+        larder.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_is_kept_local_is_never_in_redis() {
+    #[derive(QueryableByName)]
+    struct Patient {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+
+    let gate = Gate::open().await;
+    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let variables = [("LARDER_PROFILE", "dev"), ("DATABASE_URL", test.url())];
+    let larder = builder(&variables)
+        .set("redis.url", gate.url())
+        .keep_local::<Patient>()
+        .start()
+        .await
+        .unwrap();
+    until("all are in step", || {
+        let cache = larder.statistics().cache;
+        cache.l2_available && cache.follower.is_some_and(|follower| follower.has_lease)
+    })
+    .await;
+    let stored = || larder.db().second_tier_statistics().unwrap().stored;
+    let read = || {
+        larder
+            .db()
+            .sql("SELECT name::text FROM restaurants")
+            .cached()
+    };
+    let patients = read().fetch::<Patient>().await.unwrap();
+    assert!(patients.iter().all(|patient| patient.name.is_empty()));
+    assert_eq!(stored(), 0);
+    read().fetch_json().await.unwrap();
+    assert_eq!(stored(), 1, "another type of the same rows is shared");
+    larder.shutdown().await.unwrap();
 }

@@ -4,6 +4,8 @@ use larder::prelude::*;
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 
+use crate::gate::Gate;
+use crate::support::until;
 use crate::watched::{on, start};
 
 /// The value of the series whose line begins with this, without its last label.
@@ -15,9 +17,16 @@ fn value(page: &str, series: &[&str]) -> Option<f64> {
     line.rsplit(' ').next()?.parse().ok()
 }
 
+/// By how much a counter has grown. A name that an instance has given back goes to the next one,
+/// and its series go on where they were.
+fn growth(before: &str, after: &str, series: &[&str]) -> f64 {
+    value(after, series).unwrap_or_default() - value(before, series).unwrap_or_default()
+}
+
 #[tokio::test]
 async fn statements_pool_and_cache_have_their_series() {
     let (_test, larder) = start().await;
+    let before = larder.metrics().unwrap();
     let pool = format!("pool=\"{}\"", larder.db().instance_name());
     let database = format!("database=\"{}\"", larder.db().instance_name());
     let id = RestaurantSecret::create(&larder).await;
@@ -27,7 +36,8 @@ async fn statements_pool_and_cache_have_their_series() {
     larder.db().sql("SELECT 1 / 0").execute().await.unwrap_err();
     larder.health().await;
     let page = larder.metrics().unwrap();
-    let insert = value(
+    let insert = growth(
+        &before,
         &page,
         &[
             "db_client_operation_duration_seconds_count",
@@ -36,7 +46,7 @@ async fn statements_pool_and_cache_have_their_series() {
             &pool,
         ],
     );
-    assert_eq!(insert, Some(1.0), "{page}");
+    assert_eq!(insert, 1.0, "{page}");
     assert!(
         value(
             &page,
@@ -56,13 +66,8 @@ async fn statements_pool_and_cache_have_their_series() {
         .unwrap()
             >= 1.0
     );
-    assert_eq!(
-        value(
-            &page,
-            &["larder_cache_requests_total", "outcome=\"hit\"", &database]
-        ),
-        Some(2.0)
-    );
+    let hits = ["larder_cache_requests_total", "outcome=\"hit\"", &database];
+    assert_eq!(growth(&before, &page, &hits), 2.0);
     assert_eq!(
         value(&page, &["larder_cache_entries{", &database]),
         Some(1.0)
@@ -74,6 +79,8 @@ async fn statements_pool_and_cache_have_their_series() {
         ),
         Some(0.0)
     );
+    let loads = ["larder_cache_load_duration_seconds_count{", &database];
+    assert_eq!(growth(&before, &page, &loads), 1.0, "{page}");
     assert!(page.contains("larder_build_info"));
     // Never a value, a text of a statement, or an id.
     assert!(!page.contains(RestaurantSecret::NAME) && !page.contains("1 / 0"));
@@ -96,6 +103,7 @@ async fn two_instances_in_one_process_have_series_of_their_own() {
     let (_one, first) = start().await;
     let (_other, second) = start().await;
     assert_ne!(first.db().instance_name(), second.db().instance_name());
+    let before = first.metrics().unwrap();
     for _ in 0..5 {
         second
             .db()
@@ -112,9 +120,9 @@ async fn two_instances_in_one_process_have_series_of_their_own() {
             "users",
             pool.as_str(),
         ];
-        value(&page, &series)
+        growth(&before, &page, &series)
     };
-    assert_eq!((of(&first), of(&second)), (None, Some(5.0)));
+    assert_eq!((of(&first), of(&second)), (0.0, 5.0));
     first.shutdown().await.unwrap();
     second.shutdown().await.unwrap();
 }
@@ -132,4 +140,87 @@ async fn switched_off_there_are_none() {
     // What statistics tell does not depend on them.
     assert!(larder.statistics().queries.total > 0);
     larder.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn follower_and_redis_have_their_series() {
+    let gate = Gate::open().await;
+    let test = TestDatabase::create(MIGRATIONS).await.unwrap();
+    let two = [on(&test), on(&test)].map(|builder| builder.set("redis.url", gate.url()).start());
+    let [first, second] = two;
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    for larder in [&first, &second] {
+        until("all are in step", || {
+            let cache = larder.statistics().cache;
+            cache.l2_available && cache.follower.is_some_and(|follower| follower.has_lease)
+        })
+        .await;
+    }
+    let count = async |larder: &Larder| {
+        let count = larder.db().sql("SELECT count(*) FROM restaurants").cached();
+        count.fetch_scalar::<i64>().await
+    };
+    let before = second.metrics().unwrap();
+    count(&first).await.unwrap();
+    until("it is in Redis", || {
+        first.db().redis_statistics().unwrap().puts == 1
+    })
+    .await;
+    count(&second).await.unwrap();
+    let new = larder_services::restaurants::NewRestaurant::named("Harbor Noodle House");
+    first.restaurants().create(new).await.unwrap();
+    until("the second knows of the write", || {
+        second.db().follower_statistics().unwrap().rows > 0
+    })
+    .await;
+    assert_eq!(count(&second).await.unwrap(), 1);
+    second
+        .db()
+        .switch_cache_off(&CacheTarget::Everything)
+        .await
+        .unwrap();
+
+    let page = second.metrics().unwrap();
+    let database = format!("database=\"{}\"", second.db().instance_name());
+    let of = |series, label| value(&page, &[series, label, &database]).unwrap();
+    let grown = |series, label| growth(&before, &page, &[series, label, &database]);
+    assert!(grown("larder_follower_polls_total", "success") > 0.0);
+    assert!(grown("larder_follower_rows_total", "") > 0.0);
+    assert_eq!(of("larder_follower_has_lease", ""), 1.0);
+    assert!(of("larder_follower_lease_left_seconds", "") > 0.0);
+    assert_eq!(of("larder_redis_available", ""), 1.0);
+    let requests = "larder_cache_requests_total";
+    assert_eq!(grown(requests, "tier=\"l2\",outcome=\"hit\""), 1.0);
+    assert_eq!(grown(requests, "tier=\"l2\",outcome=\"refused\""), 1.0);
+    let disbelieved = "larder_cache_disbelieved_total";
+    assert_eq!(grown(disbelieved, "invalidated"), 1.0);
+    assert!(grown("larder_cache_invalidations_total", "remote") > 0.0);
+    // The one that Redis answered took no time of the database's.
+    assert_eq!(grown("larder_cache_loads_total", "fetched"), 1.0);
+    assert_eq!(grown("larder_cache_loads_total", "success"), 1.0);
+    let durations = "larder_cache_load_duration_seconds_count";
+    assert_eq!(grown(durations, ""), 1.0, "{page}");
+    assert_eq!(of("larder_cache_switched_off", ""), 1.0);
+    assert_eq!(of("larder_cache_hot_tables", ""), 0.0);
+    assert_eq!(of("larder_cache_shadow_reads_total", "violation"), 0.0);
+    assert!(grown("larder_hints_total", "received") > 0.0);
+
+    let json = serde_json::to_value(second.statistics()).unwrap();
+    for (path, expected) in [
+        ("/cache/mode", "shared".into()),
+        ("/cache/l2_available", true.into()),
+        ("/cache/fetched", 1.into()),
+        ("/cache/second_tier/hits", 1.into()),
+        ("/cache/follower/has_lease", true.into()),
+        (
+            "/cache/switched_off/0",
+            serde_json::Value::from("everything"),
+        ),
+    ] {
+        assert_eq!(json.pointer(path), Some(&expected), "{path}: {json:#}");
+    }
+    assert!(json["cache"]["follower"]["lease_left_ms"].as_f64().unwrap() > 0.0);
+    assert!(json["cache"]["redis"]["gets"].as_u64().unwrap() > 0);
+    first.shutdown().await.unwrap();
+    second.shutdown().await.unwrap();
 }

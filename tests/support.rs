@@ -101,3 +101,15 @@ pub(crate) async fn eventually(database: &Database, question: &str) {
         panic!("never became true: {question}");
     }
 }
+
+/// Looks again and again until it is so. What goes on in the background cannot be awaited.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, looking).await.is_err() {
+        panic!("never became true: {what}");
+    }
+}

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Mode {
     /// Each process has a cache of its own and follows the log in PostgreSQL.
     NoL2,
-    /// Results are shared through Redis, and hints go through it.
+    /// Results are shared through Redis, and hints go through it. A process waits for another's
+    /// load.
     L2Hints,
     /// Results are shared through Redis; without hints each process polls.
     L2NoHints,
@@ -77,7 +78,8 @@ impl Break {
     pub(crate) fn mode(self) -> Mode {
         match self {
             Self::CounterAfterLoad | Self::LogAfterCommit | Self::JoinOldFlight => Mode::NoL2,
-            Self::SnapshotAfterLoad | Self::TrustL2 => Mode::L2NoHints,
+            Self::SnapshotAfterLoad => Mode::L2Hints,
+            Self::TrustL2 => Mode::L2NoHints,
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::run::Run;
 /// Of the reads outside of faults at least this share has to be hits.
 const HIT_SHARE: f64 = 0.5;
 
+/// The widest that a table gets.
+const WIDTH: u16 = 80;
+
 /// All runs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -242,8 +245,11 @@ impl Report {
         let mut table = Table::new();
         table
             .load_preset(presets::UTF8_BORDERS_ONLY)
-            .set_content_arrangement(ContentArrangement::Dynamic);
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(WIDTH);
         let names = self.runs.iter().map(RunReport::name);
+        // The names of breaks are longer than their numbers.
+        let names = names.map(|name| name.replace('-', "-\n"));
         table.set_header(std::iter::once(String::new()).chain(names));
         let columns: Vec<_> = self.runs.iter().map(RunReport::lines).collect();
         let titles = columns.first().into_iter().flatten().map(|line| line.0);
@@ -264,5 +270,61 @@ impl Report {
             "{table}\nseed {}, bound {} ms. {end}",
             self.seed, self.bound
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn run(mode: Mode, breakage: Option<Break>) -> RunReport {
+        let run = Run {
+            mode,
+            breakage,
+            duration: Duration::from_secs(60),
+            processes: 3,
+            bound: Duration::from_secs(1),
+            seed: 1,
+        };
+        let hits = Hits {
+            reads: 123_456_789,
+            l1: 123_456_789,
+            l2: 12_345_678,
+            calm_reads: 1,
+            calm_hits: 1,
+            ..Hits::default()
+        };
+        let findings = Findings {
+            seconds: 86_400.5,
+            histories: Vec::new(),
+            hits,
+            killed: (12_345, 12_345),
+            faults: [(Kind::LateCommit, 12_345)].into(),
+            verdicts: Verdicts::default(),
+            crashes: Vec::new(),
+            settled: true,
+        };
+        RunReport::new(&run, findings)
+    }
+
+    fn table(runs: impl IntoIterator<Item = RunReport>) -> String {
+        let mut report = Report::new(u64::from(u32::MAX), 60_000, false);
+        runs.into_iter().for_each(|run| report.add(run));
+        report.table()
+    }
+
+    #[test]
+    fn tables_fit_a_terminal() {
+        let modes = table(Mode::ALL.map(|mode| run(mode, None)));
+        let breaks = table(Break::ALL.map(|broken| run(broken.mode(), Some(broken))));
+        for table in [modes, breaks] {
+            // No number is broken into two lines.
+            assert!(table.contains("123456789"), "{table}");
+            for line in table.lines() {
+                assert!(line.chars().count() <= usize::from(WIDTH), "{line}");
+            }
+        }
     }
 }

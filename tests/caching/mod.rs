@@ -1,10 +1,15 @@
 //! Cached reads: what is kept, for whom, and when it goes.
 
 mod coherence;
+mod composite;
 mod definitions;
+mod events;
 mod flights;
+mod many;
 mod options;
 mod reads;
+mod second_tier;
+mod shadow;
 mod transactions;
 
 use std::sync::Arc;

@@ -49,7 +49,8 @@ pub(super) async fn start(plan: &Plan) -> larder::Result<Larder> {
     let builder = match (plan.mode, &plan.redis) {
         (Mode::L2Hints, Some(url)) => builder
             .set("redis.url", url.as_str())
-            .set("cache.hints", "redis"),
+            .set("cache.hints", "redis")
+            .set("cache.load_lock", "200ms"),
         (Mode::L2NoHints, Some(url)) => builder
             .set("redis.url", url.as_str())
             .set("cache.hints", "off"),

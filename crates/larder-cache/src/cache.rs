@@ -1,15 +1,21 @@
 //! The cache: entries, flights and versions as one thing.
 
+mod batch;
 mod invalidation;
+mod keep;
 mod read;
 
+pub use self::batch::Begun;
+pub use self::invalidation::Invalidated;
+
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use self::invalidation::Listener;
 use crate::clock::Clock;
 use crate::entry::{Entry, EntryDescription, EntryStamp};
 use crate::flight::Flights;
@@ -39,6 +45,7 @@ struct Inner {
     jitter: f64,
     enabled: AtomicBool,
     cleanup_interval: Duration,
+    listener: OnceLock<Listener>,
 }
 
 impl Cache {
@@ -57,6 +64,7 @@ impl Cache {
             jitter: options.jitter.clamp(0.0, 1.0),
             enabled: AtomicBool::new(true),
             cleanup_interval: options.cleanup_interval,
+            listener: OnceLock::new(),
         }))
     }
 
@@ -92,7 +100,7 @@ impl Cache {
     /// Whether the cache is on.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.0.enabled.load(Ordering::Relaxed)
+        self.0.is_enabled()
     }
 
     /// What the cache has done, and what it holds.
@@ -156,6 +164,10 @@ impl Cache {
 }
 
 impl Inner {
+    fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
     fn eagerness(&self, load_time: Duration) -> Duration {
         load_time.mul_f64(self.early_refresh)
     }

@@ -56,6 +56,11 @@ impl Flights {
         }
     }
 
+    /// The number of a load that nobody can join.
+    pub(crate) fn take_number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Locks the part of the flights where `key` is. Nobody's code but our own may run while
     /// the lock is held: no clone, drop or closure of a caller.
     pub(crate) fn lock(&self, key: Key) -> Apron<'_> {

@@ -28,6 +28,8 @@ struct Known {
     by_dependency: HashMap<Dependency, Recent>,
     everything: Recent,
     patterns: HashMap<Box<str>, Recent>,
+    /// What the log tells has been learned.
+    has_begun: bool,
     /// What a snapshot must have seen without exception: all below this.
     horizon: TransactionId,
 }
@@ -128,9 +130,17 @@ impl Knowledge {
         known.horizon = known.horizon.max(horizon);
     }
 
-    /// Begins anew, in another history: another database, or one that was restored.
+    /// Forgets everything. Until [`begin`](Self::begin) nothing is believed: nobody knows yet what
+    /// happened.
     pub fn forget(&self) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
+    }
+
+    /// What the log still tells has been learned, and what is below this it tells no more.
+    pub fn begin(&self, horizon: TransactionId) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.horizon = known.horizon.max(horizon);
+        known.has_begun = true;
     }
 
     /// Whether a result of this name that depends on these, loaded after the snapshot was taken, contains all
@@ -146,7 +156,7 @@ impl Knowledge {
         name: &str,
     ) -> Result<(), Disbelief> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if snapshot.oldest_running() < known.horizon {
+        if !known.has_begun || snapshot.oldest_running() < known.horizon {
             return Err(Disbelief::Horizon);
         }
         let mut patterns = known.patterns.iter();
@@ -195,9 +205,15 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn begun() -> Knowledge {
+        let knowledge = Knowledge::default();
+        knowledge.begin(TransactionId(0));
+        knowledge
+    }
+
     #[test]
     fn a_result_is_believed_if_its_snapshot_saw_all_that_is_known() {
-        let knowledge = Knowledge::default();
+        let knowledge = begun();
         knowledge.learn(TransactionId(12), [A]);
         assert_eq!(knowledge.check(&snapshot("13:13:"), [A], "name"), Ok(()));
         assert_eq!(knowledge.check(&snapshot("12:12:"), [B], "name"), Ok(()));
@@ -211,7 +227,7 @@ mod tests {
 
     #[test]
     fn everything_and_the_horizon_concern_all() {
-        let knowledge = Knowledge::default();
+        let knowledge = begun();
         knowledge.learn_everything(TransactionId(20));
         let before = snapshot("20:20:");
         assert_eq!(
@@ -224,12 +240,14 @@ mod tests {
         knowledge.raise_horizon(TransactionId(4));
         assert_eq!(knowledge.check(&after, [], "name"), Err(Disbelief::Horizon));
         knowledge.forget();
+        assert_eq!(knowledge.check(&after, [], "name"), Err(Disbelief::Horizon));
+        knowledge.begin(TransactionId(0));
         assert_eq!(knowledge.check(&before, [A], "name"), Ok(()));
     }
 
     #[test]
     fn patterns_concern_the_names_that_match() {
-        let knowledge = Knowledge::default();
+        let knowledge = begun();
         knowledge.learn_pattern(TransactionId(5), "menus:*");
         let before = snapshot("5:5:");
         let answer = knowledge.check(&before, [A], "menus:1");
@@ -249,7 +267,7 @@ mod tests {
 
     #[test]
     fn what_is_no_longer_listed_counts_by_the_newest_of_it() {
-        let knowledge = Knowledge::default();
+        let knowledge = begun();
         for id in (1..=20).rev() {
             knowledge.learn(TransactionId(id), [A]);
         }
@@ -269,7 +287,7 @@ mod tests {
 
     #[test]
     fn dependencies_beyond_the_bound_are_forgotten_on_the_safe_side() {
-        let knowledge = Knowledge::default();
+        let knowledge = begun();
         for n in 0..=Knowledge::MOST as u64 {
             let tag = Dependency::tag(&n.to_string());
             knowledge.learn(TransactionId(n + 1), [tag]);

@@ -103,7 +103,7 @@ mod store;
 mod touched;
 mod versions;
 
-pub use cache::Cache;
+pub use cache::{Begun, Cache, Invalidated};
 pub use clock::{Clock, ManualClock, Moment};
 pub use context::KeyContext;
 pub use dependency::Dependency;

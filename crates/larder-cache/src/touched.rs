@@ -15,6 +15,7 @@ pub struct Touched {
     everything: bool,
     definitions: bool,
     switches: bool,
+    definitions_known: Option<u64>,
     pattern: Option<String>,
 }
 
@@ -34,6 +35,8 @@ const RESERVED: u64 = 0b11 << 62;
 const EVERYTHING: u64 = RESERVED;
 const DEFINITIONS: u64 = RESERVED | 1;
 const SWITCHES: u64 = RESERVED | 2;
+/// Set in a number that says by which definitions tables were found.
+const KNOWN: u64 = RESERVED | 1 << 61;
 
 /// The format of rows that numbers say all about.
 const NUMBERS: i16 = 1;
@@ -51,6 +54,40 @@ impl Touched {
             dependencies: dependencies.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// The same, found by these definitions of the database: a number that changes with them.
+    ///
+    /// Whoever knows other definitions must take it for everything: a table that was given a
+    /// trigger or a cascading foreign key a moment ago is written together with others, and a
+    /// writer that has not heard of it yet does not say so.
+    #[must_use]
+    pub fn known_by(mut self, definitions: u64) -> Self {
+        self.definitions_known = Some(definitions & !KNOWN);
+        self
+    }
+
+    /// Whether it is to be taken as it stands by one who knows these definitions.
+    #[must_use]
+    pub fn is_known_by(&self, definitions: Option<u64>) -> bool {
+        self.definitions_known.is_none()
+            || self.definitions_known == definitions.map(|definitions| definitions & !KNOWN)
+    }
+
+    /// Both together. Patterns and switches are told by rows of their own, and are left out.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.dependencies.extend(other.iter());
+        self.everything |= other.everything;
+        self.definitions |= other.definitions;
+        if self.definitions_known != other.definitions_known {
+            // As if it was found by definitions that nobody knows.
+            self.definitions_known = match self.definitions_known {
+                None => other.definitions_known,
+                Some(_) => Some(0),
+            };
+        }
+        self
     }
 
     /// Everything.
@@ -122,7 +159,11 @@ impl Touched {
     /// Whether nothing was touched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let nothing = Self {
+            definitions_known: self.definitions_known,
+            ..Self::default()
+        };
+        *self == nothing
     }
 
     /// As a row of the log.
@@ -139,6 +180,9 @@ impl Touched {
         }
         if self.switches {
             numbers.push(SWITCHES);
+        }
+        if let Some(definitions) = self.definitions_known.filter(|_| !everything) {
+            numbers.push(KNOWN | definitions);
         }
         LogRow {
             format: if self.pattern.is_some() {
@@ -160,6 +204,9 @@ impl Touched {
                 EVERYTHING => touched.everything = true,
                 DEFINITIONS => (touched.everything, touched.definitions) = (true, true),
                 SWITCHES => touched.switches = true,
+                known if known & KNOWN == KNOWN => {
+                    touched.definitions_known = Some(known & !KNOWN);
+                }
                 unknown if unknown & RESERVED == RESERVED => return Self::definitions(),
                 number => {
                     let dependency = Dependency::from_u64(number);
@@ -207,6 +254,7 @@ mod tests {
             Touched::definitions(),
             Touched::switches(),
             Touched::pattern("restaurants:*"),
+            Touched::dependencies([Dependency::table(1)]).known_by(u64::MAX),
         ] {
             assert_eq!(Touched::of_row(&touched.to_row()), touched);
         }
@@ -233,6 +281,16 @@ mod tests {
         let both = Touched::of_row(&future(PATTERN, &[5], Some("a:*")));
         assert_eq!(both.iter().collect::<Vec<_>>(), [Dependency::table(5)]);
         assert_eq!(both.names(), Some("a:*"));
+    }
+
+    #[test]
+    fn what_was_found_by_other_definitions_is_not_taken_as_it_stands() {
+        let table = Touched::dependencies([Dependency::table(1)]);
+        assert!(table.is_known_by(Some(7)) && table.is_known_by(None));
+        let known = Touched::of_row(&table.known_by(7).to_row());
+        assert!(known.is_known_by(Some(7)));
+        assert!(!known.is_known_by(Some(8)) && !known.is_known_by(None));
+        assert!(Touched::default().known_by(7).is_empty());
     }
 
     #[test]

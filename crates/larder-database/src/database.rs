@@ -6,17 +6,19 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use larder_cache::l2::{Codec, Redis, RedisOptions, RedisStatistics};
 use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext, Lease};
 use larder_metrics::{
-    ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder, QueryStatistics,
-    ServiceRegistry, WindowStatistics,
+    CacheRecorder, ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder,
+    QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
-use crate::cached::Plans;
+use crate::cached::{Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
+use crate::events::{CacheEvent, Events};
 use crate::fleet::{
     CHANNEL, Fleet, FleetSettings, Follower, FollowerStatistics, SecondTier, SecondTierStatistics,
     follow,
@@ -67,8 +69,11 @@ pub(crate) struct Inner {
     pub(crate) never_in_redis: Vec<String>,
     /// Types of results that are never kept there.
     pub(crate) local_types: HashSet<TypeId>,
-    /// Which share of hits is verified.
-    pub(crate) shadow: f64,
+    /// Which hits are verified.
+    pub(crate) shadow: Shadow,
+    pub(crate) events: Arc<Events>,
+    /// How long loads take.
+    pub(crate) loads: Arc<CacheRecorder>,
     services: ServiceRegistry,
     name: InstanceName,
     namespace: String,
@@ -81,7 +86,10 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// If no connection can be made; the error says where to and why.
+    /// If no connection can be made; the error says where to and why. In mode
+    /// [`Shared`](CacheMode::Shared) also [`Error::LogMissing`], [`Error::LogRights`] or
+    /// [`Error::LogVersion`] if there is no log of invalidations that can be used; each names its
+    /// cure. A Redis that does not answer is no error.
     ///
     /// # Cancel safety
     ///
@@ -99,20 +107,18 @@ impl Database {
         let fleet = fleet(&settings, redis.is_some());
         let cache = cache(&settings, fleet.is_some());
         let second_tier = second_tier(&settings, redis, &cache, fleet.as_deref())?;
+        let events = Arc::new(Events::default());
+        tell_of(&events, &cache, second_tier.as_ref());
         let local_types = settings.take_local_types();
         let picture = Arc::new(Picture::new(settings.declarations));
         let name = InstanceName::claim(&pool.name);
-        let connections = if queries.metrics {
-            PoolRecorder::new(name.as_str())
-        } else {
-            PoolRecorder::without_series(name.as_str())
-        };
+        let (connections, loads) = recorders(name.as_str(), queries.metrics);
         let watcher = Arc::new(Watcher::new(
             cache.clone(),
             Arc::clone(&picture),
             QueryRecorder::new(observation::options(&queries)),
             connections,
-            Heat::new(settings.hot_writes),
+            Heat::new(settings.hot_writes, Arc::clone(&events)),
             fleet.clone(),
         ));
         pool.observer = Observer::new(Arc::clone(&watcher) as Arc<dyn PoolObserver>);
@@ -133,7 +139,9 @@ impl Database {
             second_tier,
             never_in_redis: settings.never_in_redis,
             local_types,
-            shadow: settings.shadow,
+            shadow: Shadow::new(settings.shadow),
+            events,
+            loads: Arc::new(loads),
             services: ServiceRegistry::new(name.as_str()),
             name,
             namespace: settings.namespace,
@@ -283,13 +291,17 @@ impl Database {
     /// is no log.
     pub fn follower_statistics(&self) -> Option<FollowerStatistics> {
         let fleet = self.0.fleet.as_ref()?;
-        let left = self
-            .0
-            .cache
-            .lease()
-            .ends()
-            .since(self.0.cache.clock().now());
-        Some(fleet.counters.statistics(left))
+        let cache = &self.0.cache;
+        let (now, lease_ends) = (cache.clock().now(), cache.lease().ends());
+        Some(fleet.counters.statistics(now, lease_ends))
+    }
+
+    /// Who else may write to the database, as far as this one heeds them.
+    pub fn cache_mode(&self) -> CacheMode {
+        match self.0.fleet {
+            Some(_) => CacheMode::Shared,
+            None => CacheMode::Local,
+        }
     }
 
     /// What became of reads from the second tier; `None` where there is no Redis.
@@ -300,6 +312,12 @@ impl Database {
     /// What the connections to Redis have done; `None` where there is none.
     pub fn redis_statistics(&self) -> Option<RedisStatistics> {
         Some(self.0.second_tier.as_ref()?.redis().statistics())
+    }
+
+    /// Whether Redis is asked at all: it is connected, and has answered so far. `None` where there
+    /// is none.
+    pub fn redis_available(&self) -> Option<bool> {
+        Some(self.0.second_tier.as_ref()?.redis().is_available())
     }
 
     /// The tables that are written faster than the cache could help: what is read from them is
@@ -323,7 +341,14 @@ impl Database {
     ///
     /// Dropped, the database stays closed for newcomers; calling it again waits on.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        Ok(self.0.pool.shutdown(deadline).await?)
+        let drained = self.0.pool.shutdown(deadline).await;
+        if let Some(tier) = &self.0.second_tier {
+            // What is still on its way to Redis is not worth more waiting than was allowed.
+            tokio::time::timeout(deadline, tier.redis().shutdown())
+                .await
+                .ok();
+        }
+        Ok(drained?)
     }
 }
 
@@ -331,6 +356,9 @@ impl Inner {
     /// The connection on which the log is followed: beside the pool, so that a pool in use to the
     /// last connection does not cost the lease.
     pub(crate) async fn connect_follower(&self) -> Result<Connection, Error> {
+        /// How long the follower waits for anything, so that a connection that is dead in silence
+        /// does not end it.
+        const ANSWER: Duration = Duration::from_secs(10);
         let wake = self.fleet.as_ref().map(|fleet| Arc::clone(&fleet.wake));
         let on_notification = move |_: &str, _: &str| {
             if let Some(wake) = &wake {
@@ -339,9 +367,12 @@ impl Inner {
         };
         let mut connection = self.pool.connect_apart(on_notification).await?;
         // The snapshot of a look has to be taken after its locks, which is so at this level alone.
-        sql("SET default_transaction_isolation = 'read committed'")
-            .execute_on(&mut connection)
-            .await?;
+        // A look has a deadline of its own, and the catalog is read at leisure.
+        let settings =
+            "SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0";
+        let set = connection.batch_execute(settings).await;
+        set.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
+        connection.set_answer_timeout(Some(ANSWER));
         if self
             .fleet
             .as_ref()
@@ -359,10 +390,12 @@ impl Inner {
     async fn begin_to_follow(&self, fleet: &Fleet, install_log: bool) -> Result<Follower, Error> {
         let mut connection = self.connect_follower().await?;
         log::ensure(&mut connection, install_log).await?;
-        let mut follower = Follower::begin(fleet, connection).await?;
+        let turn = self.picture.turn().await;
+        self.picture.refresh(&mut connection).await?;
+        drop(turn);
+        let definitions = self.picture.definitions();
+        let mut follower = Follower::begin(fleet, connection, definitions).await?;
         switches::load(self, follower.connection()).await?;
-        let _turn = self.picture.turn().await;
-        self.picture.refresh(follower.connection()).await?;
         Ok(follower)
     }
 
@@ -372,7 +405,7 @@ impl Inner {
         *state.key_seed.get_or_init(|| {
             let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
             let context = KeyContext {
-                database: format!("{} {}", self.identity(), state.digest),
+                database: format!("{} {}", self.identity(), state.definitions),
                 namespace: self.namespace.clone(),
                 settings: state.settings.iter().map(owned).collect(),
                 scope: Vec::new(),
@@ -387,6 +420,18 @@ impl Inner {
     pub(crate) fn identity(&self) -> String {
         let shared = self.fleet.as_ref().and_then(|fleet| fleet.identity());
         shared.map_or_else(|| self.identity.clone(), |identity| identity.to_string())
+    }
+}
+
+/// What notes how connections and loads of the cache fare.
+fn recorders(name: &str, series: bool) -> (PoolRecorder, CacheRecorder) {
+    if series {
+        (PoolRecorder::new(name), CacheRecorder::new(name))
+    } else {
+        (
+            PoolRecorder::without_series(name),
+            CacheRecorder::without_series(name),
+        )
     }
 }
 
@@ -420,11 +465,28 @@ fn second_tier(
         Redis::open(redis)?,
         codec,
         Arc::clone(&fleet.knowledge),
-        cache.lease().clone(),
-        cache.clock().clone(),
+        cache.clone(),
         &settings.namespace,
         settings.load_lock,
     )))
+}
+
+/// Lets those hear who listen what becomes of the cache and of Redis.
+fn tell_of(events: &Arc<Events>, cache: &Cache, second_tier: Option<&SecondTier>) {
+    let heard = Arc::clone(events);
+    cache.on_invalidated(move |cause, what| heard.invalidated(cause, what));
+    if let Some(tier) = second_tier {
+        let heard = Arc::clone(events);
+        tier.redis().on_change(move |is_available| {
+            heard.send(|| {
+                if is_available {
+                    CacheEvent::RedisAvailable
+                } else {
+                    CacheEvent::RedisUnavailable
+                }
+            });
+        });
+    }
 }
 
 fn cache(settings: &CacheSettings, shared: bool) -> Cache {

@@ -1,5 +1,6 @@
 //! What can go wrong with a database.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use diesel::result::Error as DieselError;
@@ -27,6 +28,15 @@ pub enum Error {
         "read through the cache inside a transaction or a cached read of the same database: use `load_on(conn)`, which reads what the transaction sees; for raw SQL `sql(..).fetch_on(conn)`; several statements run on the connection itself"
     )]
     CachedReadInTransaction,
+
+    /// Rows cannot be kept one by one under their keys.
+    #[error("read many rows by their keys with `{statement}`: {reason}")]
+    ManyRows {
+        /// The statement.
+        statement: String,
+        /// Why not.
+        reason: Cow<'static, str>,
+    },
 
     /// A load that several callers waited for failed for all of them.
     #[error(transparent)]
@@ -114,6 +124,8 @@ pub enum ErrorKind {
     NotFound,
     /// A cached read was asked for inside a transaction.
     CachedReadInTransaction,
+    /// Rows cannot be kept one by one under their keys.
+    ManyRows,
     /// A load for the cache ended without a result.
     Load,
     /// The catalog of the server could not be read.
@@ -142,6 +154,7 @@ impl Error {
             Self::Sql(_) => ErrorKind::Sql,
             Self::NotFound => ErrorKind::NotFound,
             Self::CachedReadInTransaction => ErrorKind::CachedReadInTransaction,
+            Self::ManyRows { .. } => ErrorKind::ManyRows,
             Self::Shared(error) => error.kind(),
             Self::Load(_) => ErrorKind::Load,
             Self::Catalog { .. } => ErrorKind::Catalog,

@@ -13,6 +13,7 @@ mod closure_error;
 mod coherence;
 mod database;
 mod error;
+mod events;
 mod failpoints;
 mod fleet;
 mod log;
@@ -23,11 +24,15 @@ mod sql;
 mod switches;
 mod transaction;
 
-pub use crate::cached::{CacheExplanation, CachedQuery, CachedRead, CachedSql, Invalidation};
+pub use crate::cached::{
+    CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation,
+    ShadowStatistics,
+};
 pub use crate::closure_error::ClosureError;
 pub use crate::coherence::HotTable;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind};
+pub use crate::events::{CacheEvent, CacheEvents};
 pub use crate::fleet::{FollowerStatistics, SecondTierStatistics};
 pub use crate::log::{LogStatus, MissingRight};
 pub use crate::migrations::MigrationReport;
@@ -36,7 +41,8 @@ pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
 
-pub use larder_cache::{CacheStatistics, Clock, ManualClock};
+pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
+pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};
 pub use larder_metrics::{
     ConnectionStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry, ServiceStatistics,
     WindowStatistics,

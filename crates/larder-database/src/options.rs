@@ -11,6 +11,7 @@ use larder_config::{Config, HostPort, RedisConfig};
 use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, TlsMode};
 use larder_sql::catalog::Declarations;
 use secrecy::SecretString;
+use serde::Serialize;
 
 use crate::Error;
 
@@ -93,6 +94,7 @@ impl CacheSettings {
             TypeId::of::<Arc<[T]>>(),
             TypeId::of::<Arc<T>>(),
             TypeId::of::<Option<Arc<T>>>(),
+            TypeId::of::<Option<T>>(),
         ];
         self.local_types.extend(types);
     }
@@ -103,7 +105,8 @@ impl CacheSettings {
 }
 
 /// Who else writes to the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CacheMode {
     /// Other processes do: each transaction that writes leaves a row in a log in the database, and
@@ -112,6 +115,16 @@ pub enum CacheMode {
     /// Nobody but this [`Database`](crate::Database): there is no log. What others write is never
     /// noticed.
     Local,
+}
+
+impl CacheMode {
+    /// The mode as one word, as in `cache.mode`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Local => "local",
+        }
+    }
 }
 
 /// How processes hint to each other that there is news in the log. Nothing depends on hints but

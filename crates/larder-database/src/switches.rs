@@ -11,6 +11,7 @@ use larder_pool::Connection;
 use larder_sql::catalog::WriteSet;
 
 use crate::database::Inner;
+use crate::events::CacheEvent;
 use crate::sql::sql;
 use crate::{Database, Error};
 
@@ -64,15 +65,27 @@ impl Switches {
         off
     }
 
-    fn set(&self, target: &str, enabled: bool, versions: &Versions) {
+    /// What is switched off of what a result with these dependencies belongs to.
+    pub(crate) fn concerning(&self, dependencies: &[Dependency]) -> Vec<String> {
+        let mut off = self.off();
+        off.retain(|target| match target_of(target) {
+            Some(targets) => targets.iter().any(|target| dependencies.contains(target)),
+            None => true,
+        });
+        off
+    }
+
+    /// Says whether that has changed anything.
+    fn set(&self, target: &str, enabled: bool, versions: &Versions) -> bool {
         let mut off = self.lock();
         if enabled {
-            off.remove(target);
-        } else if !off.contains_key(target)
-            && let Some(guard) = suspend(target, versions)
-        {
-            off.insert(target.to_owned(), guard);
+            return off.remove(target).is_some();
         }
+        if off.contains_key(target) {
+            return false;
+        }
+        off.insert(target.to_owned(), suspend(target, versions));
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Doubt>> {
@@ -80,25 +93,37 @@ impl Switches {
     }
 }
 
-/// Keeps a target out of the cache; `None` for one that a later version has written.
-fn suspend(target: &str, versions: &Versions) -> Option<Doubt> {
-    let (kind, name) = target.split_once(':').unwrap_or((target, ""));
-    Some(match kind {
-        "everything" => versions.suspend_everything(),
-        "service" => versions.suspend([Dependency::service(name)]),
-        "tag" => versions.suspend([Dependency::tag(name)]),
-        "table" => {
-            let oids = name.split(',').filter_map(|oid| oid.parse().ok());
-            versions.suspend(oids.map(Dependency::table))
-        }
-        _ => {
-            tracing::warn!(
-                target,
-                "a switch of a kind that this version does not know: everything is switched off"
-            );
+/// Keeps a target out of the cache.
+fn suspend(target: &str, versions: &Versions) -> Doubt {
+    match target_of(target) {
+        Some(dependencies) => versions.suspend(dependencies),
+        None => {
+            if target != EVERYTHING {
+                tracing::warn!(
+                    target,
+                    "a switch of a kind that this version does not know: everything is switched off"
+                );
+            }
             versions.suspend_everything()
         }
-    })
+    }
+}
+
+const EVERYTHING: &str = "everything";
+
+/// What a target stands for; `None` for everything, and so for one that a later version has
+/// written.
+fn target_of(target: &str) -> Option<Vec<Dependency>> {
+    let (kind, name) = target.split_once(':')?;
+    match kind {
+        "service" => Some(vec![Dependency::service(name)]),
+        "tag" => Some(vec![Dependency::tag(name)]),
+        "table" => {
+            let oids = name.split(',').filter_map(|oid| oid.parse().ok());
+            Some(oids.map(Dependency::table).collect())
+        }
+        _ => None,
+    }
 }
 
 /// Reads what is switched off in the whole fleet.
@@ -109,9 +134,25 @@ fn suspend(target: &str, versions: &Versions) -> Option<Doubt> {
 pub(crate) async fn load(inner: &Inner, connection: &mut Connection) -> Result<(), Error> {
     let words = sql(NEWEST).fetch_on::<Word>(connection).await?;
     for Word { target, enabled } in words {
-        inner.switches.set(&target, enabled, inner.cache.versions());
+        inner.switch(&target, enabled);
     }
     Ok(())
+}
+
+impl Inner {
+    fn switch(&self, target: &str, enabled: bool) {
+        if !self.switches.set(target, enabled, self.cache.versions()) {
+            return;
+        }
+        self.events.send(|| {
+            let target = target.to_owned();
+            if enabled {
+                CacheEvent::SwitchedOn { target }
+            } else {
+                CacheEvent::SwitchedOff { target }
+            }
+        });
+    }
 }
 
 impl Database {
@@ -153,7 +194,7 @@ impl Database {
     async fn switch_cache(&self, target: &CacheTarget, enabled: bool) -> Result<(), Error> {
         let inner = self.inner();
         let written = match target {
-            CacheTarget::Everything => "everything".to_owned(),
+            CacheTarget::Everything => EVERYTHING.to_owned(),
             CacheTarget::Service(name) => format!("service:{name}"),
             CacheTarget::Tag(name) => format!("tag:{name}"),
             CacheTarget::Table(name) => {
@@ -178,9 +219,7 @@ impl Database {
                 .fetch_scalar_on::<String>(&mut session)
                 .await?;
         }
-        inner
-            .switches
-            .set(&written, enabled, inner.cache.versions());
+        inner.switch(&written, enabled);
         tracing::info!(
             "caching of {target} is switched {}",
             if enabled { "on" } else { "off" }

@@ -6,6 +6,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 /// How often the recorder was installed: at most once, except in tests.
 static INSTALLED: AtomicU64 = AtomicU64::new(0);
@@ -43,5 +44,30 @@ impl<T> Deref for Opened<T> {
 
     fn deref(&self) -> &T {
         &self.handles
+    }
+}
+
+/// Handles that are opened when they are first used, and again after a recorder was installed.
+/// Opened before, they would make series of things that never happen.
+#[derive(Debug)]
+pub(crate) struct Lazy<T>(RwLock<Option<Opened<T>>>);
+
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<T> Lazy<T> {
+    /// Uses the handles; `open` makes them where there are none, or where they are outdated.
+    pub(crate) fn with(&self, open: impl FnOnce() -> T, record: impl FnOnce(&T)) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|handles| handles.is_current()) {
+            return record(known);
+        }
+        drop(known);
+        let opened = Opened::new(open);
+        record(&opened);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(opened);
     }
 }

@@ -5,11 +5,12 @@
 //! - [`Exporter`] is the process's recorder, installed once; it renders Prometheus' text format.
 //!   Components that count for themselves are read when it renders: [`Exporter::register`].
 //! - [`QueryRecorder`] takes note of every statement: exact statistics, series, events for slow
-//!   ones. [`PoolRecorder`] does it for connections.
+//!   ones. [`PoolRecorder`] does it for connections, [`CacheRecorder`] for loads of the cache.
 //! - [`OperationScope`] says which service a task works for, [`ServiceRegistry`] keeps what
 //!   each service did.
-//! - [`PoolReading`], [`CacheReading`] and [`HealthReading`] are what the facade reads from
-//!   components at a scrape.
+//! - [`PoolReading`], [`CacheReading`], [`HealthReading`], and for processes that share a database
+//!   [`FollowerReading`], [`SecondTierReading`], [`RedisReading`] and [`ShadowReading`], are what
+//!   the facade reads from components at a scrape.
 //!
 //! ```
 //! use std::time::Duration;
@@ -70,6 +71,7 @@
     expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+mod cache;
 mod definition;
 mod exporter;
 mod handle;
@@ -86,13 +88,17 @@ mod scrape;
 mod service;
 mod window;
 
+pub use cache::CacheRecorder;
 pub use definition::{Definition, Kind};
 pub use exporter::{Exporter, ScrapeSource};
 pub use instance_name::InstanceName;
 pub use operation_scope::OperationScope;
 pub use pool::{ConnectionStatistics, PoolRecorder};
 pub use query::{QueryError, QueryObservation, QueryOptions, QueryRecorder, QueryStatistics};
-pub use readings::{CacheReading, HealthReading, PoolReading};
+pub use readings::{
+    CacheReading, FollowerReading, HealthReading, PoolReading, RedisReading, SecondTierReading,
+    ShadowReading,
+};
 pub use scrape::Scrape;
 pub use service::{Outcome, ServiceRecorder, ServiceRegistry, ServiceStatistics};
 pub use window::WindowStatistics;

@@ -104,7 +104,7 @@ table! {
     /// Reads through the cache, by tier and outcome.
     CACHE_REQUESTS = "larder_cache_requests_total", COUNTER, Count, ["database", "tier", "outcome"];
 
-    /// Loads of the cache from the database, by outcome.
+    /// Loads for the cache, by outcome: success or error from the database, fetched from the second tier.
     CACHE_LOADS = "larder_cache_loads_total", COUNTER, Count, ["database", "outcome"];
 
     /// Duration of loads of the cache from the database.
@@ -124,6 +124,63 @@ table! {
 
     /// Invalidations of cached results, by cause.
     CACHE_INVALIDATIONS = "larder_cache_invalidations_total", COUNTER, Count, ["database", "cause"];
+
+    /// Results of the second tier that were not believed, by reason: invalidated or beyond_horizon.
+    CACHE_DISBELIEVED = "larder_cache_disbelieved_total", COUNTER, Count, ["database", "tier", "reason"];
+
+    /// Hits that were read from the database again and compared, by outcome: equal, changed_meanwhile, violation, skipped or failed.
+    CACHE_SHADOW_READS = "larder_cache_shadow_reads_total", COUNTER, Count, ["database", "outcome"];
+
+    /// Tables that are written too often for what is read from them to be kept.
+    CACHE_HOT_TABLES = "larder_cache_hot_tables", GAUGE, Count, ["database"];
+
+    /// Targets for which caching is switched off: everything, services, tables, tags.
+    CACHE_SWITCHED_OFF = "larder_cache_switched_off", GAUGE, Count, ["database"];
+
+    /// Looks into the log of invalidations, by outcome: success or error.
+    FOLLOWER_POLLS = "larder_follower_polls_total", COUNTER, Count, ["database", "outcome"];
+
+    /// Looks into the log of invalidations that were begun because of a hint.
+    FOLLOWER_HINTED = "larder_follower_hinted_polls_total", COUNTER, Count, ["database"];
+
+    /// Rows of other processes that were read in the log of invalidations and applied.
+    FOLLOWER_ROWS = "larder_follower_rows_total", COUNTER, Count, ["database"];
+
+    /// Duration of the last look into the log of invalidations.
+    FOLLOWER_LAST_POLL = "larder_follower_last_poll_seconds", GAUGE, Seconds, ["database"];
+
+    /// Whether kept results may be served now: 1 with the lease, 0 without.
+    FOLLOWER_HAS_LEASE = "larder_follower_has_lease", GAUGE, Count, ["database"];
+
+    /// How long kept results may be served without another look into the log.
+    FOLLOWER_LEASE_LEFT = "larder_follower_lease_left_seconds", GAUGE, Seconds, ["database"];
+
+    /// How often the database turned out to have another history than before.
+    FOLLOWER_HISTORIES = "larder_follower_histories_total", COUNTER, Count, ["database"];
+
+    /// How often more was pruned from the log of invalidations than had been read.
+    FOLLOWER_GAPS = "larder_follower_gaps_total", COUNTER, Count, ["database"];
+
+    /// Keys asked of Redis, by outcome: found, missing or unavailable.
+    REDIS_GETS = "larder_redis_gets_total", COUNTER, Count, ["database", "outcome"];
+
+    /// Values for Redis, by outcome: written or dropped.
+    REDIS_PUTS = "larder_redis_puts_total", COUNTER, Count, ["database", "outcome"];
+
+    /// Calls to Redis that failed, by cause: timeout or error.
+    REDIS_FAILURES = "larder_redis_failures_total", COUNTER, Count, ["database", "cause"];
+
+    /// How often Redis was given up for a while.
+    REDIS_BREAKER_OPENED = "larder_redis_breaker_opened_total", COUNTER, Count, ["database"];
+
+    /// How often the connection to Redis was made again.
+    REDIS_RECONNECTS = "larder_redis_reconnects_total", COUNTER, Count, ["database"];
+
+    /// Whether Redis is asked at all: 1 if it is connected and answers, 0 if not.
+    REDIS_AVAILABLE = "larder_redis_available", GAUGE, Count, ["database"];
+
+    /// Hints between processes that there is news in the log, by direction: sent or received.
+    HINTS = "larder_hints_total", COUNTER, Count, ["database", "direction"];
 
     /// Duration of operations of services, by outcome: success, error or cancelled.
     SERVICE_OPERATION_DURATION = "larder_service_operation_duration_seconds", DURATION, Seconds,

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Histogram};
 use serde::Serialize;
 
-use crate::handle::Opened;
+use crate::handle::Lazy;
 use crate::names;
 use crate::window::{SlidingWindow, WindowStatistics};
 
@@ -27,7 +26,7 @@ pub struct PoolRecorder {
     acquired: AtomicU64,
     timeouts: AtomicU64,
     /// `None` where metrics are off; nothing in it before something is recorded.
-    series: Option<RwLock<Option<Opened<Series>>>>,
+    series: Option<Lazy<Series>>,
 }
 
 /// The handles that need no further label.
@@ -70,7 +69,7 @@ impl PoolRecorder {
     #[must_use]
     pub fn new(pool: impl Into<String>) -> Self {
         let mut recorder = Self::without_series(pool);
-        recorder.series = Some(RwLock::default());
+        recorder.series = Some(Lazy::default());
         recorder
     }
 
@@ -149,17 +148,9 @@ impl PoolRecorder {
     }
 
     fn record(&self, record: impl FnOnce(&Series)) {
-        let Some(series) = &self.series else {
-            return;
-        };
-        let known = series.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.as_ref().filter(|series| series.is_current()) {
-            return record(known);
+        if let Some(series) = &self.series {
+            series.with(|| Series::open(&self.pool), record);
         }
-        drop(known);
-        let opened = Opened::new(|| Series::open(&self.pool));
-        record(&opened);
-        *series.write().unwrap_or_else(PoisonError::into_inner) = Some(opened);
     }
 
     fn second(&self) -> u64 {

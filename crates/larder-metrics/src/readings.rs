@@ -5,6 +5,10 @@
 use crate::names;
 use crate::scrape::Scrape;
 
+mod fleet;
+
+pub use fleet::{FollowerReading, RedisReading, SecondTierReading, ShadowReading};
+
 #[cfg(test)]
 mod tests;
 
@@ -72,6 +76,8 @@ pub struct CacheReading {
     pub refused: u64,
     /// Loads that were begun.
     pub loads: u64,
+    /// Loads that another tier answered, so that the database was not asked.
+    pub fetched: u64,
     /// Loads that failed.
     pub load_errors: u64,
     /// Entries stored.
@@ -86,13 +92,18 @@ pub struct CacheReading {
     pub entries: u64,
     /// Their estimated bytes.
     pub bytes: u64,
+    /// Tables that are written too often for what is read from them to be kept.
+    pub hot_tables: u64,
+    /// Targets for which caching is switched off.
+    pub switched_off: u64,
 }
 
 impl CacheReading {
     /// Gives it to a scrape; under the predecessor's names too if `legacy_names`.
     ///
-    /// `tier` is `l1` for the cache of the process. `bypassed`, `loads`, `load_errors` and
-    /// `invalidations` are those of the whole cache: give them with one tier only.
+    /// `tier` is `l1` for the cache of the process. `bypassed`, `loads`, `fetched`, `load_errors`,
+    /// `invalidations`, `hot_tables` and `switched_off` are those of the whole cache: give them
+    /// with one tier only.
     pub fn publish(&self, scrape: &mut Scrape, database: &str, tier: &str, legacy_names: bool) {
         let outcomes = [
             ("hit", self.hits),
@@ -106,8 +117,13 @@ impl CacheReading {
         for (outcome, total) in outcomes {
             scrape.counter(&names::CACHE_REQUESTS, &[database, tier, outcome], total);
         }
-        let loaded = self.loads.saturating_sub(self.load_errors);
-        for (outcome, total) in [("success", loaded), ("error", self.load_errors)] {
+        let loaded = self.loads.saturating_sub(self.load_errors + self.fetched);
+        let loads = [
+            ("success", loaded),
+            ("error", self.load_errors),
+            ("fetched", self.fetched),
+        ];
+        for (outcome, total) in loads {
             scrape.counter(&names::CACHE_LOADS, &[database, outcome], total);
         }
         for (cause, total) in [("capacity", self.evictions), ("expired", self.expired)] {
@@ -123,6 +139,10 @@ impl CacheReading {
             self.entries as f64,
         );
         scrape.gauge(&names::CACHE_BYTES, &[database, tier], self.bytes as f64);
+        let hot_tables = self.hot_tables as f64;
+        scrape.gauge(&names::CACHE_HOT_TABLES, &[database], hot_tables);
+        let switched_off = self.switched_off as f64;
+        scrape.gauge(&names::CACHE_SWITCHED_OFF, &[database], switched_off);
         if legacy_names {
             let hits = self.hits + self.stale_hits;
             scrape.counter(&names::LEGACY_CACHE_HITS, &["query"], hits);

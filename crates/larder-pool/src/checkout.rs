@@ -54,7 +54,9 @@ impl bb8::ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        let unusable = pooled.connection.is_broken() || !pooled.connection.is_clean();
+        let unusable = pooled.connection.is_broken()
+            || !pooled.connection.is_clean()
+            || self.counters.is_retired(&pooled.connection);
         if unusable {
             self.counters.invalidated.fetch_add(1, Ordering::Relaxed);
             tracing::debug!("invalidate");
@@ -77,18 +79,27 @@ pub(crate) struct Counters {
     pub(crate) in_use: AtomicUsize,
     pub(crate) waiting: AtomicUsize,
     pub(crate) invalidated: AtomicU64,
+    /// Connections from before this moment are not lent any more.
+    pub(crate) retired: Mutex<Option<std::time::Instant>>,
     pub(crate) connect_errors: watch::Sender<ConnectErrors>,
     /// Told whenever a session has come back.
     pub(crate) returned: Notify,
 }
 
 impl Counters {
+    /// Whether a connection is from before the moment in which all were retired.
+    pub(crate) fn is_retired(&self, connection: &Connection) -> bool {
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.is_some_and(|moment| connection.opened_at() < moment)
+    }
+
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             open: AtomicUsize::new(0),
             in_use: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             invalidated: AtomicU64::new(0),
+            retired: Mutex::default(),
             connect_errors: watch::Sender::new(ConnectErrors::default()),
             returned: Notify::new(),
         })

@@ -169,6 +169,7 @@ impl Connector {
         let on_notification = self.on_notification.clone();
         let lost = Arc::new(OnceLock::new());
         let cause = Arc::clone(&lost);
+        let is_standby = connection.parameter("in_hot_standby") == Some("on");
         let task = self.drivers.spawn(async move {
             let messages = async {
                 while let Some(message) = poll_fn(|context| connection.poll_message(context)).await
@@ -198,7 +199,11 @@ impl Connector {
                 () = sever.cancelled() => {}
             }
         });
-        Driver { task, lost }
+        Driver {
+            task,
+            lost,
+            is_standby,
+        }
     }
 
     /// Asks the server to end what a connection is running.

@@ -154,6 +154,16 @@ impl Effects {
         self.statements.is_empty() && !self.unclear
     }
 
+    /// Whether they are queries that leave nothing on their session, as far as their texts tell:
+    /// only functions in them can have written.
+    pub(crate) fn are_queries(&self) -> bool {
+        let mut statements = self.statements.iter();
+        !self.unclear
+            && statements.all(|profile| {
+                profile.effect == Effect::Read && profile.session_effect() == SessionEffect::None
+            })
+    }
+
     pub(crate) fn of(profile: &Arc<StatementProfile>, unclear: bool) -> Self {
         Self {
             statements: vec![Arc::clone(profile)],

@@ -4,8 +4,8 @@
 //! ones. Who waits, for how long and with which error is decided here, because bb8's
 //! queue can be neither seen nor closed.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -336,7 +336,7 @@ impl Pool {
 
     async fn is_alive(&self, pooled: &mut Pooled) -> bool {
         let Inner { options, .. } = &*self.0;
-        if pooled.connection.is_broken() {
+        if pooled.connection.is_broken() || self.0.counters.is_retired(&pooled.connection) {
             return false;
         }
         match options.verify_after {
@@ -346,6 +346,18 @@ impl Pool {
             }
             _ => true,
         }
+    }
+
+    /// Lends none of the connections any more that there are now: they may lead to a server that is
+    /// no longer the right one. Those in use are closed when they come back.
+    pub fn retire_connections(&self) {
+        let mut retired = self
+            .0
+            .counters
+            .retired
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *retired = Some(std::time::Instant::now());
     }
 
     pub(crate) fn is_gone(&self) -> Error {

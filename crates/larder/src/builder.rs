@@ -1,7 +1,7 @@
 //! Putting an instance together.
 
 use larder_config::{Config, ConfigLoader, Profile, SettingValue};
-use larder_database::{Database, DatabaseOptions, Declarations};
+use larder_database::{CacheMode, CacheSettings, Database, DatabaseOptions, Declarations};
 use larder_metrics::Exporter;
 
 use crate::Result;
@@ -27,7 +27,23 @@ use crate::instance::{Embedded, Larder};
 #[must_use = "nothing happens until it is started"]
 pub struct LarderBuilder {
     settings: Settings,
+    code: InCode,
+}
+
+/// What only code can say, and no setting.
+#[derive(Default)]
+struct InCode {
     declarations: Declarations,
+    local_types: Vec<fn(&mut CacheSettings)>,
+}
+
+impl InCode {
+    fn tell(self, cache: &mut CacheSettings) {
+        cache.declarations = self.declarations;
+        for keep_local in self.local_types {
+            keep_local(cache);
+        }
+    }
 }
 
 enum Settings {
@@ -35,12 +51,21 @@ enum Settings {
     Loaded(Box<Config>),
 }
 
+impl Settings {
+    fn load(self) -> Result<Config> {
+        match self {
+            Self::Loader(loader) => Ok(loader.load()?),
+            Self::Loaded(config) => Ok(*config),
+        }
+    }
+}
+
 impl LarderBuilder {
     pub(crate) fn new() -> Self {
         let loader = ConfigLoader::new().embedded_available(cfg!(feature = "embedded"));
         Self {
             settings: Settings::Loader(Box::new(loader)),
-            declarations: Declarations::new(),
+            code: InCode::default(),
         }
     }
 
@@ -48,7 +73,28 @@ impl LarderBuilder {
     /// not tell. Reads that use them can be cached then, and writes invalidate no more than they
     /// have to.
     pub fn declare(mut self, declarations: Declarations) -> Self {
-        self.declarations = declarations;
+        self.code.declarations = declarations;
+        self
+    }
+
+    /// Keeps results of this type in the process that read them, and never in Redis: single ones
+    /// and lists of them. `cache.never_in_redis` says the same of tables,
+    /// [`local_only`](larder_database::CachedQuery::local_only) of a read.
+    ///
+    /// ```
+    /// use larder::prelude::*;
+    ///
+    /// #[derive(Queryable)]
+    /// struct Patient {
+    ///     id: i64,
+    ///     name: String,
+    /// }
+    ///
+    /// let builder = Larder::builder().keep_local::<Patient>();
+    /// # drop(builder);
+    /// ```
+    pub fn keep_local<T: 'static>(mut self) -> Self {
+        self.code.local_types.push(CacheSettings::keep_local::<T>);
         self
     }
 
@@ -90,10 +136,7 @@ impl LarderBuilder {
     ///
     /// [`Error::Config`](crate::Error::Config) with all faults of the settings.
     pub fn load(self) -> Result<Config> {
-        match self.settings {
-            Settings::Loader(loader) => Ok(loader.load()?),
-            Settings::Loaded(config) => Ok(*config),
-        }
+        self.settings.load()
     }
 
     /// Reads the settings, starts the embedded database where there is no other, and connects.
@@ -107,8 +150,8 @@ impl LarderBuilder {
     ///
     /// Dropped, it closes what it opened.
     pub async fn start(self) -> Result<Larder> {
-        let declarations = self.declarations.clone();
-        let config = self.load()?;
+        let Self { settings, code } = self;
+        let config = settings.load()?;
         for notice in config.notices() {
             tracing::warn!(key = notice.key, "{}", notice.message);
         }
@@ -117,10 +160,11 @@ impl LarderBuilder {
         let (database, embedded) = match &config.database.url {
             Some(url) => {
                 let mut options = DatabaseOptions::from_config(&config, url.expose())?;
-                options.cache.declarations = declarations;
+                code.tell(&mut options.cache);
+                warn_of_others(options.cache.mode);
                 (Database::open(options).await?, None)
             }
-            None => open_embedded(&config, declarations).await?,
+            None => open_embedded(&config, code).await?,
         };
         tracing::info!(
             profile = %config.profile(),
@@ -128,6 +172,7 @@ impl LarderBuilder {
             version = database.server_version(),
             pool_size = database.pool_status().size,
             pool_overflow = database.pool_status().overflow,
+            cache = cache(&config, &database),
             configuration = configuration(&config),
             "larder started"
         );
@@ -143,6 +188,35 @@ impl std::fmt::Debug for LarderBuilder {
     }
 }
 
+/// On a server there may be others, and who chose this mode should know what it costs.
+fn warn_of_others(mode: CacheMode) {
+    if mode == CacheMode::Local {
+        tracing::warn!(
+            key = "cache.mode",
+            "mode local: writes of other processes are not noticed"
+        );
+    }
+}
+
+/// How results are kept, in a few words.
+fn cache(config: &Config, database: &Database) -> String {
+    let mode = database.cache_mode();
+    let mut words = mode.as_str().to_owned();
+    if !database.cache().is_enabled() {
+        words += ", off";
+    }
+    if mode == CacheMode::Shared {
+        words += &format!(
+            ", others see a write within {:?}",
+            config.cache.max_staleness
+        );
+    }
+    if database.redis_available().is_some() {
+        words += ", with Redis";
+    }
+    words
+}
+
 /// The effective configuration on one line, without secrets.
 fn configuration(config: &Config) -> String {
     let settings = config
@@ -152,10 +226,7 @@ fn configuration(config: &Config) -> String {
 }
 
 #[cfg(feature = "embedded")]
-async fn open_embedded(
-    config: &Config,
-    declarations: Declarations,
-) -> Result<(Database, Option<Embedded>)> {
+async fn open_embedded(config: &Config, code: InCode) -> Result<(Database, Option<Embedded>)> {
     use larder_embedded::{EmbeddedDatabase, EmbeddedOptions};
 
     let mut options = EmbeddedOptions::default();
@@ -166,16 +237,18 @@ async fn open_embedded(
         config.embedded.connect_timeout,
         config.database.statement_timeout,
     );
-    options.cache.declarations = declarations;
+    code.tell(&mut options.cache);
     let database = Database::open(options).await?;
-    tracing::info!("the embedded database has one connection: the pool has size 1");
+    tracing::info!(
+        "the embedded database has one connection and no other process: the pool has size 1, the cache is in mode local"
+    );
     Ok((database, Some(embedded)))
 }
 
 /// Without the feature the settings refuse to load without a URL, so this is not reached.
 #[cfg(not(feature = "embedded"))]
 #[expect(clippy::unused_async, reason = "the other variant of it waits")]
-async fn open_embedded(_: &Config, _: Declarations) -> Result<(Database, Option<Embedded>)> {
+async fn open_embedded(_: &Config, _: InCode) -> Result<(Database, Option<Embedded>)> {
     Err(crate::Error::Database(larder_database::Error::from(
         larder_pool::Error::Options("there is no database.url".to_owned()),
     )))

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder_database::{
-    CacheStatistics, ConnectionStatistics, Database, QueryStatistics, ServiceStatistics,
+    CacheMode, CacheStatistics, ConnectionStatistics, Database, FollowerStatistics, HotTable,
+    QueryStatistics, RedisStatistics, SecondTierStatistics, ServiceStatistics, ShadowStatistics,
 };
 use larder_health::HealthReport;
 use serde::Serialize;
@@ -54,16 +55,47 @@ pub struct CacheTiers {
     /// The cache of the process.
     #[serde(flatten)]
     pub process: CacheStatistics,
-    /// Whether results are shared with other processes. Not yet: always false.
+    /// Who else may write to the database, as far as this instance heeds them.
+    pub mode: CacheMode,
+    /// Whether results are shared with other processes now: there is a Redis, and it answers.
     pub l2_available: bool,
+    /// What became of reads from the second tier; `None` where there is no Redis.
+    pub second_tier: Option<SecondTierStatistics>,
+    /// What the connections to Redis did; `None` where there is none.
+    pub redis: Option<RedisStatistics>,
+    /// The follower of the log of invalidations; `None` in mode `local`.
+    pub follower: Option<FollowerStatistics>,
+    /// What became of hits that were verified (`cache.shadow`).
+    pub shadow: ShadowStatistics,
+    /// Tables that are written too often for what is read from them to be kept.
+    pub hot_tables: Vec<HotTable>,
+    /// What caching is switched off for: `everything`, `service:menus`, `tag:menu:7`,
+    /// `table:16384`.
+    pub switched_off: Vec<String>,
+}
+
+impl CacheTiers {
+    fn of(database: &Database) -> Self {
+        Self {
+            process: database.cache_statistics(),
+            mode: database.cache_mode(),
+            l2_available: database.redis_available().unwrap_or(false),
+            second_tier: database.second_tier_statistics(),
+            redis: database.redis_statistics(),
+            follower: database.follower_statistics(),
+            shadow: database.shadow_statistics(),
+            hot_tables: database.hot_tables(),
+            switched_off: database.switched_off(),
+        }
+    }
 }
 
 impl Statistics {
     pub(crate) fn of(database: &Database, health: HealthReport, uptime: Duration) -> Self {
         let pool = database.pool_status();
-        let cache = database.cache_statistics();
+        let cache = CacheTiers::of(database);
         let mut queries = database.query_statistics();
-        queries.cached = cache.hits + cache.stale_hits;
+        queries.cached = cache.process.hits + cache.process.stale_hits;
         Self {
             queries,
             connections: database.connection_statistics(),
@@ -75,10 +107,7 @@ impl Statistics {
                 waiting: pool.waiting,
                 invalidated: pool.invalidated,
             },
-            cache: CacheTiers {
-                process: cache,
-                l2_available: false,
-            },
+            cache,
             health,
             services: database.services().statistics(),
             uptime: uptime.as_secs_f64(),

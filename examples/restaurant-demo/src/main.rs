@@ -14,6 +14,7 @@ mod measure;
 mod reads;
 mod report;
 mod serve;
+mod shared;
 mod stages;
 mod writes;
 

@@ -31,7 +31,7 @@ pub(crate) struct Report {
     pub(crate) writes: Writes,
     pub(crate) health: Status,
     pub(crate) pool: PoolStatistics,
-    pub(crate) cache: CacheTiers,
+    pub(crate) cache: Cache,
     /// None where metrics are off.
     pub(crate) metrics_series: Option<usize>,
 }
@@ -42,6 +42,22 @@ pub(crate) struct Database {
     pub(crate) version: String,
     #[serde(rename = "start_ms", serialize_with = "milliseconds")]
     pub(crate) started_in: Duration,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Cache {
+    #[serde(flatten)]
+    tiers: CacheTiers,
+    /// Reads that Redis answered for another process. None where there is no Redis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hits_l2: Option<u64>,
+}
+
+impl Cache {
+    /// With what a second process took from Redis, as far as there is one.
+    pub(crate) fn new(tiers: CacheTiers, hits_l2: Option<u64>) -> Self {
+        Self { tiers, hits_l2 }
+    }
 }
 
 #[derive(Serialize)]
@@ -182,7 +198,7 @@ impl Report {
     }
 
     fn show_watch(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (pool, cache) = (&self.pool, &self.cache.process);
+        let (pool, cache) = (&self.pool, &self.cache.tiers.process);
         writeln!(
             out,
             "Watched   {}; pool: {} idle, {} in use, {} waiting; cache: {} hits, {} misses, {} entries, {}",
@@ -195,6 +211,14 @@ impl Report {
             cache.entries,
             HumanBytes(cache.bytes)
         )?;
+        let mode = self.cache.tiers.mode.as_str();
+        match self.cache.hits_l2 {
+            Some(hits) => writeln!(
+                out,
+                "          cache in mode {mode}, with Redis: {hits} hits of a second instance there"
+            )?,
+            None => writeln!(out, "          cache in mode {mode}, without Redis")?,
+        }
         match self.metrics_series {
             Some(series) => writeln!(out, "          {series} series of metrics"),
             None => writeln!(out, "          metrics are off"),

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::import::import;
 use crate::measure::timed;
 use crate::reads::reads;
-use crate::report::{Database, Migrations, Report};
+use crate::report::{Cache, Database, Migrations, Report};
+use crate::shared::hits_of_a_second_instance;
 use crate::writes::{coherence, writes};
 
 /// Starts Larder and runs all stages. Where one fails, Larder is shut down.
@@ -35,6 +36,7 @@ async fn stages(
     let reads = reads(larder).await?;
     let coherence = coherence(larder, reads.place).await?;
     let writes = writes(larder).await?;
+    let hits_l2 = hits_of_a_second_instance(larder, reads.place).await?;
     // A check of now: the one in the background may be from before all this.
     let health = larder.health_monitor().check_now().await.status;
     let statistics = larder.statistics();
@@ -62,7 +64,7 @@ async fn stages(
         writes,
         health,
         pool: statistics.pool,
-        cache: statistics.cache,
+        cache: Cache::new(statistics.cache, hits_l2),
         metrics_series: larder.metrics().as_deref().map(series),
     })
 }

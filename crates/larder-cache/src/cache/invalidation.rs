@@ -4,6 +4,37 @@ use super::Cache;
 use crate::dependency::Dependency;
 use crate::statistics::Cause;
 
+/// What was invalidated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalidated<'a> {
+    /// What depends on one of these.
+    Dependencies(&'a [Dependency]),
+    /// What has a name that matches this pattern.
+    Matching(&'a str),
+    /// Everything.
+    Everything,
+}
+
+/// Hears of what was invalidated.
+pub(super) type Listener = Box<dyn Fn(Cause, Invalidated<'_>) + Send + Sync>;
+
+impl Cache {
+    /// Calls back after each invalidation, in the task that invalidates. There is one listener for
+    /// a cache: it stays the first one. It must not wait.
+    pub fn on_invalidated(
+        &self,
+        listener: impl Fn(Cause, Invalidated<'_>) + Send + Sync + 'static,
+    ) {
+        self.0.listener.set(Box::new(listener)).ok();
+    }
+
+    fn tell(&self, cause: Cause, what: Invalidated<'_>) {
+        if let Some(listener) = self.0.listener.get() {
+            listener(cause, what);
+        }
+    }
+}
+
 /// Each of these costs the same however many entries there are. When it returns, no result of a
 /// load that began before is served, stored or joined any more by a read that begins after. A
 /// read that had joined a load before still gets its result.
@@ -17,6 +48,7 @@ impl Cache {
         }
         self.0.versions.invalidate(dependencies.iter().copied());
         self.0.counters.invalidated(cause);
+        self.tell(cause, Invalidated::Dependencies(dependencies));
     }
 
     /// Invalidates what carries one of these tags.
@@ -41,11 +73,13 @@ impl Cache {
     pub fn invalidate_matching(&self, pattern: &str) {
         self.0.patterns.invalidate(pattern, &self.0.versions);
         self.0.counters.invalidated(Cause::Pattern);
+        self.tell(Cause::Pattern, Invalidated::Matching(pattern));
     }
 
     /// Invalidates everything.
     pub fn invalidate_everything(&self, cause: Cause) {
         self.0.versions.invalidate_everything();
         self.0.counters.invalidated(cause);
+        self.tell(cause, Invalidated::Everything);
     }
 }

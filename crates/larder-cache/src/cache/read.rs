@@ -2,21 +2,20 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use super::keep::Landing;
 use super::{Cache, Inner};
-use crate::entry::{Age, Entry, Facts, Times};
+use crate::entry::{Age, Entry, Times};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::failpoints;
 use crate::flight::{Apron, Departure, Landed, Outcome, Seat};
 use crate::key::Key;
 use crate::options::Freshness;
-use crate::patterns::Checked;
 use crate::request::{EntryName, Loaded, Mode, Request, Served, Source};
 use crate::slots::Slots;
 use crate::statistics::Counters;
@@ -257,40 +256,23 @@ impl Cache {
     fn land<V, E>(
         &self,
         departure: Departure<V, E>,
-        mut freshness: Freshness,
+        freshness: Freshness,
         loaded: Result<(Loaded<V>, Option<String>), LoadError<E>>,
         took: Duration,
     ) where
         V: Clone + Send + Sync + 'static,
     {
         let outcome = loaded.map(|(loaded, name)| {
-            let inner = &*self.0;
-            let mut load_time = took;
-            if let Some(kept) = loaded.kept {
-                inner.counters.fetched.increment();
-                freshness.ttl = freshness.ttl.min(kept.fresh_for);
-                load_time = kept.load_time;
-            }
-            let slots = inner.versions.union(&departure.known, &loaded.dependencies);
-            if let Some(name) = name
-                && self.is_enabled()
-                && inner.versions.are_current(&slots, departure.as_of)
-            {
-                let facts = Facts {
-                    as_of: departure.as_of,
-                    load_time,
-                    digest: loaded.digest,
-                    flight: departure.number(),
-                    slots: slots.clone(),
-                    name: name.into(),
-                    checked: Checked::new(departure.as_of),
-                    times: inner.times(freshness, load_time),
-                    refreshing: AtomicBool::new(false),
-                    value_bytes: loaded.bytes,
-                    value_type: std::any::type_name::<V>(),
-                };
-                inner.store(departure.key(), Entry::new(facts, loaded.value.clone()));
-            }
+            let landing = Landing {
+                key: departure.key(),
+                as_of: departure.as_of,
+                flight: departure.number(),
+                known: &departure.known,
+                freshness,
+                took,
+                name,
+            };
+            let slots = self.0.keep(landing, &loaded);
             Landed {
                 value: loaded.value,
                 slots,
@@ -356,7 +338,7 @@ impl Cache {
 
 impl Inner {
     /// The times of a value stored now, a little shorter than asked for by chance.
-    fn times(&self, mut freshness: Freshness, load_time: Duration) -> Times {
+    pub(super) fn times(&self, mut freshness: Freshness, load_time: Duration) -> Times {
         if self.jitter > 0.0 {
             let share = 1.0 - self.jitter * fastrand::f64();
             freshness.ttl = freshness.ttl.mul_f64(share);
@@ -378,7 +360,7 @@ impl Inner {
     ///
     /// An invalidation that comes between the check and the store does no harm: the entry
     /// carries the version of its load and is checked again at every read.
-    fn store(&self, key: Key, entry: Arc<Entry>) {
+    pub(super) fn store(&self, key: Key, entry: Arc<Entry>) {
         // Declared before the lock, and so dropped after it.
         let (kept, inserted);
         let _apron = self.flights.lock(key);

@@ -76,9 +76,7 @@ impl Seal {
     pub fn of_secrets<'s>(secrets: impl IntoIterator<Item = &'s [u8; 32]>) -> Option<Self> {
         let secrets = secrets.into_iter().map(|secret| Secret::new(*secret));
         let secrets = secrets.collect::<Option<Vec<_>>>()?;
-        (!secrets.is_empty()).then(|| Self {
-            secrets: secrets.into(),
-        })
+        (!secrets.is_empty()).then(|| Self { secrets })
     }
 
     /// The number of the secret, the nonce, and the body that cannot be read.

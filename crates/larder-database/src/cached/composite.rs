@@ -1,19 +1,20 @@
 //! Several statements whose result is kept as one.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use larder_cache::{Dependency, Key, KeyBuilder, Loaded, Mode, Request};
+use larder_cache::{Dependency, Key, KeyBuilder, Mode, Request};
 use larder_metrics::OperationScope;
 use larder_pool::AsyncClosure;
-use larder_sql::StatementProfile;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::composite_load::{CompositeLoad, Form};
 use super::options::{ReadOptions, read_options};
-use super::plan::dependencies;
-use super::run::estimate;
-use crate::coherence::CatalogState;
+use super::portable::portable_bytes;
+use crate::fleet::SharedRead;
 use crate::{ClosureError, Connection, Database, Error};
 
 /// Several statements whose result is kept as one; made by [`Database::cached_read`].
@@ -25,6 +26,8 @@ use crate::{ClosureError, Connection, Database, Error};
 pub struct CachedRead<'a> {
     database: &'a Database,
     arguments: Key,
+    /// The same for other programs, where types have other ids.
+    shared_arguments: Key,
     options: ReadOptions,
 }
 
@@ -68,9 +71,14 @@ impl Database {
     {
         let mut key = KeyBuilder::new();
         key.type_id(TypeId::of::<Named<A>>()).hash(arguments);
+        let mut shared = KeyBuilder::new();
+        shared
+            .text(type_name::<A>())
+            .bytes(&portable_bytes(arguments));
         CachedRead {
             database: self,
             arguments: key.finish(),
+            shared_arguments: shared.finish(),
             options: ReadOptions {
                 operation: Some((service.into(), operation.into())),
                 ..ReadOptions::default()
@@ -85,8 +93,10 @@ struct Named<A: ?Sized>(std::marker::PhantomData<A>);
 impl CachedRead<'_> {
     read_options!();
 
-    /// Loads the result: from the cache, or by running the closure on a connection of its own,
-    /// outside of any transaction.
+    /// Loads the result: from this process, or by running the closure on a connection of its own,
+    /// outside of any transaction. It stays in this process: for results that only mean something
+    /// here, or that are as quickly loaded as fetched. [`load_shared`](Self::load_shared) keeps it
+    /// in Redis too.
     ///
     /// # Errors
     ///
@@ -106,9 +116,77 @@ impl CachedRead<'_> {
         V: Send + Sync + 'static,
         E: ClosureError<Outcome = Error>,
     {
+        self.load_by(closure, None).await
+    }
+
+    /// Loads the result as [`load`](Self::load) does, and keeps it in Redis too, if there is one,
+    /// where other processes find it: for results that take long to load, and that many processes
+    /// need.
+    ///
+    /// The result has to be serialisable in a form that is not self-describing: no
+    /// `#[serde(untagged)]`, `#[serde(flatten)]` or `serde_json::Value` in it. What cannot be
+    /// written and read again stays in this process, which is logged. All programs that share
+    /// results must run the same closure for the same service, operation and arguments; a result
+    /// of a type that has other fields meanwhile is not used. The `Hash` of the arguments has to
+    /// tell them apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load). Nothing that happens to Redis is an error.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`load`](Self::load).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(db: larder_database::Database) -> Result<(), larder_database::Error> {
+    /// use larder_database::sql;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Summary {
+    ///     menus: i64,
+    /// }
+    ///
+    /// let summary = db
+    ///     .cached_read("menus", "summary", "Miami")
+    ///     .load_shared(async |conn| {
+    ///         let menus = sql("SELECT count(*) FROM menus WHERE city = 'Miami'");
+    ///         let menus = menus.fetch_scalar_on(conn).await?;
+    ///         Ok::<_, larder_database::Error>(Summary { menus })
+    ///     })
+    ///     .await?;
+    /// # drop(summary);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn load_shared<V, E, F>(self, closure: F) -> Result<Arc<V>, Error>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
+            + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>
+            + Send
+            + 'static,
+        V: Serialize + DeserializeOwned + Send + Sync + 'static,
+        E: ClosureError<Outcome = Error>,
+    {
+        self.load_by(closure, Some(Form::of())).await
+    }
+
+    async fn load_by<V, E, F>(self, closure: F, form: Option<Form<V>>) -> Result<Arc<V>, Error>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
+            + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>
+            + Send
+            + 'static,
+        V: Send + Sync + 'static,
+        E: ClosureError<Outcome = Error>,
+    {
         let Self {
             database,
             arguments,
+            shared_arguments,
             options,
         } = self;
         let inner = database.inner();
@@ -149,59 +227,36 @@ impl CachedRead<'_> {
             mode: options.mode,
             name: options.name(String::new, key),
         };
-        let allow_volatile = options.allow_volatile;
-        let loader = Arc::clone(inner);
-        let load = async move || {
-            let holds = loader.picture.is_current(state.generation);
-            let mut session = loader.pool.session().await.map_err(Error::from)?;
-            let holds = holds && loader.same_settings(&session, state.generation);
-            session.start_recording();
-            // A cached read inside would not be among what is recorded here.
-            let result = loader.pool.within(closure(&mut session)).await;
-            let value = result.map_err(|error| error.into_outcome(session.last_server_error()))?;
-            let recording = session.finish_recording();
-            if loader.picture.outdates(&session) {
-                session.discard();
-            }
-            let tables = tables(&state, &recording.statements, allow_volatile);
-            Ok(Loaded {
-                value: Arc::new(value),
-                bytes: estimate(&recording) + size_of::<V>() as u64,
-                storable: holds && tables.is_some(),
-                kept: None,
-                digest: None,
-                dependencies: tables.into_iter().flatten().chain(extra).collect(),
-            })
+        let shared = form
+            .filter(|_| !options.local_only && inner.may_share_type::<V>())
+            .map(|form| {
+                let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
+                options.add_to(&mut key, inner.default_ttl);
+                key.text("several statements")
+                    .text(type_name::<V>())
+                    .u64(shared_arguments.as_u128() as u64)
+                    .u64((shared_arguments.as_u128() >> 64) as u64);
+                let key = key.finish();
+                let read = SharedRead {
+                    key,
+                    fingerprint: form.fingerprint(),
+                    dependencies: extra.clone(),
+                    freshness,
+                    name: options.readable_name(String::new, key),
+                };
+                (form, read)
+            });
+        let load = CompositeLoad {
+            database: Arc::clone(inner),
+            state,
+            closure,
+            allow_volatile: options.allow_volatile,
+            ttl_only: options.ttl_only,
+            extra,
+            refresh: options.mode == Mode::Refresh,
         };
+        let load = async move || load.run(shared).await;
         // On the heap: a hit does not carry what only a miss needs.
         Box::pin(inner.load(request, load)).await
     }
-}
-
-/// The tables that all of these statements read; `None` if the result may not be stored.
-fn tables(
-    state: &CatalogState,
-    statements: &[Arc<StatementProfile>],
-    allow_volatile: bool,
-) -> Option<Vec<Dependency>> {
-    let mut all = Vec::new();
-    for profile in statements {
-        match state.catalog.reads(profile) {
-            Ok(reads) if reads.volatile.is_empty() || allow_volatile => {
-                all.extend(dependencies(&reads.tables));
-            }
-            Ok(_) => {
-                tracing::debug!(
-                    statement = &*profile.normalised,
-                    "not cached: it changes by itself"
-                );
-                return None;
-            }
-            Err(reason) => {
-                tracing::debug!(statement = &*profile.normalised, %reason, "not cached");
-                return None;
-            }
-        }
-    }
-    Some(all)
 }

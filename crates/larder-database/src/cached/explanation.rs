@@ -1,15 +1,19 @@
 //! What the cache makes of a query, told to whoever asks.
 
 use std::fmt;
+use std::sync::Arc;
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
-use larder_cache::EntryDescription;
+use larder_cache::{Dependency, EntryDescription};
 use larder_pool::{BoundValues, OwnedQuery, query_text, static_query_id};
+use larder_sql::catalog::TableId;
 use serde::Serialize;
 
-use super::plan::PlanKey;
+use super::options::ReadOptions;
+use super::plan::{Plan, PlanKey};
 use super::query::CachedQuery;
+use crate::database::Inner;
 use crate::{Database, Error};
 
 /// What the cache makes of a query; made by [`Database::explain_cache`].
@@ -26,6 +30,14 @@ pub struct CacheExplanation {
     pub volatile: Vec<String>,
     /// Why it is not cached, if it is not.
     pub not_cached: Option<String>,
+    /// Whether it is kept for its time alone, whatever is written.
+    pub ttl_only: bool,
+    /// Why it is not kept in Redis, if it is not.
+    pub not_in_redis: Option<String>,
+    /// What of it caching is switched off for, such as `service:menus`: it is not kept for now.
+    pub switched_off: Vec<String>,
+    /// The tables of it that are written so often that it is not kept for now.
+    pub hot: Vec<String>,
     /// The key of its statement and values. Each type of result has a key of its own on top.
     pub key: Option<String>,
     /// What the cache holds under that key, as rows of the type asked for.
@@ -41,6 +53,22 @@ impl fmt::Display for CacheExplanation {
         }
         if !self.volatile.is_empty() {
             writeln!(formatter, "volatile    {}", self.volatile.join(", "))?;
+        }
+        if self.ttl_only {
+            writeln!(formatter, "kept        for its time, whatever is written")?;
+        }
+        if !self.switched_off.is_empty() {
+            writeln!(
+                formatter,
+                "switched off for {}",
+                self.switched_off.join(", ")
+            )?;
+        }
+        if !self.hot.is_empty() {
+            writeln!(formatter, "hot         {}", self.hot.join(", "))?;
+        }
+        if let (None, Some(reason)) = (&self.not_cached, &self.not_in_redis) {
+            writeln!(formatter, "not in Redis, because {reason}")?;
         }
         match (&self.not_cached, &self.key) {
             (Some(reason), _) => write!(formatter, "not cached  {reason}"),
@@ -131,21 +159,48 @@ impl<Q> CachedQuery<'_, Q> {
                 .err()
                 .map(|reason| reason.to_string())
         };
-        let key = plan.key::<std::sync::Arc<[T]>>(&values, &options, inner.default_ttl);
+        let depends_on =
+            reads.map_or_else(Vec::new, |reads| options.all_dependencies(&reads.tables));
+        let name_of = |table: TableId| match state.catalog.table(table) {
+            Some(name) => name.to_string(),
+            None => table.0.to_string(),
+        };
+        let is_hot = |table: &TableId| {
+            let table = Dependency::table(table.0);
+            inner.watcher.heat.is_hot([table])
+        };
+        let hot = tables.iter().filter(|table| is_hot(table));
+        let key = plan.key::<Arc<[T]>>(&values, &options, inner.default_ttl);
         Ok(CacheExplanation {
             statement: plan.profile.normalised.to_string(),
             fingerprint: plan.profile.fingerprint.to_string(),
-            tables: tables
-                .iter()
-                .map(|table| match state.catalog.table(*table) {
-                    Some(name) => name.to_string(),
-                    None => table.0.to_string(),
-                })
-                .collect(),
+            tables: tables.iter().copied().map(name_of).collect(),
+            ttl_only: options.ttl_only,
+            not_in_redis: inner.why_not_shared::<Arc<[T]>>(&plan, &options),
+            switched_off: inner.switches.concerning(&depends_on),
+            hot: hot.copied().map(name_of).collect(),
             volatile: volatile.iter().map(ToString::to_string).collect(),
             entry: inner.cache.explain(key),
             key: reads.map(|_| key.to_string()),
             not_cached,
         })
+    }
+}
+
+impl Inner {
+    /// Why results of this plan, type and these options are not kept in Redis, if they are not.
+    fn why_not_shared<V: 'static>(&self, plan: &Plan, options: &ReadOptions) -> Option<String> {
+        let reason = if self.second_tier.is_none() {
+            "there is none (redis.url), or the cache is this process's alone (cache.mode)"
+        } else if options.local_only {
+            "the read says local_only()"
+        } else if !plan.shareable {
+            "one of its tables is never to be kept there (cache.never_in_redis), or a table that is named there is not found"
+        } else if !self.may_share_type::<V>() {
+            "results of its type are kept in their process (CacheSettings::keep_local)"
+        } else {
+            return None;
+        };
+        Some(reason.to_owned())
     }
 }

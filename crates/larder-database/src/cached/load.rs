@@ -41,7 +41,8 @@ impl<V> StatementLoad<V> {
         // Whether the plan still holds is asked after the cache has noted as of when the
         // load begins: whoever changes definitions from here on makes that outdated.
         let holds = self.database.picture.is_current(self.plan.generation);
-        let shared = self.shared.clone().filter(|_| holds);
+        let is_hot = self.is_hot();
+        let shared = self.shared.clone().filter(|_| holds && !is_hot);
         let database = Arc::clone(&self.database);
         let (Some(read), Some(tier)) = (shared, &database.second_tier) else {
             return self.load(holds, None).await;
@@ -62,6 +63,12 @@ impl<V> StatementLoad<V> {
             }
             Turn::NotAsked => self.load(holds, Some((tier, read))).await,
         }
+    }
+
+    /// Whether it would be wrong again before anybody else could use it.
+    fn is_hot(&self) -> bool {
+        let heat = &self.database.watcher.heat;
+        heat.is_hot(self.dependencies.iter().copied())
     }
 
     /// What another process has loaded, if it fits.
@@ -96,44 +103,96 @@ impl<V> StatementLoad<V> {
         shared: Option<(&SecondTier, SharedRead)>,
     ) -> Result<Loaded<V>, Error> {
         let database = &self.database;
-        let began = database.cache.clock().now();
-        let mut session = database.pool.session().await?;
-        let storable = holds
-            && database.same_settings(&session, self.plan.generation)
-            && !database
-                .watcher
-                .heat
-                .is_hot(self.dependencies.iter().copied());
-        session.start_recording();
-        let (snapshot, rows) = if storable && shared.is_some() {
-            rows_as_of(&mut session, self.query).await?
-        } else {
-            (None, rows(&mut session, self.query).await?)
-        };
-        let recording = session.finish_recording();
-        if database.picture.outdates(&session) {
-            session.discard();
-        } else {
-            drop(session);
-        }
-        let portable = (snapshot.is_some() || database.verifies()).then(|| PortableRows::of(&rows));
+        let dependencies = self.dependencies.iter().copied();
+        let generation = self.plan.generation;
+        let run = database
+            .run_plan(
+                self.query,
+                generation,
+                dependencies,
+                holds,
+                shared.is_some(),
+            )
+            .await?;
+        let Run { rows, facts } = run;
+        let portable =
+            (facts.snapshot.is_some() || database.verifies()).then(|| PortableRows::of(&rows));
         let digest = portable.as_ref().map(PortableRows::digest);
         let value = (self.decode)(rows).map_err(|error| Error::of_statement(error, None))?;
-        if let (Some((tier, read)), Some(snapshot), Some(portable)) = (shared, snapshot, &portable)
+        if let (Some((tier, read)), Some(snapshot), Some(portable)) =
+            (shared, facts.snapshot, &portable)
         {
-            let took = database.cache.clock().now().since(began);
-            keep(tier, read, snapshot, took, portable);
+            keep(tier, read, snapshot, facts.took, portable);
         }
         Ok(Loaded {
-            bytes: estimate(&recording),
+            bytes: facts.bytes,
+            storable: facts.storable,
             value,
             dependencies: Vec::new(),
-            storable,
             kept: None,
             digest,
         })
     }
 }
+
+/// The rows of a statement, and what is known of how they were loaded.
+pub(super) struct Run {
+    pub(super) rows: Vec<Row>,
+    pub(super) facts: RunFacts,
+}
+
+/// What is known of how rows were loaded.
+pub(super) struct RunFacts {
+    pub(super) rows: u64,
+    /// What they take in memory.
+    pub(super) bytes: u64,
+    /// Whether they may be kept.
+    pub(super) storable: bool,
+    /// What they could at least see; there only if that was asked for and they may be kept.
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) took: Duration,
+}
+
+impl Inner {
+    /// Loads the rows of a statement by a plan of this generation, which depend on these.
+    pub(super) async fn run_plan(
+        &self,
+        query: OwnedQuery,
+        generation: u64,
+        dependencies: impl IntoIterator<Item = Dependency>,
+        holds: bool,
+        as_of: bool,
+    ) -> Result<Run, Error> {
+        let began = self.cache.clock().now();
+        let mut session = self.pool.session().await?;
+        let storable = holds
+            && self.same_settings(&session, generation)
+            && !self.watcher.heat.is_hot(dependencies);
+        session.start_recording();
+        let (snapshot, rows) = if storable && as_of {
+            rows_as_of(&mut session, query).await?
+        } else {
+            (None, rows(&mut session, query).await?)
+        };
+        let recording = session.finish_recording();
+        if self.picture.outdates(&session) {
+            session.discard();
+        }
+        let facts = RunFacts {
+            rows: rows.len() as u64,
+            bytes: estimate(&recording),
+            storable,
+            // What is too large for the second tier is not made ready for it either.
+            snapshot: snapshot.filter(|_| recording.bytes <= MOST_SHARED),
+            took: self.cache.clock().now().since(began),
+        };
+        Ok(Run { rows, facts })
+    }
+}
+
+/// How many bytes of rows are given to the second tier at most: writing more takes a reader's time,
+/// and everybody's there.
+const MOST_SHARED: u64 = 1 << 20;
 
 /// What a value takes in memory beside its bytes.
 pub(super) const BESIDE: u64 = 24;
@@ -142,7 +201,7 @@ fn values(rows: &PortableRows) -> u64 {
     (rows.len() * rows.columns()) as u64
 }
 
-fn keep(
+pub(super) fn keep(
     tier: &SecondTier,
     read: SharedRead,
     snapshot: Snapshot,
@@ -174,7 +233,7 @@ async fn rows_as_of(
     .await;
     let (snapshot, rows) =
         result.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
-    Ok((snapshot.parse().ok(), rows))
+    Ok((snapshot.and_then(|snapshot| snapshot.parse().ok()), rows))
 }
 
 impl Inner {
@@ -185,13 +244,17 @@ impl Inner {
         options: &ReadOptions,
     ) -> Option<&SecondTier> {
         let tier = self.second_tier.as_ref()?;
-        let allowed =
-            plan.shareable && !options.local_only && !self.local_types.contains(&TypeId::of::<V>());
+        let allowed = plan.shareable && !options.local_only && self.may_share_type::<V>();
         allowed.then_some(tier)
+    }
+
+    /// Whether results of this type may be kept outside of this process.
+    pub(super) fn may_share_type<V: 'static>(&self) -> bool {
+        !self.local_types.contains(&TypeId::of::<V>())
     }
 
     /// Whether results are verified, and have to be told from each other for that.
     pub(crate) fn verifies(&self) -> bool {
-        self.shadow > 0.0
+        self.shadow.is_on()
     }
 }

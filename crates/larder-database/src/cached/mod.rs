@@ -9,20 +9,28 @@
 //! `plan.rs` works out once for each statement what it depends on and whether it may be cached;
 //! `run.rs` is the way of a read through cache and database; the others are what a caller sees.
 
+mod batch;
 mod composite;
+mod composite_load;
 mod explanation;
 mod invalidation;
 mod load;
+mod many;
 mod options;
 mod plan;
+mod portable;
 mod query;
 mod raw;
 mod run;
+mod shadow;
 
 pub use self::composite::CachedRead;
 pub use self::explanation::CacheExplanation;
 pub use self::invalidation::Invalidation;
+pub use self::many::CachedMany;
 pub use self::query::CachedQuery;
 pub use self::raw::CachedSql;
+pub use self::shadow::ShadowStatistics;
 
 pub(crate) use self::plan::Plans;
+pub(crate) use self::shadow::Shadow;

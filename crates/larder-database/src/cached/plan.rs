@@ -89,12 +89,8 @@ impl Plan {
             // So that a table that was dropped and made again is another one.
             seed.u32(table.0);
         }
-        let is_named = |name: &String| {
-            let table = QualifiedName::parse(name).and_then(|name| state.catalog.find(&name));
-            let mut reads = verdict.iter().flat_map(|reads| reads.tables.iter());
-            table.is_none_or(|table| reads.any(|read| *read == table))
-        };
-        let shareable = !database.never_in_redis.iter().any(is_named);
+        let tables = verdict.as_ref().map_or(&[][..], |reads| &reads.tables);
+        let shareable = database.may_share_tables(state, tables);
         Self {
             generation: state.generation,
             seed: seed.finish(),
@@ -165,6 +161,17 @@ impl Plan {
             self.verdict,
             Err(NotCached::Statement(Uncacheable::UnknownTable(_)))
         )
+    }
+}
+
+impl Inner {
+    /// Whether rows of these tables may be kept outside of this process.
+    pub(super) fn may_share_tables(&self, state: &CatalogState, tables: &[TableId]) -> bool {
+        let is_named = |name: &String| {
+            let table = QualifiedName::parse(name).and_then(|name| state.catalog.find(&name));
+            table.is_none_or(|table| tables.contains(&table))
+        };
+        !self.never_in_redis.iter().any(is_named)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The way of a read through the cache to the database.
 
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
 
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -55,12 +57,13 @@ impl Database {
             && let Some(plan) = inner.plans.get(&key)
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
-            && let Some(value) =
-                inner
-                    .cache
-                    .get::<V>(plan.key::<V>(&values, options, inner.default_ttl))
+            && let entry = plan.key::<V>(&values, options, inner.default_ttl)
+            && let Some(value) = inner.cache.get::<V>(entry)
         {
             OperationScope::record_hit();
+            if inner.shadow.draws() {
+                self.inner().verify(entry, plan, query, options);
+            }
             return Ok(Found::Hit(value));
         }
         let query = OwnedQuery::of(query, &inner.pool)?;
@@ -149,13 +152,20 @@ impl Inner {
         Fut: Future<Output = Result<Loaded<V>, Error>> + Send + 'static,
     {
         let scope = OperationScope::current();
+        let loads = Arc::clone(&self.loads);
         // On the heap, since the cache moves it into a task of its own.
         let scoped = move || {
             Box::pin(async move {
-                match scope {
+                let began = Instant::now();
+                let loaded = match scope {
                     Some(scope) => OperationScope::with(scope, load()).await,
                     None => load().await,
+                };
+                // What the second tier had is no load from the database.
+                if loaded.as_ref().map_or(true, |loaded| loaded.kept.is_none()) {
+                    loads.loaded(began.elapsed());
                 }
+                loaded
             })
         };
         let served = self.cache.get_or_load(request, scoped).await;
@@ -226,7 +236,11 @@ impl Inner {
                 return Ok(state);
             }
             // Who waits here holds no connection, and finds it done by whoever was first.
-            let turn = self.picture.turn().await;
+            // A catalog that takes long must not hold up a read that needs no cache.
+            const PATIENCE: Duration = Duration::from_millis(500);
+            let Ok(turn) = tokio::time::timeout(PATIENCE, self.picture.turn()).await else {
+                return Ok(None);
+            };
             if self.picture.current().is_none() {
                 self.look_with(&turn).await?;
             }
@@ -256,11 +270,22 @@ impl Inner {
         }
     }
 
+    /// Whether what is read on this connection may be kept: it leads to the primary, in the history
+    /// that the log is followed in.
+    pub(super) fn is_right_server(&self, connection: &Connection) -> bool {
+        let begun = self.fleet.as_ref().and_then(|fleet| fleet.begun());
+        let is_of_history = begun.is_none_or(|begun| connection.opened_at() >= begun);
+        !connection.is_standby() && is_of_history
+    }
+
     /// Whether a session reads values and names as the one did by which the plan was made.
     pub(super) fn same_settings(&self, connection: &Connection, generation: u64) -> bool {
         let Some(state) = self.picture.current() else {
             return false;
         };
+        if !self.is_right_server(connection) {
+            return false;
+        }
         if state.settings != *connection.session_settings() {
             // The defaults of the database or of the role have changed. The younger of the two
             // connections knows.
@@ -305,7 +330,7 @@ pub(super) fn estimate(recording: &Recording) -> u64 {
 }
 
 /// The tables of a statement, for the readable name of its entry.
-fn names_of(plan: &Plan) -> String {
+pub(super) fn names_of(plan: &Plan) -> String {
     let names: Vec<&str> = plan.profile.reads.iter().map(|name| name.name()).collect();
     if names.is_empty() {
         "none".to_owned()

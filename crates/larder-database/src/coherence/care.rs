@@ -28,6 +28,8 @@ pub(crate) async fn care_for(database: Weak<Inner>, every: Duration) {
         }
         database.cache.clean_up();
         database.watcher.settle_doubts();
+        // So that those are told of that cooled while nobody read or wrote them.
+        database.watcher.heat.hot();
         // Without a picture nothing is cached by it yet.
         if looked.elapsed() >= LOOK && database.picture.current().is_some() {
             looked = Instant::now();

@@ -1,11 +1,13 @@
 //! Tables that are written faster than a cache could help.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use larder_cache::{Dependency, Touched};
 use serde::Serialize;
+
+use crate::events::{CacheEvent, Events};
 
 /// Counts writes to each table, and tells which tables are hot.
 ///
@@ -16,6 +18,7 @@ pub(crate) struct Heat {
     /// Writes a second; 0 for never.
     bound: u32,
     tables: Mutex<HashMap<Dependency, Table>>,
+    events: Arc<Events>,
 }
 
 /// The writes to a table in the second that runs.
@@ -39,10 +42,11 @@ impl Heat {
     /// More tables than this are not told apart: whoever writes to that many has none that is hot.
     const MOST: usize = 4_096;
 
-    pub(crate) fn new(bound: u32) -> Self {
+    pub(crate) fn new(bound: u32, events: Arc<Events>) -> Self {
         Self {
             bound,
             tables: Mutex::default(),
+            events,
         }
     }
 
@@ -62,10 +66,13 @@ impl Heat {
                 writes: 0,
                 hot: false,
             });
-            table.turn(now, self.bound);
+            self.turn(dependency, table, now);
             table.writes = table.writes.saturating_add(1);
             if table.writes > self.bound && !table.hot {
                 table.hot = true;
+                if let Some(table) = dependency.as_table() {
+                    self.events.send(|| CacheEvent::TableHot { table });
+                }
                 tracing::info!(
                     table = ?dependency,
                     "written more than {} times a second: what is read from it is not kept",
@@ -84,7 +91,7 @@ impl Heat {
         let mut tables = self.lock();
         dependencies.into_iter().any(|dependency| {
             tables.get_mut(&dependency).is_some_and(|table| {
-                table.turn(now, self.bound);
+                self.turn(dependency, table, now);
                 table.hot
             })
         })
@@ -97,7 +104,7 @@ impl Heat {
             .lock()
             .iter_mut()
             .filter_map(|(dependency, table)| {
-                table.turn(now, self.bound);
+                self.turn(*dependency, table, now);
                 let oid = dependency.as_table().filter(|_| table.hot)?;
                 let writes = table.writes;
                 Some(HotTable { oid, writes })
@@ -105,6 +112,18 @@ impl Heat {
             .collect();
         hot.sort_by_key(|table| table.oid);
         hot
+    }
+
+    /// Begins another second for a table if the one that runs is over.
+    fn turn(&self, dependency: Dependency, table: &mut Table, now: Instant) {
+        let was_hot = table.hot;
+        table.turn(now, self.bound);
+        if was_hot
+            && !table.hot
+            && let Some(table) = dependency.as_table()
+        {
+            self.events.send(|| CacheEvent::TableCooled { table });
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Dependency, Table>> {
@@ -145,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_table_is_hot_beyond_the_bound_and_cools_below_half_of_it() {
-        let heat = Heat::new(10);
+        let heat = Heat::new(10, Arc::default());
         let write = |times: u32| {
             for _ in 0..times {
                 heat.wrote(&Touched::dependencies([TABLE]));
@@ -177,7 +196,7 @@ mod tests {
 
     #[test]
     fn without_a_bound_nothing_is_hot() {
-        let heat = Heat::new(0);
+        let heat = Heat::new(0, Arc::default());
         for _ in 0..1_000 {
             heat.wrote(&Touched::dependencies([TABLE]));
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use larder_cache::Key;
+use larder_cache::{Key, KeyBuilder};
 use larder_pool::SessionSettings;
 use larder_sql::catalog::{
     CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, WriteSet,
@@ -41,8 +41,9 @@ pub(crate) struct CatalogState {
     pub(crate) settings: SessionSettings,
     /// When that session's connection was made.
     opened: Instant,
-    /// Changes with the definitions.
-    pub(crate) digest: String,
+    digest: String,
+    /// Changes with the definitions, whoever looks at them.
+    pub(crate) definitions: String,
     /// What all keys by this picture begin with, once one is made.
     pub(crate) key_seed: OnceLock<Key>,
     writes: RwLock<HashMap<Fingerprint, WriteSet>>,
@@ -81,6 +82,16 @@ impl Picture {
         self.holds().then(|| self.state.load_full()).flatten()
     }
 
+    /// A number that changes with the definitions; `None` while there is no picture that holds.
+    pub(crate) fn definitions(&self) -> Option<u64> {
+        Some(self.current()?.definitions())
+    }
+
+    /// The last picture, whether or not it holds. Good for a guess.
+    pub(crate) fn last(&self) -> Option<Arc<CatalogState>> {
+        self.state.load_full()
+    }
+
     /// Whether the connection is older than the one that took the picture, and its session began
     /// with other settings: the defaults have changed since, and it does not know.
     pub(crate) fn outdates(&self, connection: &Connection) -> bool {
@@ -93,6 +104,11 @@ impl Picture {
     /// The right to look at the catalog: one at a time.
     pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
         self.taking.lock().await
+    }
+
+    /// The same, unless somebody else has it now.
+    pub(crate) fn turn_if_free(&self) -> Option<MutexGuard<'_, ()>> {
+        self.taking.try_lock().ok()
     }
 
     /// Whether the catalog may be looked at because a statement speaks of a table that is not in
@@ -147,6 +163,7 @@ impl Picture {
                 generation: self.taken.fetch_add(1, Ordering::Relaxed) + 1,
                 settings,
                 opened: connection.opened_at(),
+                definitions: digest.split(' ').next().unwrap_or(&digest).to_owned(),
                 digest,
                 key_seed: OnceLock::new(),
                 writes: RwLock::default(),
@@ -159,6 +176,14 @@ impl Picture {
 }
 
 impl CatalogState {
+    /// A number that changes with the definitions, and is the same in every process.
+    pub(crate) fn definitions(&self) -> u64 {
+        let mut key = KeyBuilder::new();
+        key.text(&self.definitions);
+        // Its lower half: any bits of a hash will do.
+        key.finish().as_u128() as u64
+    }
+
     /// What a statement writes, worked out once for all that differ in values only.
     pub(crate) fn writes(&self, profile: &StatementProfile) -> WriteSet {
         let known = self.writes.read().unwrap_or_else(PoisonError::into_inner);

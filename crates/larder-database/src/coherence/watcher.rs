@@ -97,7 +97,7 @@ impl PoolObserver for Watcher {
             return false;
         }
         // A view can call a function that writes, and so can an operator. Only the catalog knows.
-        match self.picture.current() {
+        match self.picture.current().or_else(|| self.picture.last()) {
             Some(state) => !matches!(state.writes(profile), WriteSet::Nothing),
             None => !self.is_own_statement(profile),
         }
@@ -165,6 +165,9 @@ impl PoolObserver for Watcher {
             return;
         }
         let touched = touched(&self.picture, effects);
+        if touched.is_empty() {
+            return;
+        }
         self.heat.wrote(&touched);
         match (&self.fleet, transaction) {
             (Some(fleet), Some(transaction)) => {
@@ -172,6 +175,11 @@ impl PoolObserver for Watcher {
                 fleet.committed(&self.cache, &touched, transaction, Cause::Write);
             }
             (Some(fleet), None) => {
+                // Its transaction is not known, and so neither is what of the second tier is from
+                // before it: nothing is, until the log was looked into.
+                if let Some(doubt) = self.doubt(effects) {
+                    fleet.hold_until_looked(self.cache.clock().now(), doubt);
+                }
                 apply(&self.cache, &touched, Cause::Write);
                 fleet.announce();
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use larder_cache::{Dependency, Touched};
 use larder_pool::Effects;
-use larder_sql::StatementProfile;
 use larder_sql::catalog::WriteSet;
+use larder_sql::{Effect, StatementProfile};
 
 use super::Picture;
 
@@ -25,7 +25,21 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
         return Touched::definitions();
     }
     let Some(state) = state else {
-        return Touched::everything();
+        // A read that only read by the last picture hardly writes by the next: were it to count for
+        // everything, each change of definitions would make all reads of the fleet count so.
+        let last = picture.last();
+        let is_harmless = |profile: &Arc<StatementProfile>| match profile.effect {
+            Effect::None => profile.functions.is_empty(),
+            Effect::Read => last
+                .as_ref()
+                .is_some_and(|last| last.writes(profile) == WriteSet::Nothing),
+            _ => false,
+        };
+        return if statements.iter().all(is_harmless) {
+            Touched::default()
+        } else {
+            Touched::everything()
+        };
     };
     let mut tables = BTreeSet::new();
     let mut wrote = false;
@@ -46,11 +60,16 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
     if effects.is_unclear() && (wrote || statements.is_empty()) {
         return Touched::everything();
     }
-    Touched::dependencies(tables.into_iter().map(Dependency::table))
+    let tables = tables.into_iter().map(Dependency::table);
+    Touched::dependencies(tables).known_by(state.definitions())
 }
 
-/// Whether a statement writes to nothing but the tables of the log.
+/// Whether a statement writes to the log, and does nothing else.
 pub(super) fn writes_log(profile: &StatementProfile) -> bool {
     let mut writes = profile.writes.iter();
-    !profile.writes.is_empty() && writes.all(|name| name.schema() == Some("larder"))
+    let notes = profile
+        .functions
+        .iter()
+        .any(|name| name.schema() == Some("larder") && name.name() == "note");
+    (notes || !profile.writes.is_empty()) && writes.all(|name| name.schema() == Some("larder"))
 }

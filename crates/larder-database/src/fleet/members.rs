@@ -1,12 +1,12 @@
 //! What this process knows of the others, and what it tells them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use larder_cache::{Cache, Cause, Knowledge, Touched, TransactionId};
+use larder_cache::{Cache, Cause, Doubt, Knowledge, Moment, Snapshot, Touched, TransactionId};
 use tokio::sync::Notify;
 
 use super::statistics::Counters;
@@ -34,8 +34,12 @@ pub(crate) struct Fleet {
     pub(crate) counters: Counters,
     /// Which history of which database this is; part of every key.
     identity: ArcSwapOption<String>,
+    /// When the history began that is followed now, if it is another one than at the start.
+    begun: Mutex<Option<Instant>>,
     /// Transactions of this process that were applied already, and will be found in the log.
-    own: Mutex<HashSet<TransactionId>>,
+    own: Mutex<HashMap<TransactionId, Touched>>,
+    /// Writes of which it is not known here which transaction they belong to.
+    held: Mutex<Vec<(Moment, Doubt)>>,
     /// Writes under way that no row of the log goes along with.
     unlogged: Mutex<HashMap<u64, Touched>>,
     next_unlogged: AtomicU64,
@@ -57,7 +61,9 @@ impl Fleet {
             wake: Arc::default(),
             counters: Counters::default(),
             identity: ArcSwapOption::empty(),
+            begun: Mutex::default(),
             own: Mutex::default(),
+            held: Mutex::default(),
             unlogged: Mutex::default(),
             next_unlogged: AtomicU64::new(0),
             announce: ArcSwapOption::empty(),
@@ -73,24 +79,47 @@ impl Fleet {
         self.identity.store(Some(Arc::new(identity)));
     }
 
-    /// The statement that writes a row of the log, and gives the transaction's id.
+    /// Since when connections lead to the server whose log is followed now; `None` if that is since
+    /// the start.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin_history(&self) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        *begun = Some(Instant::now());
+    }
+
+    /// Keeps a doubt until a look into the log that begins later than `since` has been applied.
+    pub(crate) fn hold_until_looked(&self, since: Moment, doubt: Doubt) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.push((since, doubt));
+    }
+
+    /// A look that began then has been applied.
+    pub(super) fn looked(&self, began: Moment) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|(since, _)| *since >= began);
+    }
+
+    /// The statement that writes a row of the log and gives the transaction's id; no id where the
+    /// transaction may only read and has written nothing.
     pub(crate) fn row(&self, touched: &Touched) -> String {
         let row = touched.to_row();
         let detail = match &row.detail {
-            Some(detail) => format!("'{}'", detail.replace('\'', "''")),
+            // Read the same whatever the session takes a backslash for.
+            Some(detail) => format!("E'{}'", detail.replace('\\', r"\\").replace('\'', r"\'")),
             None => "NULL".to_owned(),
         };
-        let insert = format!(
-            "INSERT INTO larder.invalidation (format, touched, detail) VALUES ({}, '{}', {detail}) RETURNING xid",
+        let note = format!(
+            "larder.note({}::pg_catalog.int2, '{}', {detail})",
             row.format,
             row.array()
         );
         if self.settings.notify {
-            format!(
-                "WITH written AS ({insert}) SELECT xid::text FROM written, pg_catalog.pg_notify('{CHANNEL}', '')"
-            )
+            format!("SELECT {note} FROM pg_catalog.pg_notify('{CHANNEL}', '')")
         } else {
-            insert + "::text"
+            format!("SELECT {note}")
         }
     }
 
@@ -103,9 +132,11 @@ impl Fleet {
         transaction: TransactionId,
         cause: Cause,
     ) {
-        self.lock_own().insert(transaction);
         self.learn(touched, transaction);
         apply(cache, touched, cause);
+        // Not before it is applied: the follower leaves out what stands here, and renews the
+        // lease for it.
+        self.lock_own().insert(transaction, touched.clone());
         self.announce();
     }
 
@@ -134,9 +165,16 @@ impl Fleet {
         self.knowledge.learn(transaction, touched.iter());
     }
 
-    /// Whether a transaction found in the log was this process's own, and is applied already.
-    pub(super) fn is_applied(&self, transaction: TransactionId) -> bool {
-        self.lock_own().remove(&transaction)
+    /// Whether a row found in the log is this process's own, and applied already. A transaction can
+    /// have others: those of triggers.
+    pub(super) fn is_applied(&self, transaction: TransactionId, touched: &Touched) -> bool {
+        self.lock_own().get(&transaction) == Some(touched)
+    }
+
+    /// Own transactions that this snapshot saw are not found in the log again.
+    pub(super) fn forget_applied(&self, seen: &Snapshot) {
+        self.lock_own()
+            .retain(|transaction, _| !seen.sees(*transaction));
     }
 
     /// Another history has begun: nothing of the old one is found again.
@@ -156,11 +194,17 @@ impl Fleet {
         }
     }
 
-    pub(super) fn all_unlogged(&self) -> Vec<Touched> {
-        self.lock_unlogged().values().cloned().collect()
+    /// All that is being written without a row.
+    pub(super) fn all_unlogged(&self) -> Touched {
+        let unlogged = self.lock_unlogged();
+        let mut all = Touched::default();
+        for touched in unlogged.values() {
+            all = all.and(touched);
+        }
+        all
     }
 
-    fn lock_own(&self) -> MutexGuard<'_, HashSet<TransactionId>> {
+    fn lock_own(&self) -> MutexGuard<'_, HashMap<TransactionId, Touched>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -192,4 +236,33 @@ pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) {
     }
     let dependencies: Vec<_> = touched.iter().collect();
     cache.invalidate(&dependencies, cause);
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_cache::{CacheOptions, Dependency};
+
+    use super::*;
+
+    #[test]
+    fn own_transactions_are_kept_until_the_log_was_looked_at_with_them_visible() {
+        let fleet = Fleet::new(FleetSettings {
+            max_staleness: Duration::from_secs(1),
+            poll_interval: Duration::from_secs(1),
+            notify: false,
+            remember: true,
+        });
+        let cache = Cache::new(CacheOptions::default());
+        let touched = Touched::dependencies([Dependency::table(1)]);
+        for number in [5, 7, 8] {
+            fleet.committed(&cache, &touched, TransactionId(number), Cause::Write);
+        }
+        // The follower had found 5 before it was noted, 7 still ran, and 8 came later.
+        fleet.forget_applied(&"7:8:7".parse().unwrap());
+        assert!(!fleet.is_applied(TransactionId(5), &touched));
+        assert!(fleet.is_applied(TransactionId(7), &touched));
+        assert!(fleet.is_applied(TransactionId(8), &touched));
+        let of_a_trigger = Touched::dependencies([Dependency::table(2)]);
+        assert!(!fleet.is_applied(TransactionId(8), &of_a_trigger));
+    }
 }

@@ -6,13 +6,16 @@
 //! applies it. The [`Fleet`] is what it has learned, and what this process tells the others.
 
 mod follower;
+mod history;
 mod members;
+mod news;
 mod poll;
 mod reading;
 mod second_tier;
 mod statistics;
 
-pub(crate) use self::follower::{Follower, follow};
+pub(crate) use self::follower::follow;
+pub(crate) use self::history::Follower;
 pub(crate) use self::members::{CHANNEL, Fleet, FleetSettings, apply};
 pub use self::second_tier::SecondTierStatistics;
 pub(crate) use self::second_tier::{FoundValue, SecondTier, SharedRead, Turn};

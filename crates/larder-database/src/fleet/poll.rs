@@ -17,9 +17,13 @@ use crate::sql::sql;
 ///
 /// The tables are locked before the snapshot of the statement is taken, so no partition is
 /// emptied in between.
+///
+/// What a snapshot does not see are the transactions that were running, and those that came later:
+/// looked for by the index, however long the oldest of them runs.
 #[derive(Debug)]
-struct Poll<'a> {
-    since: &'a str,
+struct Poll {
+    running: Vec<String>,
+    next: String,
 }
 
 type PollColumns = (
@@ -44,29 +48,34 @@ type PollRow = (
     Option<String>,
 );
 
-impl QueryFragment<Pg> for Poll<'_> {
+impl QueryFragment<Pg> for Poll {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
             "SELECT pg_catalog.pg_current_snapshot()::text, epoch.id::text, epoch.horizon::text, \
              pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), \
              log.xid::text, log.format, log.touched, log.detail \
-             FROM larder.epoch LEFT JOIN larder.invalidation AS log \
-             ON log.xid >= pg_catalog.pg_snapshot_xmin(",
+             FROM larder.epoch LEFT JOIN LATERAL (\
+             SELECT xid, format, touched, detail FROM larder.invalidation WHERE xid >= ",
         );
-        out.push_bind_param::<Text, _>(self.since)?;
-        out.push_sql("::pg_snapshot) AND NOT pg_catalog.pg_visible_in_snapshot(log.xid, ");
-        out.push_bind_param::<Text, _>(self.since)?;
-        out.push_sql("::pg_snapshot)");
+        out.push_bind_param::<Text, _>(&self.next)?;
+        out.push_sql(
+            "::xid8 UNION ALL \
+             SELECT xid, format, touched, detail FROM larder.invalidation WHERE xid = ANY (",
+        );
+        out.push_bind_param::<Array<Text>, _>(&self.running)?;
+        out.push_sql("::xid8[]) LIMIT ");
+        out.push_bind_param::<BigInt, _>(&(MOST + 1))?;
+        out.push_sql(") AS log ON true");
         Ok(())
     }
 }
 
-impl QueryId for Poll<'_> {
-    type QueryId = Poll<'static>;
+impl QueryId for Poll {
+    type QueryId = Self;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl Query for Poll<'_> {
+impl Query for Poll {
     type SqlType = PollColumns;
 }
 
@@ -79,7 +88,13 @@ pub(super) struct Look {
     /// What is below may be missing in the log.
     pub(super) horizon: TransactionId,
     pub(super) rows: Vec<(TransactionId, Touched)>,
+    /// There were more rows than are read one by one.
+    pub(super) is_cut_off: bool,
 }
+
+/// How many rows are read one by one. Whoever has missed more begins anew sooner than it has read
+/// them all.
+const MOST: i64 = 10_000;
 
 /// Looks for what has become visible since a snapshot was taken.
 ///
@@ -87,8 +102,11 @@ pub(super) struct Look {
 ///
 /// If the server does not answer, is a standby, or has no log.
 pub(super) async fn poll(connection: &mut Connection, since: &Snapshot) -> Result<Look, Error> {
-    let since = since.to_string();
-    let rows: Result<Vec<PollRow>, _> = Poll { since: &since }.get_results(connection).await;
+    let poll = Poll {
+        running: since.running().iter().map(ToString::to_string).collect(),
+        next: since.next().to_string(),
+    };
+    let rows: Result<Vec<PollRow>, _> = poll.get_results(connection).await;
     let rows = rows.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
     let mut rows = rows.into_iter().peekable();
     let Some((snapshot, epoch, horizon, timeline, ..)) = rows.peek() else {
@@ -100,6 +118,7 @@ pub(super) async fn poll(connection: &mut Connection, since: &Snapshot) -> Resul
         snapshot: read_snapshot(snapshot)?,
         epoch: format!("{timeline} {epoch}"),
         horizon: id(horizon)?,
+        is_cut_off: i64::try_from(rows.len()).is_ok_and(|rows| rows > MOST),
         rows: Vec::new(),
     };
     for (_, _, _, _, xid, format, touched, detail) in rows {

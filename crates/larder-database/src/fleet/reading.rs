@@ -1,8 +1,8 @@
-//! Reading the whole log that is retained, when a process begins to follow it.
+//! Reading what the log retains, when a process begins to follow it.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
-use larder_cache::{Dependency, Knowledge, Snapshot, Touched};
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
+use larder_cache::{Knowledge, LogRow, Snapshot, Touched};
 use larder_pool::Connection;
 
 use super::poll::{id, read_snapshot};
@@ -18,34 +18,25 @@ const HOLD: &str = "LOCK TABLE larder.invalidation IN ACCESS SHARE MODE";
 
 const SNAPSHOT: &str = "SELECT pg_catalog.pg_current_snapshot()::text";
 
-/// The newest transactions for each number; what is older follows from the last of them.
-const NUMBERS: &str = "\
-    SELECT number, (pg_catalog.array_agg(xid::text ORDER BY xid DESC))[1:9] AS transactions
-    FROM (SELECT DISTINCT pg_catalog.unnest(touched) AS number, xid
-          FROM larder.invalidation WHERE format IN (1, 2)) AS log
-    GROUP BY number";
+/// The newest rows. What is older is not learned, and results from before it are not believed: so
+/// a start takes the same time however much is retained.
+const NEWEST: &str = "\
+    SELECT xid::text AS transaction, format, touched, detail \
+    FROM larder.invalidation ORDER BY xid DESC LIMIT :most";
 
-/// What numbers alone do not tell: patterns, and rows of a format that is not known.
-const OTHERS: &str = "\
-    SELECT DISTINCT format::bigint AS number, detail, xid::text AS transaction
-    FROM larder.invalidation WHERE format <> 1";
+/// How many rows are read.
+const MOST: usize = 20_000;
 
 #[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
-    #[diesel(sql_type = Array<Text>)]
-    transactions: Vec<String>,
-}
-
-#[derive(QueryableByName)]
-struct Other {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
-    #[diesel(sql_type = Nullable<Text>)]
-    detail: Option<String>,
+struct Retained {
     #[diesel(sql_type = Text)]
     transaction: String,
+    #[diesel(sql_type = SmallInt)]
+    format: i16,
+    #[diesel(sql_type = Array<BigInt>)]
+    touched: Vec<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    detail: Option<String>,
 }
 
 /// The snapshot of now: where a process begins that believes nobody else's results.
@@ -58,7 +49,7 @@ pub(super) async fn snapshot(connection: &mut Connection) -> Result<Snapshot, Er
     read_snapshot(&text)
 }
 
-/// Learns all that the log still tells, and gives the snapshot that this is as of.
+/// Learns what the log still tells, and gives the snapshot that this is as of.
 ///
 /// # Errors
 ///
@@ -66,35 +57,48 @@ pub(super) async fn snapshot(connection: &mut Connection) -> Result<Snapshot, Er
 pub(super) async fn read(
     connection: &mut Connection,
     knowledge: &Knowledge,
+    definitions: Option<u64>,
 ) -> Result<Snapshot, Error> {
     connection
         .transaction(async |connection| {
             sql(ONE_MOMENT).execute_on(connection).await?;
             sql(HOLD).execute_on(connection).await?;
             let taken = snapshot(connection).await?;
-            for row in sql(NUMBERS).fetch_on::<Number>(connection).await? {
-                for transaction in &row.transactions {
-                    learn_number(knowledge, row.number, transaction)?;
-                }
-            }
-            for row in sql(OTHERS).fetch_on::<Other>(connection).await? {
-                let transaction = id(&row.transaction)?;
-                match (row.number, &row.detail) {
-                    (2, Some(pattern)) => knowledge.learn_pattern(transaction, pattern),
-                    _ => knowledge.learn_everything(transaction),
-                }
-            }
+            let rows = sql(NEWEST)
+                .bind("most", MOST as i64)
+                .fetch_on::<Retained>(connection)
+                .await?;
+            learn(knowledge, definitions, rows)?;
             Ok::<_, Error>(taken)
         })
         .await
 }
 
-fn learn_number(knowledge: &Knowledge, number: i64, transaction: &str) -> Result<(), Error> {
-    let transaction = id(transaction)?;
-    let touched = Touched::of_numbers(&[number]);
-    if touched.is_everything() {
-        knowledge.learn_everything(transaction);
+fn learn(
+    knowledge: &Knowledge,
+    definitions: Option<u64>,
+    rows: Vec<Retained>,
+) -> Result<(), Error> {
+    if rows.len() == MOST
+        && let Some(oldest) = rows.last()
+    {
+        knowledge.raise_horizon(id(&oldest.transaction)?);
     }
-    knowledge.learn(transaction, touched.iter().collect::<Vec<Dependency>>());
+    for row in rows {
+        let transaction = id(&row.transaction)?;
+        let touched = Touched::of_row(&LogRow {
+            format: row.format,
+            touched: row.touched,
+            detail: row.detail,
+        });
+        // Of other definitions than are known here: its writer cannot have known what else it
+        // touched.
+        if touched.is_everything() || !touched.is_known_by(definitions) {
+            knowledge.learn_everything(transaction);
+        } else if let Some(pattern) = touched.names() {
+            knowledge.learn_pattern(transaction, pattern);
+        }
+        knowledge.learn(transaction, touched.iter());
+    }
     Ok(())
 }

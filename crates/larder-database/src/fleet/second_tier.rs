@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder_cache::l2::{Codec, Fetch, Header, Redis, UndecodableKind};
 use larder_cache::{
-    Clock, Dependency, Disbelief, Freshness, Kept, Key, Knowledge, Lease, Snapshot,
+    Cache, Dependency, Disbelief, Freshness, Kept, Key, Knowledge, Snapshot,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -21,8 +21,7 @@ pub(crate) struct SecondTier {
     redis: Redis,
     codec: Codec,
     knowledge: Arc<Knowledge>,
-    lease: Lease,
-    clock: Clock,
+    cache: Cache,
     /// What the keys begin with.
     prefix: String,
     /// How long a load of another process is waited for.
@@ -95,8 +94,7 @@ impl SecondTier {
         redis: Redis,
         codec: Codec,
         knowledge: Arc<Knowledge>,
-        lease: Lease,
-        clock: Clock,
+        cache: Cache,
         namespace: &str,
         load_lock: Duration,
     ) -> Self {
@@ -104,8 +102,7 @@ impl SecondTier {
             redis,
             codec,
             knowledge,
-            lease,
-            clock,
+            cache,
             prefix: format!("larder:{namespace}:"),
             load_lock,
             counters: Counters::default(),
@@ -151,6 +148,10 @@ impl SecondTier {
     pub(crate) async fn take_turn(&self, read: &SharedRead) -> Turn {
         /// How often it is looked whether the other one has finished.
         const LOOK: Duration = Duration::from_millis(10);
+        // Without the lease nothing would be believed.
+        if !self.has_lease() || !self.is_open_to(&read.dependencies) {
+            return Turn::NotAsked;
+        }
         if let Some(found) = self.fetch(read).await {
             return Turn::Found(found);
         }
@@ -166,6 +167,10 @@ impl SecondTier {
             sleep(LOOK).await;
             if let Some(found) = self.fetch(read).await {
                 return Turn::Found(found);
+            }
+            // The other one may have ended without a result.
+            if self.redis.try_lock(&lock, self.load_lock).await {
+                return Turn::Mine;
             }
         }
         Turn::NotAsked
@@ -184,6 +189,9 @@ impl SecondTier {
         load_time: Duration,
         payload: &[u8],
     ) {
+        if !self.is_open_to(&read.dependencies) {
+            return;
+        }
         let ttl = read.freshness.ttl.min(Self::LONGEST);
         let beyond = read.freshness.stale_for.max(read.freshness.stale_if_error);
         let key = self.key(read.key);
@@ -252,7 +260,7 @@ impl SecondTier {
         match belief {
             _ if failpoints::is_on("trust-l2") => {}
             // What is known is forgotten where another history begins, after the lease has ended.
-            Ok(()) if self.lease.holds(self.clock.now()) => {}
+            Ok(()) if self.has_lease() && self.is_open_to(&header.dependencies) => {}
             Ok(()) | Err(Disbelief::Invalidated) => {
                 count(&self.counters.invalidated);
                 return None;
@@ -276,6 +284,17 @@ impl SecondTier {
             dependencies: header.dependencies,
             bytes,
         })
+    }
+
+    fn has_lease(&self) -> bool {
+        self.cache.lease().holds(self.cache.clock().now())
+    }
+
+    /// Whether none of these is switched off, or in doubt: nothing of them is served then, wherever
+    /// it is kept.
+    fn is_open_to(&self, dependencies: &[Dependency]) -> bool {
+        let versions = self.cache.versions();
+        versions.are_current(&versions.slots(dependencies), versions.now())
     }
 
     /// The channel of hints between processes on this database.

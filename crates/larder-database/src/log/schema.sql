@@ -51,6 +51,27 @@ CREATE TABLE larder.switch (
 );
 COMMENT ON TABLE larder.switch IS 'what was switched on and off while services ran; only ever added to';
 
+-- Writes a row for the transaction that calls it, and gives the transaction's id. Services write
+-- rows by this alone, so that it does not matter which role is set when a transaction ends. A
+-- transaction that may only read and has written nothing needs no row. One that has written first
+-- and then said that it only reads cannot have one, and must not be committed.
+CREATE FUNCTION larder.note(format smallint, touched bigint[], detail text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    written xid8;
+BEGIN
+    IF current_setting('transaction_read_only') = 'on' AND pg_current_xact_id_if_assigned() IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO larder.invalidation (format, touched, detail)
+        VALUES (note.format, note.touched, note.detail) RETURNING xid INTO written;
+    RETURN written::text;
+END
+$function$;
+COMMENT ON FUNCTION larder.note(smallint, bigint[], text) IS
+    'writes a row of larder.invalidation for the transaction that calls it';
+
 -- Empties the partition that is written next. True: it is empty now. False: somebody uses it, or
 -- the hour has just changed; to be tried again. Nobody is waited for, and the lock on the
 -- partition lasts until the caller's transaction ends, so it is to be called in one of its own.

@@ -30,7 +30,9 @@ const STATE: &str = "\
             (SELECT pg_catalog.has_table_privilege(oid, 'SELECT') FROM tables WHERE relname = 'switch'),
             (SELECT pg_catalog.has_table_privilege(oid, 'INSERT') FROM tables WHERE relname = 'switch'),
             (SELECT pg_catalog.has_function_privilege(p.oid, 'EXECUTE') FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = (SELECT oid FROM log) AND p.proname = 'prune')))";
+             WHERE p.pronamespace = (SELECT oid FROM log) AND p.proname = 'prune'),
+            (SELECT pg_catalog.has_function_privilege(p.oid, 'EXECUTE') FROM pg_catalog.pg_proc p
+             WHERE p.pronamespace = (SELECT oid FROM log) AND p.proname = 'note')))";
 
 const VERSION: &str = "SELECT pg_catalog.array_agg(version) FROM larder.epoch";
 
@@ -43,7 +45,7 @@ const CONTENTS: &str = "SELECT pg_catalog.jsonb_build_object(
     'newest', (SELECT xid::text FROM larder.invalidation ORDER BY xid DESC LIMIT 1))";
 
 /// What a service needs, in the order in which [`STATE`] lists it.
-pub(super) const RIGHTS: [Right; 7] = [
+pub(super) const RIGHTS: [Right; 8] = [
     Right("USAGE", "SCHEMA larder"),
     Right("SELECT", "larder.epoch"),
     Right("SELECT", "larder.invalidation"),
@@ -51,6 +53,7 @@ pub(super) const RIGHTS: [Right; 7] = [
     Right("SELECT", "larder.switch"),
     Right("INSERT", "larder.switch"),
     Right("EXECUTE", "FUNCTION larder.prune()"),
+    Right("EXECUTE", "FUNCTION larder.note(smallint, bigint[], text)"),
 ];
 
 /// A privilege and what it is on.

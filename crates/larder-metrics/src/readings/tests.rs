@@ -1,5 +1,7 @@
 //! Tests of what readings expose.
 
+use std::time::Duration;
+
 use super::*;
 use crate::Exporter;
 
@@ -59,7 +61,8 @@ fn a_cache_shows_its_counts() {
         joined: 4,
         bypassed: 5,
         refused: 6,
-        loads: 9,
+        loads: 11,
+        fetched: 2,
         load_errors: 1,
         sets: 8,
         evictions: 11,
@@ -67,6 +70,8 @@ fn a_cache_shows_its_counts() {
         invalidations: vec![("commit".to_owned(), 13)],
         entries: 14,
         bytes: 15,
+        hot_tables: 16,
+        switched_off: 17,
     };
     let legacy = reading.clone();
     let shown = page(move |scrape| legacy.publish(scrape, "main", "l1", true));
@@ -87,12 +92,15 @@ fn a_cache_shows_its_counts() {
         &[
             r#"larder_cache_loads_total{database="main",outcome="success"} 8"#,
             r#"larder_cache_loads_total{database="main",outcome="error"} 1"#,
+            r#"larder_cache_loads_total{database="main",outcome="fetched"} 2"#,
             r#"larder_cache_sets_total{database="main",tier="l1"} 8"#,
             r#"larder_cache_evictions_total{database="main",tier="l1",cause="capacity"} 11"#,
             r#"larder_cache_evictions_total{database="main",tier="l1",cause="expired"} 12"#,
             r#"larder_cache_invalidations_total{database="main",cause="commit"} 13"#,
             r#"larder_cache_entries{database="main",tier="l1"} 14"#,
             r#"larder_cache_bytes{database="main",tier="l1"} 15"#,
+            r#"larder_cache_hot_tables{database="main"} 16"#,
+            r#"larder_cache_switched_off{database="main"} 17"#,
             r#"db_cache_hits_total{cache_type="query"} 12"#,
             r#"db_cache_misses_total{cache_type="query"} 7"#,
         ],
@@ -117,4 +125,141 @@ fn health_shows_each_check() {
             r#"larder_health_checks_total{database="main",status="degraded"} 2"#,
         ],
     );
+}
+
+#[test]
+fn a_follower_shows_its_looks_and_its_lease() {
+    let reading = FollowerReading {
+        polls: 20,
+        failures: 1,
+        hinted: 2,
+        rows: 3,
+        histories: 4,
+        gaps: 5,
+        lease_left: Duration::from_millis(750),
+        last_poll: Duration::from_millis(2),
+    };
+    let lapsed = FollowerReading {
+        lease_left: Duration::ZERO,
+        ..reading
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_follower_polls_total{database="main",outcome="success"} 20"#,
+            r#"larder_follower_polls_total{database="main",outcome="error"} 1"#,
+            r#"larder_follower_hinted_polls_total{database="main"} 2"#,
+            r#"larder_follower_rows_total{database="main"} 3"#,
+            r#"larder_follower_histories_total{database="main"} 4"#,
+            r#"larder_follower_gaps_total{database="main"} 5"#,
+            r#"larder_follower_has_lease{database="main"} 1"#,
+            r#"larder_follower_lease_left_seconds{database="main"} 0.75"#,
+            r#"larder_follower_last_poll_seconds{database="main"} 0.002"#,
+        ],
+    );
+    let without = page(move |scrape| lapsed.publish(scrape, "main"));
+    assert_lines(
+        &without,
+        &[
+            r#"larder_follower_has_lease{database="main"} 0"#,
+            r#"larder_follower_lease_left_seconds{database="main"} 0"#,
+        ],
+    );
+}
+
+#[test]
+fn the_second_tier_shows_what_became_of_reads() {
+    let reading = SecondTierReading {
+        hits: 1,
+        misses: 2,
+        invalidated: 3,
+        beyond_horizon: 4,
+        undecodable: 5,
+        unavailable: 6,
+        stored: 7,
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    let requests = r#"larder_cache_requests_total{database="main",tier="l2",outcome="#;
+    for (outcome, total) in [
+        ("hit", 1),
+        ("miss", 2),
+        ("refused", 7),
+        ("error", 5),
+        ("unavailable", 6),
+    ] {
+        assert_lines(&shown, &[&format!("{requests}\"{outcome}\"}} {total}")]);
+    }
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_cache_disbelieved_total{database="main",tier="l2",reason="invalidated"} 3"#,
+            r#"larder_cache_disbelieved_total{database="main",tier="l2",reason="beyond_horizon"} 4"#,
+            r#"larder_cache_sets_total{database="main",tier="l2"} 7"#,
+        ],
+    );
+}
+
+#[test]
+fn redis_shows_its_calls_and_whether_it_is_there() {
+    let reading = RedisReading {
+        available: true,
+        found: 1,
+        missing: 2,
+        unavailable: 3,
+        timeouts: 4,
+        errors: 5,
+        puts: 6,
+        puts_dropped: 7,
+        breaker_opened: 8,
+        reconnects: 9,
+        hints_sent: 10,
+        hints_received: 11,
+    };
+    let gone = RedisReading {
+        available: false,
+        ..reading
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_redis_available{database="main"} 1"#,
+            r#"larder_redis_gets_total{database="main",outcome="found"} 1"#,
+            r#"larder_redis_gets_total{database="main",outcome="missing"} 2"#,
+            r#"larder_redis_gets_total{database="main",outcome="unavailable"} 3"#,
+            r#"larder_redis_failures_total{database="main",cause="timeout"} 4"#,
+            r#"larder_redis_failures_total{database="main",cause="error"} 5"#,
+            r#"larder_redis_puts_total{database="main",outcome="written"} 6"#,
+            r#"larder_redis_puts_total{database="main",outcome="dropped"} 7"#,
+            r#"larder_redis_breaker_opened_total{database="main"} 8"#,
+            r#"larder_redis_reconnects_total{database="main"} 9"#,
+            r#"larder_hints_total{database="main",direction="sent"} 10"#,
+            r#"larder_hints_total{database="main",direction="received"} 11"#,
+        ],
+    );
+    let without = page(move |scrape| gone.publish(scrape, "main"));
+    assert_lines(&without, &[r#"larder_redis_available{database="main"} 0"#]);
+}
+
+#[test]
+fn the_shadow_shows_what_it_compared() {
+    let reading = ShadowReading {
+        equal: 9,
+        changed_meanwhile: 2,
+        violations: 1,
+        skipped: 4,
+        failed: 5,
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    let reads = r#"larder_cache_shadow_reads_total{database="main",outcome="#;
+    for (outcome, total) in [
+        ("equal", 9),
+        ("changed_meanwhile", 2),
+        ("violation", 1),
+        ("skipped", 4),
+        ("failed", 5),
+    ] {
+        assert_lines(&shown, &[&format!("{reads}\"{outcome}\"}} {total}")]);
+    }
 }

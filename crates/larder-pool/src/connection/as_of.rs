@@ -33,13 +33,19 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// If the server refuses either of them or the connection is lost.
+    /// If the server refuses the query or the connection is lost. Without a snapshot, because the
+    /// server refused that, the rows come all the same.
     ///
     /// # Cancel safety
     ///
     /// As for any statement of a connection.
-    pub async fn load_owned_as_of(&mut self, query: OwnedQuery) -> QueryResult<(String, Rows<'_>)> {
-        let prepared = self.link.snapshot_statement().await?;
+    pub async fn load_owned_as_of(
+        &mut self,
+        query: OwnedQuery,
+    ) -> QueryResult<(Option<String>, Rows<'_>)> {
+        let Ok(prepared) = self.link.snapshot_statement().await else {
+            return Ok((None, self.load_owned(query).await?));
+        };
         let statement = query.statement;
         let observation = self.observe_statement(&statement)?;
         let Self {
@@ -52,6 +58,6 @@ impl Connection {
         // The first is polled first, which decides who sees less. A query that has yet to be
         // prepared follows later, and that makes the snapshot older and never newer.
         let (snapshot, rows) = future::join(link.snapshot(&prepared), load).await;
-        Ok((snapshot?, rows?))
+        Ok((snapshot.ok(), rows?))
     }
 }

@@ -109,7 +109,7 @@ impl fmt::Debug for CollectedBinds {
 }
 
 /// All binds of a statement with the object ids of their types.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Binds {
     pub(crate) values: Vec<Bind>,
     pub(crate) oids: Vec<u32>,

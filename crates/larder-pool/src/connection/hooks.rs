@@ -55,6 +55,12 @@ impl Connection {
         self.link.settings()
     }
 
+    /// Whether the server was a standby when the connection was made, as PostgreSQL 14 and newer
+    /// say: what is read there may be older than what was committed on the primary.
+    pub fn is_standby(&self) -> bool {
+        self.link().is_standby()
+    }
+
     /// When the connection was made.
     pub fn opened_at(&self) -> Instant {
         self.opened

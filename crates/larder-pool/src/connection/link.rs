@@ -50,6 +50,7 @@ pub(crate) struct Link {
     driver: JoinHandle<()>,
     answer_timeout: Mutex<Option<Duration>>,
     lost: Arc<OnceLock<String>>,
+    is_standby: bool,
 }
 
 /// What the connections of a pool have in common.
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
 pub(crate) struct Driver {
     pub(crate) task: JoinHandle<()>,
     pub(crate) lost: Arc<OnceLock<String>>,
+    /// The server was a standby when the connection was made.
+    pub(crate) is_standby: bool,
 }
 
 impl Link {
@@ -84,6 +87,7 @@ impl Link {
             driver: driver.task,
             answer_timeout: Mutex::new(answer_timeout),
             lost: driver.lost,
+            is_standby: driver.is_standby,
         }
     }
 
@@ -102,6 +106,11 @@ impl Link {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Whether the server was a standby when the connection was made.
+    pub(crate) fn is_standby(&self) -> bool {
+        self.is_standby
     }
 
     /// Why the connection is gone, if that is known.

@@ -148,6 +148,11 @@ impl Observation {
         &self.profile
     }
 
+    /// Whether it is a query that leaves nothing on its session, as far as its text tells.
+    pub(crate) fn is_query(&self) -> bool {
+        Effects::of(&self.profile, self.unclear).are_queries()
+    }
+
     /// A row has arrived.
     pub(crate) fn row(&mut self, bytes: usize, values: usize) {
         self.rows += 1;

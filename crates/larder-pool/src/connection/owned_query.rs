@@ -14,7 +14,7 @@ use super::{Connection, Rows};
 use crate::Pool;
 
 /// A query as text and values, without borrows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct OwnedQuery {
     pub(super) statement: Statement,
     profile: Arc<StatementProfile>,

@@ -13,7 +13,7 @@ use super::binds::Binds;
 use super::types::TypeCatalog;
 
 /// A query as text and binds. It has left the types of Diesel behind, so it can be sent from any task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) binds: Binds,

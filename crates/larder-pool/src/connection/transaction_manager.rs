@@ -55,7 +55,8 @@ impl TransactionState {
     /// Refuses a statement while nobody knows whether a transaction is open: a write that takes
     /// itself for a part of one might take effect at once.
     pub(super) fn refuse_in_doubt(&self) -> QueryResult<()> {
-        if self.in_doubt {
+        let in_error = matches!(self.status, TransactionManagerStatus::InError);
+        if self.in_doubt || in_error {
             return Err(DieselError::BrokenTransactionManager);
         }
         Ok(())

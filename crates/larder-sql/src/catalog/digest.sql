@@ -1,4 +1,5 @@
--- A hash of all that the document of the catalog is made of. Rows of a catalog that change
+-- Two hashes of all that the document of the catalog is made of: of the definitions, which are the
+-- same for all sessions, and of what this session and its role make of them. Rows of a catalog that change
 -- only by new versions are told apart by the transaction that made them. Of pg_class, whose rows
 -- change by TRUNCATE and REFRESH too, the columns that matter are looked at.
 with
@@ -9,7 +10,14 @@ relation as (
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
       and c.oid >= 16384
-      and (c.relpersistence <> 't' or c.relnamespace = pg_catalog.pg_my_temp_schema())
+      and c.relpersistence <> 't'
+),
+-- What only this session sees.
+temporary as (
+    select pg_catalog.string_agg(pg_catalog.concat_ws('|', c.oid, c.relname, c.relkind, c.relnatts), ',' order by c.oid) as relations
+    from pg_catalog.pg_class c
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+      and c.relnamespace = pg_catalog.pg_my_temp_schema()
 ),
 part as (
     select 'class' as catalog, oid::pg_catalog.int8 as id, hash as version from relation
@@ -93,11 +101,6 @@ part as (
 )
 select pg_catalog.md5(pg_catalog.concat_ws('|',
     pg_catalog.current_setting('server_version_num'),
-    pg_catalog.current_setting('row_security'),
-    current_user,
-    (select pg_catalog.concat_ws(',', r.rolsuper, r.rolbypassrls)
-     from pg_catalog.pg_roles r where r.rolname = current_user),
-    pg_catalog.current_schemas(true)::pg_catalog.text,
     (select pg_catalog.string_agg(pg_catalog.concat_ws(':', catalog, number, hash), ',' order by catalog)
      from (
          select catalog, pg_catalog.count(*) as number,
@@ -105,4 +108,11 @@ select pg_catalog.md5(pg_catalog.concat_ws('|',
          from part
          group by catalog
      ) sums)
+)) || ' ' || pg_catalog.md5(pg_catalog.concat_ws('|',
+    pg_catalog.current_setting('row_security'),
+    current_user,
+    (select pg_catalog.concat_ws(',', r.rolsuper, r.rolbypassrls)
+     from pg_catalog.pg_roles r where r.rolname = current_user),
+    pg_catalog.current_schemas(true)::pg_catalog.text,
+    (select relations from temporary)
 ))

@@ -15,6 +15,6 @@ pub(super) fn is_its_schema(schema: &str) -> bool {
 /// the log and nothing else.
 pub(super) fn effect(function: &snapshot::Function) -> Option<FunctionEffect> {
     let is_one = is_its_schema(&function.schema)
-        && matches!(&*function.name, "track" | "prune" | "renew_epoch");
+        && matches!(&*function.name, "note" | "track" | "prune" | "renew_epoch");
     is_one.then_some(FunctionEffect::Acting)
 }

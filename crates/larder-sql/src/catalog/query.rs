@@ -15,5 +15,8 @@ pub const CATALOG_QUERY: &str = include_str!("catalog.sql");
 /// Gives one row with one column of type `text` that differs whenever the answer of
 /// [`CATALOG_QUERY`] may differ on the same connection.
 ///
+/// It has two parts with a space between: the first tells of the definitions alone, and is the same
+/// on all connections to a database; the second of the role, the search path and temporary tables.
+///
 /// It may also differ where the answer does not, for example after a `TRUNCATE`.
 pub const DIGEST_QUERY: &str = include_str!("digest.sql");

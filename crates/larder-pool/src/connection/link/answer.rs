@@ -54,6 +54,8 @@ impl Source {
 
 /// What travels around a statement.
 pub(super) struct Around {
+    /// The companion may be refused because nothing can be written.
+    may_be_refused: bool,
     begin: Option<Reply>,
     companion: Option<Reply>,
     commit: Option<Reply>,
@@ -66,8 +68,10 @@ impl Around {
         begin: Option<Reply>,
         companion: Option<Reply>,
         commit: Option<Reply>,
+        may_be_refused: bool,
     ) -> Self {
         Self {
+            may_be_refused,
             begin,
             companion,
             commit,
@@ -107,8 +111,9 @@ impl Around {
                 Some(Err(error)) => {
                     self.transaction = None;
                     self.companion = None;
-                    // COMMIT rolls back, and there was nothing that could be written.
-                    self.failure = Some(error).filter(|error| !is_read_only(error));
+                    // COMMIT rolls back. A query has written nothing where nothing can be written.
+                    let is_needless = self.may_be_refused && is_read_only(&error);
+                    self.failure = Some(error).filter(|_| !is_needless);
                 }
                 None => self.companion = None,
             }

@@ -44,11 +44,12 @@ impl Link {
     /// # Errors
     ///
     /// What the server says to any of them, but for a companion that is refused because the
-    /// transaction may only read.
+    /// transaction may only read, where that `may_be_refused`.
     pub(crate) async fn commit(
         self: &Arc<Self>,
         unread: bool,
         companion: Option<&Companion>,
+        may_be_refused: bool,
     ) -> QueryResult<Sent> {
         let mut sql = String::new();
         if unread {
@@ -60,7 +61,7 @@ impl Link {
         }
         sql.push_str("COMMIT");
         let place = companion.map(|_| usize::from(unread));
-        self.send_with_companion(&sql, place).await
+        self.send_with_companion(&sql, place, may_be_refused).await
     }
 
     /// Sends a companion as a statement of its own.
@@ -72,7 +73,8 @@ impl Link {
         self: &Arc<Self>,
         companion: &Companion,
     ) -> QueryResult<Sent> {
-        self.send_with_companion(&companion.sql, Some(0)).await
+        self.send_with_companion(&companion.sql, Some(0), true)
+            .await
     }
 
     /// Sends a message in which so many statements stand before the companion.
@@ -80,6 +82,7 @@ impl Link {
         self: &Arc<Self>,
         sql: &str,
         place: Option<usize>,
+        may_be_refused: bool,
     ) -> QueryResult<Sent> {
         let mut ticket = Ticket::new(self);
         let mut progress = Progress::default();
@@ -87,7 +90,9 @@ impl Link {
             .answer(self.run_through(sql, place, &mut progress))
             .await?;
         match result {
-            Err(error) if place == Some(progress.completed) && is_read_only(&error) => {
+            Err(error)
+                if may_be_refused && place == Some(progress.completed) && is_read_only(&error) =>
+            {
                 ticket.settled();
                 Ok(Sent::ReadOnly)
             }

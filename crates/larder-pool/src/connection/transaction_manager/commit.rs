@@ -29,6 +29,9 @@ struct Before {
     /// fails and COMMIT is not reached.
     unread: bool,
     companion: Option<Companion>,
+    /// The companion may be refused because the transaction may only read: nothing in it can
+    /// have written then. What ran before it was made one that only reads may have.
+    may_be_refused: bool,
 }
 
 impl Before {
@@ -69,6 +72,7 @@ impl TransactionManager {
         let mut before = Before {
             unread: connection.link.has_given_up() || connection.link.is_busy(),
             companion: companion(connection),
+            may_be_refused: connection.transaction.effects.written().are_queries(),
         };
         let late = before.companion.take_if(|_| is_logged_late());
         connection.transaction.commit_sent = true;
@@ -114,6 +118,7 @@ impl TransactionManager {
         };
         let ended = match failure {
             CommitFailure::Unknown(_) => {
+                connection.condemn();
                 connection.transaction.status.set_in_error();
                 let watch = connection.link.watch();
                 connection.transaction.doubt(&watch.observer);
@@ -154,7 +159,11 @@ async fn send_commit(connection: &mut Connection, before: &Before) -> QueryResul
     connection.transaction.in_doubt = true;
     let result = connection
         .link
-        .commit(before.unread, before.companion.as_ref())
+        .commit(
+            before.unread,
+            before.companion.as_ref(),
+            before.may_be_refused,
+        )
         .await;
     connection.transaction.in_doubt = connection.link.is_busy();
     result

@@ -1,0 +1,167 @@
+//! Several entries that are loaded together, by one question to the database.
+
+use super::Cache;
+use super::keep::Landing;
+use crate::clock::Moment;
+use crate::entry::Age;
+use crate::failpoints;
+use crate::key::Key;
+use crate::request::{Loaded, Request};
+use crate::versions::Version;
+
+/// The beginning of a load of several entries; made by [`Cache::begin`] before anything is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun {
+    as_of: Version,
+    flight: u64,
+    at: Moment,
+}
+
+impl Cache {
+    /// The value under `key`, if it is there, has this type and is fresh. Unlike
+    /// [`Cache::get`] it never asks anybody to load it anew ahead of time.
+    #[must_use]
+    pub fn get_fresh<V>(&self, key: Key) -> Option<V>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let inner = &*self.0;
+        if !self.is_enabled() {
+            return None;
+        }
+        // The entry first, see `Cache::get`.
+        let entry = inner.store.get(key)?;
+        let now = inner.clock.now();
+        if !inner.lease.holds(now) || entry.facts.times.age(now) != Age::Fresh {
+            return None;
+        }
+        let value = entry.value::<V>()?;
+        if !inner.is_current(&entry) {
+            return None;
+        }
+        inner.counters.lookups().hits.increment();
+        Some(value.clone())
+    }
+
+    /// Begins to load what is missing under so many keys. To be called before anything is read
+    /// for them: what is invalidated from here on is not stored.
+    ///
+    /// Loads of several entries are not shared between callers who ask at the same time.
+    #[must_use]
+    pub fn begin(&self, missing: usize) -> Begun {
+        let inner = &*self.0;
+        inner.counters.lookups().misses.add(missing as u64);
+        inner.counters.loads.increment();
+        Begun {
+            as_of: inner.versions.now(),
+            flight: inner.flights.take_number(),
+            at: inner.clock.now(),
+        }
+    }
+
+    /// Stores what was loaded for one of the keys, if nothing that it depends on was invalidated
+    /// since the load began. The mode of the request does not count.
+    pub fn put<V>(&self, request: Request, begun: Begun, loaded: &Loaded<V>)
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let inner = &*self.0;
+        let as_of = if failpoints::is_on("counter-after-load") {
+            inner.versions.now()
+        } else {
+            begun.as_of
+        };
+        let landing = Landing {
+            key: request.key,
+            as_of,
+            flight: begun.flight,
+            known: &request.dependencies,
+            freshness: request.freshness,
+            took: inner.clock.now().since(begun.at),
+            name: loaded.storable.then(|| request.name.make()),
+        };
+        inner.keep(landing, loaded);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{CacheOptions, Cause, Clock, Dependency, Freshness, KeyBuilder, Lease, Mode};
+
+    const TABLE: Dependency = Dependency::table(7);
+
+    fn cache(lease: Lease, clock: Clock) -> Cache {
+        Cache::new(CacheOptions {
+            max_entries: 100,
+            max_bytes: 1 << 20,
+            jitter: 0.0,
+            lease,
+            clock,
+            ..CacheOptions::default()
+        })
+    }
+
+    fn request(cache: &Cache, name: &'static str) -> Request {
+        Request {
+            key: KeyBuilder::new().text(name).finish(),
+            freshness: Freshness::for_ttl(Duration::from_secs(60)),
+            dependencies: cache.versions().slots(&[TABLE]),
+            mode: Mode::Normal,
+            name: name.into(),
+        }
+    }
+
+    #[test]
+    fn what_was_invalidated_after_the_beginning_is_not_stored() {
+        let cache = cache(Lease::permanent(), Clock::system());
+        let key = request(&cache, "a").key;
+        let loaded = Loaded::new(1_u32, Vec::new(), 4);
+        let begun = cache.begin(1);
+        cache.put(request(&cache, "a"), begun, &loaded);
+        assert_eq!(cache.get_fresh::<u32>(key), Some(1));
+        cache.invalidate(&[TABLE], Cause::Write);
+        assert_eq!(cache.get_fresh::<u32>(key), None);
+        cache.put(request(&cache, "a"), begun, &loaded);
+        assert_eq!(cache.get_fresh::<u32>(key), None, "it began before");
+        let begun = cache.begin(1);
+        cache.invalidate_matching("b*");
+        cache.put(request(&cache, "a"), begun, &loaded);
+        cache.put(request(&cache, "b"), begun, &loaded);
+        assert_eq!(cache.get_fresh::<u32>(key), Some(1));
+        let key = request(&cache, "b").key;
+        assert_eq!(cache.get_fresh::<u32>(key), None, "its name matches");
+        let begun = cache.begin(1);
+        let mut other = loaded.clone();
+        other.dependencies.push(Dependency::tag("late"));
+        cache.invalidate_tags(["late"]);
+        cache.put(request(&cache, "b"), begun, &other);
+        assert_eq!(
+            cache.get_fresh::<u32>(key),
+            None,
+            "what its load told counts"
+        );
+        let mut other = loaded;
+        other.storable = false;
+        cache.put(request(&cache, "b"), cache.begin(1), &other);
+        assert_eq!(cache.get_fresh::<u32>(key), None, "it may not be stored");
+    }
+
+    #[test]
+    fn nothing_is_served_without_the_lease_or_past_its_time() {
+        let (clock, time) = Clock::manual();
+        let lease = Lease::lapsed();
+        let cache = cache(lease.clone(), clock.clone());
+        let key = request(&cache, "a").key;
+        let loaded = Loaded::new(1_u32, Vec::new(), 4);
+        cache.put(request(&cache, "a"), cache.begin(1), &loaded);
+        assert_eq!(cache.get_fresh::<u32>(key), None);
+        lease.renew(clock.now(), Duration::from_secs(100));
+        assert_eq!(cache.get_fresh::<u32>(key), Some(1));
+        assert_eq!(cache.get_fresh::<u64>(key), None, "it is of another type");
+        time.advance(Duration::from_secs(61));
+        assert_eq!(cache.get_fresh::<u32>(key), None);
+    }
+}

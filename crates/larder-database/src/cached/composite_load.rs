@@ -1,0 +1,241 @@
+//! Loading a result of several statements: from the second tier, or by running them.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+use larder_cache::l2::fingerprint_of;
+use larder_cache::{Dependency, Loaded, Snapshot};
+use larder_pool::AsyncClosure;
+use larder_sql::StatementProfile;
+use larder_sql::catalog::TableId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::plan::dependencies;
+use super::run::estimate;
+use crate::coherence::CatalogState;
+use crate::database::Inner;
+use crate::fleet::{FoundValue, SecondTier, SharedRead, Turn};
+use crate::{ClosureError, Connection, Error, failpoints};
+
+/// The load of several statements, on its way to be run in a task of its own.
+pub(super) struct CompositeLoad<F> {
+    pub(super) database: Arc<Inner>,
+    pub(super) state: Arc<CatalogState>,
+    pub(super) closure: F,
+    pub(super) allow_volatile: bool,
+    /// No table makes the result go.
+    pub(super) ttl_only: bool,
+    /// What it depends on beside tables.
+    pub(super) extra: Vec<Dependency>,
+    /// The caller wants what the database says.
+    pub(super) refresh: bool,
+}
+
+/// How values of a type are written for other processes.
+pub(super) struct Form<V> {
+    fingerprint: fn() -> u128,
+    write: fn(&V) -> postcard::Result<Vec<u8>>,
+    read: fn(&[u8]) -> postcard::Result<V>,
+}
+
+impl<V: Serialize + DeserializeOwned + 'static> Form<V> {
+    pub(super) fn of() -> Self {
+        Self {
+            fingerprint: known_fingerprint::<V>,
+            write: |value| postcard::to_stdvec(value),
+            read: |bytes| postcard::from_bytes(bytes),
+        }
+    }
+}
+
+impl<V> Form<V> {
+    /// What tells the type from those with other fields.
+    pub(super) fn fingerprint(&self) -> u128 {
+        (self.fingerprint)()
+    }
+
+    /// The value as bytes that can be read again.
+    fn write(&self, value: &V) -> postcard::Result<Vec<u8>> {
+        let bytes = (self.write)(value)?;
+        // Some types are written in a way that only tells when it is read.
+        (self.read)(&bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The fingerprint of a type, found out once.
+fn known_fingerprint<V: DeserializeOwned + 'static>() -> u128 {
+    static KNOWN: LazyLock<RwLock<HashMap<TypeId, u128>>> = LazyLock::new(RwLock::default);
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(fingerprint) = known.get(&TypeId::of::<V>()) {
+        return *fingerprint;
+    }
+    drop(known);
+    // Nothing is locked meanwhile: it runs code of the type.
+    let fingerprint = fingerprint_of::<V>();
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    known.insert(TypeId::of::<V>(), fingerprint);
+    fingerprint
+}
+
+/// Where a result is kept beside this process.
+type Place<'t, V> = (&'t SecondTier, Form<V>, SharedRead);
+
+impl<F> CompositeLoad<F> {
+    /// Runs it. The cache has noted before as of when it begins.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own, or why no connection could be had. Nothing that happens to the second
+    /// tier is an error.
+    pub(super) async fn run<V, E>(
+        self,
+        shared: Option<(Form<V>, SharedRead)>,
+    ) -> Result<Loaded<Arc<V>>, Error>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
+            + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>
+            + Send,
+        V: Send + Sync + 'static,
+        E: ClosureError<Outcome = Error>,
+    {
+        // After the cache has noted as of when the load begins, see `StatementLoad::run`.
+        let holds = self.database.picture.is_current(self.state.generation);
+        let database = Arc::clone(&self.database);
+        let (Some((form, read)), Some(tier), true) = (shared, &database.second_tier, holds) else {
+            return self.load(holds, None).await;
+        };
+        if self.refresh {
+            return self.load(holds, Some((tier, form, read))).await;
+        }
+        match tier.take_turn(&read).await {
+            Turn::Found(found) => match take(found, tier, &form, &read) {
+                Some(loaded) => Ok(loaded),
+                None => self.load(holds, Some((tier, form, read))).await,
+            },
+            Turn::Mine => {
+                let key = read.key;
+                let loaded = self.load(holds, Some((tier, form, read))).await;
+                tier.end_turn(key);
+                loaded
+            }
+            Turn::NotAsked => self.load(holds, Some((tier, form, read))).await,
+        }
+    }
+
+    async fn load<V, E>(
+        self,
+        holds: bool,
+        shared: Option<Place<'_, V>>,
+    ) -> Result<Loaded<Arc<V>>, Error>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
+            + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>
+            + Send,
+        V: Send + Sync + 'static,
+        E: ClosureError<Outcome = Error>,
+    {
+        let database = &self.database;
+        let began = database.cache.clock().now();
+        let mut session = database.pool.session().await?;
+        let holds = holds && database.same_settings(&session, self.state.generation);
+        let mut snapshot = None;
+        if holds && shared.is_some() && !failpoints::is_on("snapshot-after-load") {
+            snapshot = snapshot_of(&mut session).await;
+        }
+        session.start_recording();
+        // A cached read inside would not be among what is recorded here.
+        let result = database.pool.within((self.closure)(&mut session)).await;
+        let value = result.map_err(|error| error.into_outcome(session.last_server_error()))?;
+        let recording = session.finish_recording();
+        if failpoints::is_on("snapshot-after-load") {
+            snapshot = snapshot_of(&mut session).await;
+        }
+        if database.picture.outdates(&session) {
+            session.discard();
+        } else {
+            drop(session);
+        }
+        let read = tables(&self.state, &recording.statements, self.allow_volatile);
+        let tables = read.as_deref().unwrap_or_default();
+        let written = dependencies(tables);
+        let storable =
+            holds && read.is_some() && !database.watcher.heat.is_hot(written.iter().copied());
+        let mut all = if self.ttl_only { Vec::new() } else { written };
+        all.extend(self.extra);
+        if let (Some((tier, form, mut place)), Some(snapshot), true) = (shared, snapshot, storable)
+            && database.may_share_tables(&self.state, tables)
+        {
+            place.dependencies.clone_from(&all);
+            let took = database.cache.clock().now().since(began);
+            match form.write(&value) {
+                Ok(payload) => tier.store(place, snapshot, took, &payload),
+                Err(error) => tracing::warn!(
+                    name = place.name,
+                    %error,
+                    "failed to write a result so that it can be read again: it is not kept in Redis"
+                ),
+            }
+        }
+        Ok(Loaded {
+            value: Arc::new(value),
+            bytes: estimate(&recording) + size_of::<V>() as u64,
+            storable,
+            kept: None,
+            digest: None,
+            dependencies: all,
+        })
+    }
+}
+
+async fn snapshot_of(connection: &mut Connection) -> Option<Snapshot> {
+    // Whoever cannot tell that cannot answer the closure either, which then says why.
+    connection.snapshot().await.ok()?.parse().ok()
+}
+
+/// What another process has loaded, if it fits.
+fn take<V>(
+    found: FoundValue,
+    tier: &SecondTier,
+    form: &Form<V>,
+    read: &SharedRead,
+) -> Option<Loaded<Arc<V>>> {
+    let Ok(value) = (form.read)(&found.payload) else {
+        tier.does_not_fit(read.key, found);
+        return None;
+    };
+    let bytes = found.payload.len() + size_of::<V>();
+    let mut loaded = Loaded::new(Arc::new(value), found.dependencies, bytes as u64);
+    loaded.kept = Some(found.kept);
+    Some(loaded)
+}
+
+/// The tables that all of these statements read; `None` if the result may not be stored.
+fn tables(
+    state: &CatalogState,
+    statements: &[Arc<StatementProfile>],
+    allow_volatile: bool,
+) -> Option<Vec<TableId>> {
+    let mut all = Vec::new();
+    for profile in statements {
+        match state.catalog.reads(profile) {
+            Ok(reads) if reads.volatile.is_empty() || allow_volatile => all.extend(reads.tables),
+            Ok(_) => {
+                tracing::debug!(
+                    statement = &*profile.normalised,
+                    "not cached: it changes by itself"
+                );
+                return None;
+            }
+            Err(reason) => {
+                tracing::debug!(statement = &*profile.normalised, %reason, "not cached");
+                return None;
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    Some(all)
+}

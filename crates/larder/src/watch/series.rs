@@ -1,0 +1,139 @@
+//! What is read of an instance at each scrape.
+
+use larder_database::{
+    Database, FollowerStatistics, RedisStatistics, SecondTierStatistics, ShadowStatistics,
+};
+use larder_health::{HealthMonitor, HealthReport};
+use larder_metrics::{
+    CacheReading, FollowerReading, HealthReading, PoolReading, RedisReading, Scrape,
+    SecondTierReading, ShadowReading,
+};
+
+/// Reads everything.
+pub(super) fn publish(scrape: &mut Scrape, database: &Database, monitor: &HealthMonitor) {
+    let name = database.instance_name();
+    pool(database).publish(scrape, name, false);
+    cache(database).publish(scrape, name, "l1", false);
+    if let Some(statistics) = database.follower_statistics() {
+        follower(&statistics).publish(scrape, name);
+    }
+    if let Some(statistics) = database.second_tier_statistics() {
+        second_tier(&statistics).publish(scrape, name);
+    }
+    if let (Some(statistics), Some(available)) =
+        (database.redis_statistics(), database.redis_available())
+    {
+        redis(&statistics, available).publish(scrape, name);
+    }
+    shadow(&database.shadow_statistics()).publish(scrape, name);
+    health(&monitor.report()).publish(scrape, name);
+    database.services().publish(scrape);
+}
+
+fn pool(database: &Database) -> PoolReading {
+    let pool = database.pool_status();
+    PoolReading {
+        idle: pool.idle as u64,
+        used: pool.in_use as u64,
+        max: (pool.size + pool.overflow) as u64,
+        idle_min: 0,
+        idle_max: pool.size as u64,
+        overflow: (pool.in_use + pool.idle).saturating_sub(pool.size) as u64,
+        waiting: pool.waiting as u64,
+        invalidated: pool.invalidated,
+    }
+}
+
+fn cache(database: &Database) -> CacheReading {
+    let cache = database.cache_statistics();
+    CacheReading {
+        hits: cache.hits,
+        stale_hits: cache.stale_hits,
+        misses: cache.misses,
+        joined: cache.joined,
+        bypassed: cache.bypassed,
+        refused: cache.refused,
+        loads: cache.loads,
+        fetched: cache.fetched,
+        load_errors: cache.load_errors,
+        sets: cache.sets,
+        evictions: cache.evictions,
+        expired: cache.expired,
+        invalidations: cache
+            .invalidations
+            .iter()
+            .map(|(cause, count)| (cause.as_str().to_owned(), *count))
+            .collect(),
+        entries: cache.entries,
+        bytes: cache.bytes,
+        hot_tables: database.hot_tables().len() as u64,
+        switched_off: database.switched_off().len() as u64,
+    }
+}
+
+fn follower(statistics: &FollowerStatistics) -> FollowerReading {
+    FollowerReading {
+        polls: statistics.polls,
+        failures: statistics.failures,
+        hinted: statistics.hinted,
+        rows: statistics.rows,
+        histories: statistics.histories,
+        gaps: statistics.gaps,
+        lease_left: statistics.lease_left,
+        last_poll: statistics.last_poll,
+    }
+}
+
+fn second_tier(statistics: &SecondTierStatistics) -> SecondTierReading {
+    SecondTierReading {
+        hits: statistics.hits,
+        misses: statistics.misses,
+        invalidated: statistics.invalidated,
+        beyond_horizon: statistics.beyond_horizon,
+        undecodable: statistics.undecodable,
+        unavailable: statistics.unavailable,
+        stored: statistics.stored,
+    }
+}
+
+fn redis(statistics: &RedisStatistics, available: bool) -> RedisReading {
+    RedisReading {
+        available,
+        found: statistics.found,
+        missing: statistics.missing,
+        unavailable: statistics.unavailable,
+        timeouts: statistics.timeouts,
+        errors: statistics.errors,
+        puts: statistics.puts,
+        puts_dropped: statistics.puts_dropped,
+        breaker_opened: statistics.breaker_opened,
+        reconnects: statistics.reconnects,
+        hints_sent: statistics.hints_sent,
+        hints_received: statistics.hints_received,
+    }
+}
+
+fn shadow(statistics: &ShadowStatistics) -> ShadowReading {
+    ShadowReading {
+        equal: statistics.equal,
+        changed_meanwhile: statistics.changed_meanwhile,
+        violations: statistics.violations,
+        skipped: statistics.skipped,
+        failed: statistics.failed,
+    }
+}
+
+fn health(report: &HealthReport) -> HealthReading {
+    HealthReading {
+        checks: report
+            .probes
+            .iter()
+            .filter_map(|probe| Some((probe.name.clone(), probe.status.level()?)))
+            .collect(),
+        made: report
+            .per_status
+            .iter()
+            .map(|(status, count)| (status.as_str().to_owned(), *count))
+            .collect(),
+    }
+}
