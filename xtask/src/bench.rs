@@ -11,7 +11,6 @@ use crate::postgres::Postgres;
 use crate::process;
 use crate::redis::Redis;
 use crate::servers::Servers;
-use crate::service::Service;
 use crate::workspace;
 
 /// The package of the benches.
