@@ -113,7 +113,7 @@ pub use parameters::{ParameterFaults, UnusedParameter};
 pub use position::Position;
 pub use profile::{
     Effect, Fingerprint, QualifiedName, SessionEffect, StatementKind, StatementProfile,
-    UnknownReason, classify,
+    UnknownReason, classify, is_in_subquery,
 };
 pub use statement::{Statements, leading_keyword, statements};
 pub use transaction_control::{TransactionControl, transaction_control};

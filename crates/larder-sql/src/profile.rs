@@ -15,6 +15,7 @@ mod parser_text;
 mod pieces;
 mod rewrites;
 mod row_actions;
+mod selection;
 mod session_effect;
 mod tree;
 mod unknown;
@@ -26,6 +27,7 @@ pub use kind::StatementKind;
 pub use names::QualifiedName;
 pub use normal_text::Fingerprint;
 pub(crate) use row_actions::RowActions;
+pub use selection::is_in_subquery;
 pub use session_effect::SessionEffect;
 pub use unknown::UnknownReason;
 
@@ -78,6 +80,11 @@ pub struct StatementProfile {
     /// Whether a string in it may be read as a time relative to now: `'today'`, `'now'`.
     /// Its result may then change although no table did.
     pub moving_time: bool,
+    /// Whether it is a query that selects rows one by one, so that each is in its result or not
+    /// whatever other rows are: without LIMIT, OFFSET, FETCH, DISTINCT, GROUP BY, HAVING,
+    /// aggregates, windows and set operations. Queries within it may have all that. An aggregate
+    /// that a user has made, called like any function, is not recognised.
+    pub is_simple_selection: bool,
     /// The same for all texts that differ only in values, in the lengths of lists of values, in
     /// whitespace, comments and the case of what is not quoted.
     pub fingerprint: Fingerprint,
@@ -218,6 +225,7 @@ fn profile(
         creates_table: outcome.touched.creates_table,
         truncates_cascade: outcome.truncates_cascade,
         moving_time,
+        is_simple_selection: outcome.is_simple_selection,
         fingerprint,
         normalised: normalised.into(),
         actions: outcome.touched.actions,

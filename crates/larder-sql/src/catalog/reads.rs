@@ -1,6 +1,6 @@
 //! Which tables decide the result of a query, and whether it may be cached.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::functions::{Call, FunctionEffect};
 use super::names::TableId;
@@ -18,6 +18,8 @@ pub struct ReadSet {
     /// Of a partitioned table it is this table alone: a write to a partition is a write to it
     /// ([`Catalog::writes`]).
     pub tables: Box<[TableId]>,
+    /// The views that it reads, and those that they read, in order of their ids.
+    pub views: Box<[TableId]>,
     /// The functions that give another value at another time: `now()`, `random()`. A string that
     /// may be read as such a time stands here as `'now'`. If this is empty, nothing but the tables
     /// decides the result.
@@ -62,7 +64,7 @@ impl Catalog {
             catalog: self,
             tables: BTreeSet::new(),
             volatile: BTreeSet::new(),
-            views: HashSet::new(),
+            views: BTreeSet::new(),
             open: Vec::new(),
         };
         reader.query(profile, false)?;
@@ -71,6 +73,7 @@ impl Catalog {
         }
         Ok(ReadSet {
             tables: reader.tables.into_iter().collect(),
+            views: reader.views.into_iter().collect(),
             volatile: reader.volatile.into_iter().collect(),
         })
     }
@@ -80,7 +83,7 @@ struct Reader<'c> {
     catalog: &'c Catalog,
     tables: BTreeSet<TableId>,
     volatile: BTreeSet<QualifiedName>,
-    views: HashSet<TableId>,
+    views: BTreeSet<TableId>,
     /// Views whose queries have not been looked at.
     open: Vec<(&'c QualifiedName, &'c View)>,
 }

@@ -17,6 +17,7 @@ pub(super) struct Outcome {
     pub(super) touched: Touched,
     pub(super) locks_rows: bool,
     pub(super) truncates_cascade: bool,
+    pub(super) is_simple_selection: bool,
 }
 
 impl Outcome {
@@ -27,6 +28,7 @@ impl Outcome {
             touched: Touched::default(),
             locks_rows: false,
             truncates_cascade: false,
+            is_simple_selection: false,
         }
     }
 
@@ -119,6 +121,7 @@ fn query(kind: StatementKind, pieces: &[Piece<'_>]) -> Outcome {
             };
             Outcome {
                 locks_rows: parsed.locks_rows,
+                is_simple_selection: parsed.is_simple_selection,
                 touched: parsed.touched,
                 ..Outcome::new(parsed.kind, effect)
             }

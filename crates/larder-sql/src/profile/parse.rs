@@ -9,7 +9,7 @@ use sqlparser::parser::{Parser, ParserError};
 use super::parser_text::ParserText;
 use super::pieces::Piece;
 use super::tree::{self, Touched};
-use super::{StatementKind, UnknownReason};
+use super::{StatementKind, UnknownReason, selection};
 use crate::lexer::{Lexer, TokenKind};
 
 /// The most pieces that a statement may have to be parsed.
@@ -33,6 +33,7 @@ pub(super) struct Parsed {
     pub(super) kind: StatementKind,
     pub(super) touched: Touched,
     pub(super) locks_rows: bool,
+    pub(super) is_simple_selection: bool,
 }
 
 /// Parses a query, an INSERT, an UPDATE, a DELETE or a MERGE.
@@ -66,6 +67,7 @@ fn parse_here(pieces: &[Piece<'_>]) -> Result<Parsed, UnknownReason> {
         kind,
         touched,
         locks_rows: text.locks_rows,
+        is_simple_selection: selection::is_simple(statement),
     })
 }
 

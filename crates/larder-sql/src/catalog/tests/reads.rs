@@ -256,3 +256,38 @@ fn only_plain_queries_are_cached() {
         .reads("values (1), (2)", &[])
         .reads("table orders", &["orders"]);
 }
+
+#[test]
+fn the_sources_of_a_result_are_all_whose_rows_it_may_show() {
+    let mut database = database()
+        .tables(&["patients", "patients_old", "patients_new", "cities"])
+        .child("patients_old", "patients")
+        .child("patients_new", "patients")
+        .view("shown", "SELECT * FROM patients_old", &["patients_old"])
+        .view("shown_again", "SELECT * FROM shown", &["shown"])
+        .materialized_view("kept", "SELECT * FROM shown", &["shown"]);
+    let expected = [
+        (
+            "patients",
+            &["patients", "patients_old", "patients_new"][..],
+        ),
+        ("patients_new", &["patients_new", "patients"]),
+        ("cities", &["cities"]),
+        (
+            "shown_again",
+            &["shown_again", "shown", "patients_old", "patients"],
+        ),
+        ("kept", &["kept", "shown", "patients_old", "patients"]),
+    ];
+    let expected = expected.map(|(name, sources)| {
+        let ids = sources.iter().map(|source| TableId(database.id(source)));
+        (name, ids.collect::<std::collections::BTreeSet<_>>())
+    });
+    let catalog = Catalog::new(database.snapshot, &database.declarations);
+    for (name, sources) in expected {
+        let reads = catalog.reads(&classify(&format!("select * from {name}")));
+        let reads = reads.unwrap();
+        let found = catalog.sources(reads.tables.iter().chain(&reads.views).copied());
+        assert_eq!(found, sources, "{name}");
+    }
+}
