@@ -66,7 +66,10 @@ impl PoolObserver for Scribe {
         assert!(!effects.is_empty());
         self.asked.fetch_add(1, Ordering::Relaxed);
         let sql = self.companion.lock().unwrap().to_string();
-        Some(Companion { sql })
+        Some(Companion {
+            sql,
+            may_be_refused: true,
+        })
     }
 
     /// Takes maintenance for a write too: some of it can run inside no transaction.

@@ -394,8 +394,13 @@ impl Inner {
         self.picture.refresh(&mut connection).await?;
         drop(turn);
         let definitions = self.picture.definitions();
+        let began = self.cache.clock().now();
         let mut follower = Follower::begin(fleet, connection, definitions).await?;
         switches::load(self, follower.connection()).await?;
+        follower.must_load_switches = false;
+        self.cache
+            .lease()
+            .renew(began, fleet.settings.max_staleness);
         Ok(follower)
     }
 

@@ -93,8 +93,12 @@ pub trait PoolObserver: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Companion {
     /// One statement, without a semicolon at its end. It returns one row with one column, as
-    /// text: the id of its transaction (`pg_current_xact_id()`).
+    /// text: the id of its transaction (`pg_current_xact_id()`), or NULL where it has none.
     pub sql: String,
+    /// Whether the server may refuse it because the transaction may only read (25006): then the
+    /// transaction is rolled back and counts as done. Where the statement itself can tell whether
+    /// anything was written, say no, so that nothing is lost.
+    pub may_be_refused: bool,
 }
 
 /// A statement that has ended.
@@ -152,16 +156,6 @@ impl Effects {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty() && !self.unclear
-    }
-
-    /// Whether they are queries that leave nothing on their session, as far as their texts tell:
-    /// only functions in them can have written.
-    pub(crate) fn are_queries(&self) -> bool {
-        let mut statements = self.statements.iter();
-        !self.unclear
-            && statements.all(|profile| {
-                profile.effect == Effect::Read && profile.session_effect() == SessionEffect::None
-            })
     }
 
     pub(crate) fn of(profile: &Arc<StatementProfile>, unclear: bool) -> Self {

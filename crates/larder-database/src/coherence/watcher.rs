@@ -148,6 +148,8 @@ impl PoolObserver for Watcher {
         let touched = touched(&self.picture, effects);
         (!touched.is_empty()).then(|| Companion {
             sql: fleet.row(&touched),
+            // It writes nothing where nothing was written, and is refused for nothing else.
+            may_be_refused: false,
         })
     }
 

@@ -56,8 +56,11 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
                 }
                 let connecting =
                     async { follower.reconnect(inner.connect_follower().await?).await };
-                // It is tried again, and its error is that of the next look.
-                timeout(CONNECT, connecting).await.ok();
+                // If it fails, its error is that of the next look.
+                let connected = timeout(CONNECT, connecting).await;
+                if failed == 1 && matches!(connected, Ok(Ok(()))) {
+                    continue;
+                }
             }
         }
         drop(inner);

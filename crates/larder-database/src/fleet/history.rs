@@ -25,7 +25,7 @@ pub(crate) struct Follower {
     /// It is not known what has happened since: everything begins anew at the next look.
     pub(super) is_lost: bool,
     /// Somebody has switched something that is not applied here yet.
-    pub(super) must_load_switches: bool,
+    pub(crate) must_load_switches: bool,
 }
 
 impl Follower {

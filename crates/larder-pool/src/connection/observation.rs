@@ -151,11 +151,6 @@ impl Observation {
         &self.profile
     }
 
-    /// Whether it is a query that leaves nothing on its session, as far as its text tells.
-    pub(crate) fn is_query(&self) -> bool {
-        Effects::of(&self.profile, self.unclear).are_queries()
-    }
-
     /// It is sent in a transaction of its own.
     pub(crate) fn accompanied(mut self) -> Self {
         self.in_own_transaction = true;

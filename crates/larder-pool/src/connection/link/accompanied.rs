@@ -34,8 +34,6 @@ pub(super) enum Request<'a> {
 #[derive(Clone, Copy)]
 struct Company<'a> {
     in_transaction: bool,
-    /// The companion may be refused because nothing can be written.
-    may_be_refused: bool,
     companion: Option<&'a Companion>,
 }
 
@@ -68,11 +66,9 @@ impl Link {
         companion: Companion,
     ) -> QueryResult<Rows<'conn>> {
         let mut ticket = Ticket::new(self);
-        let may_be_refused = observation.is_query();
         ticket.watch(Some(observation.accompanied()));
         let company = Company {
             in_transaction: true,
-            may_be_refused,
             companion: Some(&companion),
         };
         match self.answer(self.exchange(request, company)).await? {
@@ -102,7 +98,6 @@ impl Link {
         ticket.resume(waiting.take(), guard);
         let company = Company {
             in_transaction: false,
-            may_be_refused: true,
             // Where the one before could not be written, neither can the write.
             companion: Some(companion).filter(|_| matches!(announced, Sent::Done(_))),
         };
@@ -133,7 +128,9 @@ impl Link {
             begin.transpose().map_err(lost)?,
             companion.transpose().map_err(lost)?,
             commit.transpose().map_err(lost)?,
-            company.may_be_refused,
+            company
+                .companion
+                .is_some_and(|companion| companion.may_be_refused),
         );
         let undone = around.begun().await.map_err(lost)?;
         let failed = |error| Failed { error, undone };

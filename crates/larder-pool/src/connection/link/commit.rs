@@ -49,7 +49,6 @@ impl Link {
         self: &Arc<Self>,
         unread: bool,
         companion: Option<&Companion>,
-        may_be_refused: bool,
     ) -> QueryResult<Sent> {
         let mut sql = String::new();
         if unread {
@@ -61,6 +60,7 @@ impl Link {
         }
         sql.push_str("COMMIT");
         let place = companion.map(|_| usize::from(unread));
+        let may_be_refused = companion.is_some_and(|companion| companion.may_be_refused);
         self.send_with_companion(&sql, place, may_be_refused).await
     }
 

@@ -29,9 +29,6 @@ struct Before {
     /// fails and COMMIT is not reached.
     unread: bool,
     companion: Option<Companion>,
-    /// The companion may be refused because the transaction may only read: nothing in it can
-    /// have written then. What ran before it was made one that only reads may have.
-    may_be_refused: bool,
 }
 
 impl Before {
@@ -72,7 +69,6 @@ impl TransactionManager {
         let mut before = Before {
             unread: connection.link.has_given_up() || connection.link.is_busy(),
             companion: companion(connection),
-            may_be_refused: connection.transaction.effects.written().are_queries(),
         };
         let late = before.companion.take_if(|_| is_logged_late());
         connection.transaction.commit_sent = true;
@@ -159,11 +155,7 @@ async fn send_commit(connection: &mut Connection, before: &Before) -> QueryResul
     connection.transaction.in_doubt = true;
     let result = connection
         .link
-        .commit(
-            before.unread,
-            before.companion.as_ref(),
-            before.may_be_refused,
-        )
+        .commit(before.unread, before.companion.as_ref())
         .await;
     connection.transaction.in_doubt = connection.link.is_busy();
     result
