@@ -27,6 +27,8 @@ pub(crate) struct Follower {
     seen: Snapshot,
     /// What was pruned from the log when it was last looked at.
     horizon: TransactionId,
+    /// What is switched off has changed, and was not read since.
+    switched: bool,
 }
 
 impl Follower {
@@ -48,6 +50,7 @@ impl Follower {
             history: name,
             seen,
             horizon,
+            switched: false,
         })
     }
 
@@ -158,9 +161,11 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
     };
     let looked = timeout(fleet.settings.max_staleness, looked).await;
     let look = looked.map_err(|_| Error::LogLate)??;
-    let switched = look.rows.iter().any(|(_, row)| row.changes_switches());
-    if go_on(inner, fleet, follower, look).await? || switched {
+    go_on(inner, fleet, follower, look).await?;
+    if follower.switched {
+        // If it fails, the next look tries again: the rows that tell of it are not found twice.
         switches::load(inner, &mut follower.connection).await?;
+        follower.switched = false;
     }
     renew(inner, fleet, began);
     Ok(())
@@ -176,14 +181,13 @@ fn renew(inner: &Inner, fleet: &Fleet, began: Moment) {
         .renew(began, fleet.settings.max_staleness);
 }
 
-/// Applies what a look has told; says whether it was another history, and everything was begun
-/// anew.
+/// Applies what a look has told, or begins everything anew.
 async fn go_on(
     inner: &Inner,
     fleet: &Fleet,
     follower: &mut Follower,
     look: Look,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let history = format!("{} {}", follower.database, look.epoch);
     // A server that was set back without anybody telling it: it gives ids again.
     let set_back = look.snapshot.next() < follower.seen.next();
@@ -192,16 +196,14 @@ async fn go_on(
             "the database has another history than before: nothing that was cached is used"
         );
         count(&fleet.counters.histories, 1);
-        begin_anew(inner, fleet, follower).await?;
-        return Ok(true);
+        return begin_anew(inner, fleet, follower).await;
     }
     if has_gap(follower, &look) {
         tracing::warn!(
             "the log of invalidations was pruned beyond what was read: the cache begins anew"
         );
         count(&fleet.counters.gaps, 1);
-        begin_anew(inner, fleet, follower).await?;
-        return Ok(true);
+        return begin_anew(inner, fleet, follower).await;
     }
     fleet.knowledge.raise_horizon(look.horizon);
     let mut news = Vec::with_capacity(look.rows.len());
@@ -217,12 +219,14 @@ async fn go_on(
         if touched.changes_definitions() {
             inner.picture.changed();
         }
+        follower.switched |= touched.changes_switches();
         inner.watcher.heat.wrote(touched);
         apply(&inner.cache, touched, Cause::Remote);
     }
+    fleet.settle(&look.snapshot);
     follower.horizon = look.horizon;
     follower.seen = look.snapshot;
-    Ok(false)
+    Ok(())
 }
 
 /// Reads the whole log, and serves nothing from before.
@@ -234,6 +238,7 @@ async fn begin_anew(inner: &Inner, fleet: &Fleet, follower: &mut Follower) -> Re
     // Keys begin with the history.
     inner.picture.forget();
     inner.cache.invalidate_everything(Cause::Gap);
+    follower.switched = true;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use larder_cache::{Cache, Cause, Knowledge, Touched, TransactionId};
+use larder_cache::{Cache, Cause, Knowledge, Snapshot, Touched, TransactionId};
 use tokio::sync::Notify;
 
 use super::statistics::Counters;
@@ -139,6 +139,13 @@ impl Fleet {
         self.lock_own().remove(&transaction)
     }
 
+    /// Forgets own transactions that a look at the log has seen: they are not found again. One that
+    /// was found before its writer had heard of its commit would otherwise stay for ever.
+    pub(super) fn settle(&self, seen: &Snapshot) {
+        self.lock_own()
+            .retain(|transaction| !seen.sees(*transaction));
+    }
+
     /// Another history has begun: nothing of the old one is found again.
     pub(super) fn forget(&self) {
         self.lock_own().clear();
@@ -192,4 +199,32 @@ pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) {
     }
     let dependencies: Vec<_> = touched.iter().collect();
     cache.invalidate(&dependencies, cause);
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_cache::CacheOptions;
+
+    use super::*;
+
+    #[test]
+    fn own_transactions_are_forgotten_when_they_were_seen() {
+        let fleet = Fleet::new(FleetSettings {
+            max_staleness: Duration::from_secs(1),
+            poll_interval: Duration::from_millis(250),
+            notify: false,
+            remember: false,
+        });
+        let cache = Cache::new(CacheOptions::default());
+        let touched = Touched::everything();
+        for transaction in [10, 11, 12] {
+            fleet.committed(&cache, &touched, TransactionId(transaction), Cause::Write);
+        }
+        // Found in the log, or seen there before its writer had heard of it, or not seen yet.
+        assert!(fleet.is_applied(TransactionId(10)));
+        let seen: Snapshot = "12:14:12".parse().expect("a snapshot");
+        fleet.settle(&seen);
+        assert!(!fleet.is_applied(TransactionId(11)));
+        assert!(fleet.is_applied(TransactionId(12)));
+    }
 }
