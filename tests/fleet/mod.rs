@@ -5,6 +5,8 @@
 //! of the log and its own connections to Redis. Where a process has to be stopped or killed, it is
 //! a [`Helper`](helper::Helper).
 
+#![expect(clippy::expect_used, reason = "what is missing is named")]
+
 mod commits;
 mod faults;
 mod helper;

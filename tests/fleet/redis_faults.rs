@@ -255,6 +255,9 @@ async fn fault_23_cut_off_from_redis_but_not_from_postgresql() {
     assert_eq!(total(&late).await, TOTAL + 20);
 }
 
+/// What becomes of the bytes of an entry.
+type Change = fn(&[u8]) -> Vec<u8>;
+
 #[tokio::test]
 async fn fault_24_bytes_that_are_no_entry_are_a_miss() {
     let test = accounts().await;
@@ -262,7 +265,7 @@ async fn fault_24_bytes_that_are_no_entry_are_a_miss() {
     let loader = sharing(&test, &namespace).await;
     total(&loader).await;
     let entry = stored(&redis, &namespace, 1).await;
-    let changes: [(&str, fn(&[u8]) -> Vec<u8>); 7] = [
+    let changes: [(&str, Change); 7] = [
         ("nothing", |_| Vec::new()),
         ("another program's", |_| b"{\"total\": 7}".to_vec()),
         ("noise", |_| (0..300).map(|_| fastrand::u8(..)).collect()),

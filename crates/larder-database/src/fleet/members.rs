@@ -203,12 +203,12 @@ pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) {
 
 #[cfg(test)]
 mod tests {
-    use larder_cache::CacheOptions;
+    use larder_cache::{CacheOptions, InvalidSnapshot};
 
     use super::*;
 
     #[test]
-    fn own_transactions_are_forgotten_when_they_were_seen() {
+    fn own_transactions_are_forgotten_when_they_were_seen() -> Result<(), InvalidSnapshot> {
         let fleet = Fleet::new(FleetSettings {
             max_staleness: Duration::from_secs(1),
             poll_interval: Duration::from_millis(250),
@@ -222,9 +222,10 @@ mod tests {
         }
         // Found in the log, or seen there before its writer had heard of it, or not seen yet.
         assert!(fleet.is_applied(TransactionId(10)));
-        let seen: Snapshot = "12:14:12".parse().expect("a snapshot");
+        let seen: Snapshot = "12:14:12".parse()?;
         fleet.settle(&seen);
         assert!(!fleet.is_applied(TransactionId(11)));
         assert!(fleet.is_applied(TransactionId(12)));
+        Ok(())
     }
 }
