@@ -12,6 +12,7 @@ mod connection;
 mod diesel_features;
 mod embedded;
 mod error;
+mod fleet;
 mod gate;
 mod global;
 mod health;
