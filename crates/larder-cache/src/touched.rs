@@ -74,6 +74,12 @@ impl Touched {
             || self.definitions_known == definitions.map(|definitions| definitions & !KNOWN)
     }
 
+    /// Whether who has applied this has applied the other one, too.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || self.everything && !other.switches && other.pattern.is_none()
+    }
+
     /// Both together. Patterns and switches are told by rows of their own, and are left out.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {

@@ -172,7 +172,9 @@ impl Fleet {
     /// Whether a row found in the log is this process's own, and applied already. A transaction can
     /// have others: those of triggers.
     pub(super) fn is_applied(&self, transaction: TransactionId, touched: &Touched) -> bool {
-        self.lock_own().get(&transaction) == Some(touched)
+        let own = self.lock_own();
+        let applied = own.get(&transaction);
+        applied.is_some_and(|applied| applied.covers(touched))
     }
 
     /// Own transactions that this snapshot saw are not found in the log again.

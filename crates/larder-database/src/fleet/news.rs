@@ -47,7 +47,10 @@ pub(super) async fn go_on(
     fleet.knowledge.raise_horizon(look.horizon);
     let mut news = Vec::with_capacity(look.rows.len());
     // With a change of definitions among them, it is not known which of the others came after it.
-    let changed = look.rows.iter().any(|(_, row)| row.changes_definitions());
+    let changed = look
+        .rows
+        .iter()
+        .any(|(id, row)| row.changes_definitions() && !fleet.is_applied(*id, row));
     let definitions = inner.picture.definitions().filter(|_| !changed);
     for (transaction, touched) in look.rows {
         // An own write too, if it was applied by definitions that were no longer right.
