@@ -13,18 +13,22 @@ use diesel::query_dsl::CompatibleType;
 use larder_cache::Mode;
 use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Row, query_text};
+use larder_sql::is_in_subquery;
+
+use tokio::task::yield_now;
 
 use super::batch::Batch;
 use super::options::{ReadOptions, read_options};
 use super::plan::PlanKey;
 use super::run::rows;
 use crate::database::Inner;
+use crate::fleet::PIECE;
 use crate::{Database, Error};
 
 /// Rows that are kept one by one; made by [`Database::cached_many`].
 ///
 /// What this process keeps is served from there. What it does not is fetched from Redis, if there
-/// is one, in one round trip, and what is missing there too is loaded by one query. Each row is
+/// is one, some hundreds in a round trip, and what is missing there too is loaded by one query. Each row is
 /// kept under its key in both, and so is what the database does not have.
 ///
 /// The rows are each as good as one that was read alone; they need not be of one moment. Rows past
@@ -94,7 +98,7 @@ impl Database {
     }
 }
 
-/// So many rows are loaded by one query at most, and fetched in one round trip.
+/// So many rows are loaded by one query at most.
 const MOST: usize = 10_000;
 
 impl<K> CachedMany<'_, K>
@@ -108,14 +112,19 @@ where
     /// key of a row. Rows that nobody asked for are passed over; keys without a row are not in the
     /// result.
     ///
-    /// The text of the query must be the same for any number of keys, as that of `eq_any` is. It
-    /// is written once more for no keys at all, to learn what else decides its result.
+    /// The text of the query must be the same for any number of keys, as that of `eq_any` is, and
+    /// so must the values that it binds beside them: a time is taken before, not inside. It is
+    /// written once more for no keys at all, to learn what else decides its result.
+    ///
+    /// Whether a row is found must depend on its own key alone, because it is kept alone: LIMIT,
+    /// OFFSET, DISTINCT, GROUP BY, aggregates, windows and set operations are refused in the
+    /// query itself, and the keys inside a subquery. A subquery beside them may have all that.
     ///
     /// # Errors
     ///
     /// [`Error::CachedReadInTransaction`] inside a transaction of this database: there, run the
-    /// query on its connection. [`Error::ManyRows`] if several rows have one key, or the text of
-    /// the query is not always the same. Otherwise why the database could not answer.
+    /// query on its connection. [`Error::ManyRows`] if several rows have one key, or the query
+    /// is not of the form above. Otherwise why the database could not answer.
     ///
     /// # Cancel safety
     ///
@@ -151,6 +160,8 @@ where
             query,
             key_of,
             text: String::new(),
+            values: Vec::new(),
+            keys_stand_well: false,
             build: T::build_from_row,
         };
         let (plan_key, values, probe) = statement.probe::<Q, K>()?;
@@ -224,7 +235,11 @@ where
         Ok(run) => {
             let mut rows = statement.by_key(run.rows, &missing)?;
             let run = run.facts;
-            for key in missing {
+            for (n, key) in missing.into_iter().enumerate() {
+                if n > 0 && n % PIECE == 0 {
+                    // What was given to Redis is written meanwhile, and others run.
+                    yield_now().await;
+                }
                 let row = rows.remove(&key);
                 let (row, value) =
                     row.map_or((None, None), |(row, value)| (Some(row), Some(value)));
@@ -237,6 +252,8 @@ where
     }
 }
 
+type Value = (u32, Option<Box<[u8]>>);
+
 /// The query of many rows, and what is made of them.
 struct Statement<'a, F, G, T> {
     inner: &'a Arc<Inner>,
@@ -244,6 +261,10 @@ struct Statement<'a, F, G, T> {
     key_of: G,
     /// The text of the query for no keys.
     text: String,
+    /// Its values, each with the object id of its type.
+    values: Vec<Value>,
+    /// Whether the place of the keys in the text was looked at.
+    keys_stand_well: bool,
     build: fn(&Row) -> diesel::deserialize::Result<T>,
 }
 
@@ -260,7 +281,15 @@ impl<F, G, T> Statement<'_, F, G, T> {
         let pool = &self.inner.pool;
         let values = BoundValues::of(&query, pool)?;
         let key = PlanKey::of_text(&self.text);
-        Ok((key, values, OwnedQuery::of(&query, pool)?))
+        let probe = OwnedQuery::of(&query, pool)?;
+        let profile = probe.profile();
+        if profile.is_plain_read() && !profile.is_simple_selection {
+            return Err(self.refused(
+                "a LIMIT, OFFSET, DISTINCT, GROUP BY, aggregate, window or set operation in it makes whether a row is found depend on others: leave it out, or put it into a subquery without the keys",
+            ));
+        }
+        self.values = owned(&values);
+        Ok((key, values, probe))
     }
 
     fn write<Q, K>(&mut self, keys: Vec<K>) -> Result<OwnedQuery, Error>
@@ -269,7 +298,10 @@ impl<F, G, T> Statement<'_, F, G, T> {
         Q: AsQuery,
         Q::Query: QueryFragment<Pg> + QueryId,
     {
-        let query = OwnedQuery::of(&(self.query)(keys).as_query(), &self.inner.pool)?;
+        let pool = &self.inner.pool;
+        let query = (self.query)(keys).as_query();
+        let values = BoundValues::of(&query, pool)?;
+        let query = OwnedQuery::of(&query, pool)?;
         if query.sql() != self.text {
             return Err(Error::ManyRows {
                 statement: query.sql().to_owned(),
@@ -278,7 +310,39 @@ impl<F, G, T> Statement<'_, F, G, T> {
                 ),
             });
         }
+        self.check_values(&values)?;
         Ok(query)
+    }
+
+    /// Nothing but lists of keys may differ from what was bound for no keys, by which the rows are
+    /// kept; and those lists may choose rows of the query itself alone.
+    fn check_values(&mut self, values: &BoundValues) -> Result<(), Error> {
+        if values.len() != self.values.len() {
+            return Err(self.refused(OTHER_VALUES));
+        }
+        let pairs = values.iter().zip(&self.values).enumerate();
+        for (at, ((oid, value), (probed_oid, probed))) in pairs {
+            if oid == *probed_oid && value == probed.as_deref() {
+                continue;
+            }
+            if oid != *probed_oid || !probed.as_deref().is_some_and(is_empty_list) {
+                return Err(self.refused(OTHER_VALUES));
+            }
+            if !self.keys_stand_well && is_in_subquery(&self.text, at + 1) {
+                return Err(self.refused(
+                    "the keys stand inside a subquery, which may cut rows away: compare them in the WHERE of the query itself",
+                ));
+            }
+        }
+        self.keys_stand_well = true;
+        Ok(())
+    }
+
+    fn refused(&self, reason: &'static str) -> Error {
+        Error::ManyRows {
+            statement: self.text.clone(),
+            reason: Cow::Borrowed(reason),
+        }
     }
 
     /// The rows by their keys.
@@ -323,6 +387,20 @@ impl<F, G, T> Statement<'_, F, G, T> {
         let value = (self.build)(row).map_err(diesel::result::Error::DeserializationError);
         value.map_err(|error| Error::of_statement(error, None))
     }
+}
+
+const OTHER_VALUES: &str = "it binds another value from one time to the next beside the list of keys: work such values out before, so that they are the same each time";
+
+fn owned(values: &BoundValues) -> Vec<Value> {
+    let values = values.iter();
+    let owned = values.map(|(oid, value)| (oid, value.map(Box::from)));
+    owned.collect()
+}
+
+/// Whether a value in the server's binary form is an array without elements: no dimension, no
+/// flags, the type of its elements.
+fn is_empty_list(value: &[u8]) -> bool {
+    value.len() == 12 && value.starts_with(&[0; 8])
 }
 
 /// Pieces of so many keys as are loaded at once.
