@@ -47,7 +47,7 @@ async fn count_as_of(
 ) -> QueryResult<(String, usize)> {
     let (snapshot, rows) = connection.load_owned_as_of(query).await?;
     let rows: Vec<_> = rows.try_collect().await?;
-    Ok((snapshot, rows.len()))
+    Ok((snapshot.unwrap(), rows.len()))
 }
 
 /// Writes and commits, over and over, until told to stop.
@@ -89,7 +89,7 @@ async fn every_transaction_that_the_snapshot_sees_is_in_the_rows() {
         .unwrap();
         let (snapshot, rows) = session.load_owned_as_of(query).await.unwrap();
         let rows: Vec<_> = rows.try_collect().await.unwrap();
-        reads.push((snapshot, transactions(&rows[0])));
+        reads.push((snapshot.unwrap(), transactions(&rows[0])));
     }
     stop.send_replace(true);
     for writer in writers {

@@ -26,6 +26,11 @@ fn growth(before: &str, after: &str, series: &[&str]) -> f64 {
 #[tokio::test]
 async fn statements_pool_and_cache_have_their_series() {
     let (_test, larder) = start().await;
+    // Before the first look into the log nothing is served from the cache.
+    until("the log is followed", || {
+        larder.db().follower_statistics().unwrap().has_lease
+    })
+    .await;
     let before = larder.metrics().unwrap();
     let pool = format!("pool=\"{}\"", larder.db().instance_name());
     let database = format!("database=\"{}\"", larder.db().instance_name());

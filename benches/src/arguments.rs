@@ -15,14 +15,32 @@ pub(crate) struct Arguments {
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Cached reads: hits beside moka, invalidations, misses, memory.
+    /// Cached reads: hits beside moka, invalidations, misses, hits in Redis, hit ratios, memory.
     ///
-    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own.
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own,
+    /// and a Redis in LARDER_TEST_REDIS_URL.
     #[command(after_help = "Examples:\n  \
         cargo xtask bench cache\n  \
         cargo xtask bench cache --quick\n  \
         cargo xtask bench cache --json > cache.json")]
     Cache(Options),
+
+    /// What the row in the log of invalidations costs a transaction.
+    ///
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench log\n  \
+        cargo xtask bench log --quick --json")]
+    Log(Options),
+
+    /// Reads while Redis is killed, and while it is slow.
+    ///
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own,
+    /// and the program of Redis in LARDER_BENCH_REDIS_SERVER.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench outage\n  \
+        cargo xtask bench outage --quick --json")]
+    Outage(Options),
 }
 
 /// How a bench is run.
@@ -57,7 +75,9 @@ mod tests {
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
         let arguments = Arguments::try_parse_from(["bench", "cache", "--quick"]).unwrap();
-        let Bench::Cache(options) = arguments.bench;
+        let Bench::Cache(options) = arguments.bench else {
+            panic!("it is another bench");
+        };
         assert_eq!((options.effort(), options.json), (Effort::Quick, false));
     }
 }

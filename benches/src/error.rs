@@ -31,6 +31,26 @@ pub(crate) enum Error {
     #[error("prepare a cache: {0}")]
     Cache(String),
 
+    /// A call of Redis.
+    #[error("ask Redis: {0}")]
+    AskRedis(#[from] redis::RedisError),
+
+    /// A Redis of the bench's own.
+    #[error("prepare a Redis: {0}")]
+    Redis(String),
+
+    /// No server for the bench.
+    #[error("find a server: {0} is not set; start this program by cargo xtask bench")]
+    NoServer(&'static str),
+
+    /// A private server that does not do as it is told.
+    #[error("set PostgreSQL up: it does not keep commits safe")]
+    NotDurable,
+
+    /// What is to cost something was not done.
+    #[error("measure the log: no transaction has left a row in it")]
+    NotLogged,
+
     /// What is to be a hit is none.
     #[error("measure {0}: it is not answered by the cache")]
     NoHit(&'static str),

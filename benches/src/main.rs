@@ -6,7 +6,10 @@
 //! failure.
 //!
 //! - [`race`]: rounds that take turns; [`report`]: what they gave, [`table`]: for people.
-//! - [`cache`]: hits, invalidations, misses and memory of the cache.
+//!   [`outcome`]: what loads gave that are not rounds.
+//! - [`cache`]: hits, invalidations, misses and memory of the cache, Redis as its second tier.
+//! - [`log`]: what the log of invalidations costs those who write.
+//! - [`outage`]: reads while Redis is killed or slow.
 //!
 //! Exit codes: 0 measured, 1 something failed, 2 the arguments are wrong, 130 interrupted.
 
@@ -18,8 +21,12 @@
 mod arguments;
 mod cache;
 mod error;
+mod log;
+mod outage;
+mod outcome;
 mod race;
 mod report;
+mod servers;
 mod table;
 
 use std::io::{self, Write};
@@ -36,15 +43,23 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Bench::Cache(options) = Arguments::parse().bench;
+    let bench = Arguments::parse().bench;
+    let (Bench::Cache(options) | Bench::Log(options) | Bench::Outage(options)) = &bench;
+    let (effort, json) = (options.effort(), options.json);
     // As a task of its own: what runs on the main thread of the runtime pays for a change of
     // threads at every load, which no request of a service does.
-    let measuring = tokio::spawn(cache::run(options.effort()));
+    let measuring = tokio::spawn(async move {
+        match bench {
+            Bench::Cache(_) => cache::run(effort).await,
+            Bench::Log(_) => log::run(effort).await,
+            Bench::Outage(_) => outage::run(effort).await,
+        }
+    });
     let outcome = tokio::select! {
         outcome = measuring => outcome.unwrap_or_else(|_| Err(Error::Panicked)),
         _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
     };
-    match outcome.and_then(|report| write(&report, options.json)) {
+    match outcome.and_then(|report| write(&report, json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Interrupted) => {
             eprintln!("interrupted");

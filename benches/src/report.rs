@@ -1,6 +1,12 @@
 //! What was measured.
 
+use std::time::Instant;
+
+use larder_database::Database;
 use serde::Serialize;
+
+use crate::outcome::{HitRatios, Latencies};
+use crate::race::Effort;
 
 /// All that a bench gave.
 #[derive(Debug, Serialize)]
@@ -12,6 +18,8 @@ pub(crate) struct Report {
     /// How long it all took.
     pub(crate) seconds: f64,
     pub(crate) groups: Vec<Group>,
+    pub(crate) latencies: Vec<Latencies>,
+    pub(crate) hit_ratios: Vec<HitRatios>,
     pub(crate) memory: Vec<Memory>,
 }
 
@@ -73,6 +81,27 @@ pub(crate) struct Memory {
 }
 
 impl Report {
+    /// What a bench gave that began at this time.
+    pub(crate) fn new(
+        bench: &'static str,
+        effort: Effort,
+        db: &Database,
+        began: Instant,
+        groups: Vec<Group>,
+    ) -> Self {
+        Self {
+            bench,
+            quick: effort == Effort::Quick,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            postgresql: db.server_version().to_owned(),
+            seconds: began.elapsed().as_secs_f64(),
+            groups,
+            latencies: Vec::new(),
+            hit_ratios: Vec::new(),
+            memory: Vec::new(),
+        }
+    }
+
     /// Whether other work on the machine shows in the figures: many a median is far above its
     /// minimum.
     pub(crate) fn is_disturbed(&self) -> bool {

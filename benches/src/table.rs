@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::outcome::{HitRatio, HitRatios, Latencies, Latency};
 use crate::report::{Figure, Group, Memory, Report};
 
 /// The widest line.
@@ -24,6 +25,10 @@ impl Display for Report {
         for group in &self.groups {
             group.fmt(out)?;
         }
+        self.latencies.iter().try_for_each(|table| table.fmt(out))?;
+        self.hit_ratios
+            .iter()
+            .try_for_each(|table| table.fmt(out))?;
         if !self.memory.is_empty() {
             let columns = ["entries", "process", "estimate", "ratio"].map(str::to_owned);
             row(out, "\nMemory for each entry", &columns)?;
@@ -66,6 +71,45 @@ impl Display for Figure {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl Display for Latencies {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let columns = ["median", "p99", "max", "reads"].map(str::to_owned);
+        row(out, &format!("\n{}", self.title), &columns)?;
+        self.rows.iter().try_for_each(|latency| latency.fmt(out))?;
+        self.notes.iter().try_for_each(|text| note(out, text))
+    }
+}
+
+impl Display for Latency {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let [median, p99, max] = [self.median, self.p99, self.max].map(time);
+        let columns = [median, p99, max, self.reads.to_string()];
+        row(out, &format!("  {}", self.label), &columns)?;
+        match self.failed {
+            0 => Ok(()),
+            failed => writeln!(out, "    {failed} reads failed"),
+        }
+    }
+}
+
+impl Display for HitRatios {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let columns = ["entries", "held", "of", "hits"].map(str::to_owned);
+        row(out, &format!("\n{}", self.title), &columns)?;
+        self.rows.iter().try_for_each(|ratio| ratio.fmt(out))?;
+        self.notes.iter().try_for_each(|text| note(out, text))
+    }
+}
+
+impl Display for HitRatio {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let [held, of] = [self.held_bytes, self.bytes].map(megabytes);
+        let percent = format!("{:.1} %", self.percent);
+        let columns = [self.entries.to_string(), held, of, percent];
+        row(out, &format!("  {}", self.label), &columns)
     }
 }
 
@@ -115,6 +159,10 @@ fn time(nanoseconds: f64) -> String {
         n => (n / 1e9, "s"),
     };
     format!("{} {unit}", significant(value))
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// Three digits, or all before the point.

@@ -85,9 +85,11 @@ impl Crew {
             }
             all
         })?;
+        // One that ends after it was ready has crashed, or was struck: it is started again.
         let ended = self.members.iter_mut().find_map(|member| {
             let ended = matches!(member.child.try_wait(), Ok(Some(_)));
-            ended.then_some((member.process, member.incarnation))
+            let in_vain = ended && !member.heard.ready.load(Ordering::Acquire);
+            in_vain.then_some((member.process, member.incarnation))
         });
         match ended {
             Some((process, incarnation)) => Err(Error::step(
@@ -105,10 +107,15 @@ impl Crew {
             let Some(member) = self.members.get_mut(index) else {
                 continue;
             };
-            let Ok(Some(status)) = member.child.try_wait() else {
+            let struck = member.killed || member.heard.struck.load(Ordering::Acquire);
+            // One that was struck may take a moment to end.
+            let ended = match struck {
+                true => member.child.wait().map(Some),
+                false => member.child.try_wait(),
+            };
+            let Ok(Some(status)) = ended else {
                 continue;
             };
-            let struck = member.killed || member.heard.struck.load(Ordering::Acquire);
             let (process, incarnation) = (member.process, member.incarnation);
             if !struck {
                 let words = self.last_words(process, incarnation);

@@ -55,7 +55,7 @@ async fn each_right_that_is_missing_comes_with_its_grant() {
     let status = db.log_status().await.unwrap();
     assert!(status.present);
     assert_eq!((status.version, status.rows), (None, None));
-    assert_eq!(status.rights.len(), 7);
+    assert_eq!(status.rights.len(), 8);
     let error = db.check_log().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LogRights);
     let command = format!("`larder cache install --grant {}`", role.name);

@@ -36,8 +36,8 @@ Usage: cargo xtask <command>
       throws their data away; run it before `cargo clean`.
   bench NAME [--json] [--quick]
       Measures in release what Larder costs, beside its peers; bench --help lists
-      the benches. Starts a PostgreSQL as `test` does; LARDER_TEST_DATABASE_URL:
-      your server is used instead.
+      the benches. Starts servers as `test` does; LARDER_TEST_DATABASE_URL and
+      LARDER_TEST_REDIS_URL: your servers are used instead.
   chaos [ARGUMENTS]
       Lets processes read and write through Larder while connections, processes and
       Redis fail, and proves from what they wrote down that nothing was lost,
@@ -70,19 +70,27 @@ Measures in release what Larder costs, beside its peers, in one run.
 Usage: cargo xtask bench <bench> [--json] [--quick]
 
   cache   Cached reads: hits beside moka, invalidations with few and with many
-          entries, misses, what watching costs, memory.
+          entries, misses, what watching costs, hits in Redis beside a raw GET, hit
+          ratios at the same bytes beside moka and cached, memory.
+  log     What the row in the log of invalidations costs a transaction, with 1 and
+          with 16 clients, beside pg_notify. On a PostgreSQL that keeps commits safe.
+  outage  Reads while Redis is killed, and how soon a slow Redis is left alone.
 
 Options:
   --json    one JSON object on standard output, times in nanoseconds
   --quick   fewer rounds: seconds instead of a minute, and figures that vary more
 
 Figures are shown, never asserted: the exit code is 0 also where a goal is missed.
-The first build takes minutes. LARDER_TEST_DATABASE_URL or DATABASE_URL: the bench
-makes its database on your server; otherwise a private PostgreSQL is started.
+The first build takes minutes. LARDER_TEST_DATABASE_URL: the bench makes its database
+on your server, which log measures as it is set up; otherwise cache and outage take
+that of DATABASE_URL, or a private PostgreSQL is started. LARDER_TEST_REDIS_URL or
+REDIS_URL: cache keeps results in your Redis, and removes them; otherwise a private
+one is started. The Redis of outage is always private.
 
 Examples:
   cargo xtask bench cache
   cargo xtask bench cache --quick
+  cargo xtask bench log
   cargo xtask bench cache --json > cache.json
 ";
 

@@ -1,30 +1,46 @@
-//! `cargo xtask bench`: builds the benches in release and runs one, against a PostgreSQL.
+//! `cargo xtask bench`: builds the benches in release and runs one, against the servers it needs.
+
+use std::ffi::OsString;
 
 use crate::arguments::BenchOptions;
 use crate::console::say;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::install;
 use crate::instances::Instances;
 use crate::postgres::Postgres;
 use crate::process;
+use crate::redis::Redis;
 use crate::servers::Servers;
-use crate::service::Service;
 use crate::workspace;
 
 /// The package of the benches.
 const PACKAGE: &str = "larder-benches";
 
 /// The benches that there are, by the words that name them.
-pub(crate) const NAMES: [&str; 1] = ["cache"];
+pub(crate) const NAMES: [&str; 3] = ["cache", "log", "outage"];
 
 /// Runs a bench.
 pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     Instances::sweep()?;
-    // Unlike a test run, a bench takes the server that tests would be told of: whoever
-    // exports it has started it for such runs.
-    let given = std::env::var(Postgres.test_variable()).ok();
-    let servers = match given.filter(|url| !url.trim().is_empty()) {
-        Some(url) => Servers::given(&Postgres, url),
-        None => Servers::find(&[&Postgres], true)?,
+    let mut variables: Vec<(&str, OsString)> = Vec::new();
+    let servers = match options.name {
+        "cache" => Servers::find_for_bench(&[&Postgres, &Redis])?,
+        // Servers for tests keep nothing safe, and that is most of what a transaction costs: only
+        // a server that is started for this bench may be set up otherwise.
+        "log" => {
+            let (server, is_private) = Servers::given_or_private(&Postgres)?;
+            if is_private {
+                variables.push(("LARDER_BENCH_PRIVATE_POSTGRESQL", "1".into()));
+            }
+            server
+        }
+        _ => {
+            // It is killed: never the user's own.
+            let found = install::ensure(&[&Redis], true)?;
+            let redis = found.first().ok_or_else(|| Error::step("find Redis"))?;
+            variables.push(("LARDER_BENCH_REDIS_SERVER", redis.programs.clone().into()));
+            Servers::find_for_bench(&[&Postgres])?
+        }
     };
 
     say("building the benches in release; the first build takes minutes");
@@ -45,5 +61,6 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
         command.arg("--quick");
     }
     servers.tell(&mut command);
+    command.envs(variables);
     process::success("the bench", process::foreground(&mut command)?)
 }

@@ -21,19 +21,24 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// A server of the user's own, for one service.
-    pub(crate) fn given(service: &'static dyn Service, url: String) -> Self {
-        say_place(service, service.test_variable(), &url);
-        Self {
-            own: vec![(service.test_variable(), url)],
-            staying: None,
-            wanted: Vec::new(),
-        }
-    }
-
     /// Finds a server for each of these services: the user's own, what `services up`
     /// started, or what is installed. `may_install` installs what is missing.
     pub(crate) fn find(services: &[&'static dyn Service], may_install: bool) -> Result<Self> {
+        Self::find_beside(services, may_install, own_server)
+    }
+
+    /// The same for a bench: unlike a test run, it takes the server that tests would be told of.
+    /// Whoever exports it has started it for such runs.
+    pub(crate) fn find_for_bench(services: &[&'static dyn Service]) -> Result<Self> {
+        let own = |service: &dyn Service| given(service).or_else(|| own_server(service));
+        Self::find_beside(services, true, own)
+    }
+
+    fn find_beside(
+        services: &[&'static dyn Service],
+        may_install: bool,
+        own_server: impl Fn(&dyn Service) -> Option<String>,
+    ) -> Result<Self> {
         let mut own = Vec::new();
         let mut needed = Vec::new();
         for &service in services {
@@ -73,6 +78,26 @@ impl Servers {
         })
     }
 
+    /// The server that tests would be told of, or one that nobody else uses. Says whether it is
+    /// the latter.
+    pub(crate) fn given_or_private(service: &'static dyn Service) -> Result<(Self, bool)> {
+        if let Some(url) = given(service) {
+            let given = Self {
+                own: vec![(service.test_variable(), url)],
+                staying: None,
+                wanted: Vec::new(),
+            };
+            return Ok((given, false));
+        }
+        let installations = install::ensure(&[service], true)?;
+        let private = Self {
+            own: Vec::new(),
+            staying: None,
+            wanted: [service].into_iter().zip(installations).collect(),
+        };
+        Ok((private, true))
+    }
+
     /// Starts what does not run yet.
     pub(crate) fn start(self) -> Result<RunningServers> {
         let set = match self.staying {
@@ -96,6 +121,16 @@ impl Servers {
             _set: set,
         })
     }
+}
+
+/// The URL of the server that tests would be told of.
+fn given(service: &dyn Service) -> Option<String> {
+    let url = std::env::var(service.test_variable()).ok()?;
+    if url.trim().is_empty() {
+        return None;
+    }
+    say_place(service, service.test_variable(), &url);
+    Some(url)
 }
 
 /// The URL of the user's own server. `memory://` has always meant no Redis, and

@@ -1,12 +1,14 @@
-//! The cache: what hits, invalidations, misses and entries cost.
+//! The cache: what hits, invalidations, misses and entries cost, and how much it answers.
 
 mod filled;
 mod fixture;
+mod hit_ratio;
 mod hits;
 mod invalidation;
 mod memory;
 mod parts;
 mod reads;
+mod second_tier;
 
 use std::time::{Duration, Instant};
 
@@ -34,14 +36,11 @@ pub(crate) async fn run(effort: Effort) -> Result<Report> {
         invalidation::measure(effort).await?,
         reads::misses(&fixture, effort).await?,
         reads::observation(&fixture, effort).await?,
+        second_tier::measure(&fixture, effort).await?,
     ];
-    Ok(Report {
-        bench: "cache",
-        quick: effort == Effort::Quick,
-        processors: std::thread::available_parallelism().map_or(1, usize::from),
-        postgresql: fixture.observed.server_version().to_owned(),
-        seconds: began.elapsed().as_secs_f64(),
-        groups,
-        memory,
-    })
+    let hit_ratios = vec![hit_ratio::measure(effort).await?];
+    let mut report = Report::new("cache", effort, &fixture.observed, began, groups);
+    report.hit_ratios = hit_ratios;
+    report.memory = memory;
+    Ok(report)
 }

@@ -134,6 +134,8 @@ impl Connector {
     }
 
     async fn connect_without_deadline(&self) -> Result<Connection, tokio_postgres::Error> {
+        // Before it is known which server it will be.
+        let opened = std::time::Instant::now();
         let config = &self.options.server;
         let (client, driver) = match &self.tls {
             Some(tls) => {
@@ -156,7 +158,7 @@ impl Connector {
             driver,
             self.options.answer_timeout,
         );
-        Ok(Connection::new(link))
+        Ok(Connection::new(link, opened))
     }
 
     /// Runs the protocol of a connection in a task of its own until either side closes it.

@@ -229,7 +229,8 @@ impl CachedRead<'_> {
         };
         let shared = form
             .filter(|_| !options.local_only && inner.may_share_type::<V>())
-            .map(|form| {
+            .and_then(|form| Some((form.fingerprint()?, form)))
+            .map(|(fingerprint, form)| {
                 let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
                 options.add_to(&mut key, inner.default_ttl);
                 key.text("several statements")
@@ -239,7 +240,7 @@ impl CachedRead<'_> {
                 let key = key.finish();
                 let read = SharedRead {
                     key,
-                    fingerprint: form.fingerprint(),
+                    fingerprint,
                     dependencies: extra.clone(),
                     freshness,
                     name: options.readable_name(String::new, key),

@@ -1,10 +1,11 @@
 //! Loading a result of several statements: from the second tier, or by running them.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use larder_cache::l2::fingerprint_of;
+use larder_cache::l2::try_fingerprint_of;
 use larder_cache::{Dependency, Loaded, Snapshot};
 use larder_pool::AsyncClosure;
 use larder_sql::StatementProfile;
@@ -35,7 +36,7 @@ pub(super) struct CompositeLoad<F> {
 
 /// How values of a type are written for other processes.
 pub(super) struct Form<V> {
-    fingerprint: fn() -> u128,
+    fingerprint: fn() -> Option<u128>,
     write: fn(&V) -> postcard::Result<Vec<u8>>,
     read: fn(&[u8]) -> postcard::Result<V>,
 }
@@ -51,8 +52,8 @@ impl<V: Serialize + DeserializeOwned + 'static> Form<V> {
 }
 
 impl<V> Form<V> {
-    /// What tells the type from those with other fields.
-    pub(super) fn fingerprint(&self) -> u128 {
+    /// What tells the type from those with other fields; `None` if nothing does.
+    pub(super) fn fingerprint(&self) -> Option<u128> {
         (self.fingerprint)()
     }
 
@@ -65,16 +66,24 @@ impl<V> Form<V> {
     }
 }
 
-/// The fingerprint of a type, found out once.
-fn known_fingerprint<V: DeserializeOwned + 'static>() -> u128 {
-    static KNOWN: LazyLock<RwLock<HashMap<TypeId, u128>>> = LazyLock::new(RwLock::default);
+/// The fingerprint of a type, found out once; `None` if it has none.
+fn known_fingerprint<V: DeserializeOwned + 'static>() -> Option<u128> {
+    static KNOWN: LazyLock<RwLock<HashMap<TypeId, Option<u128>>>> = LazyLock::new(RwLock::default);
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(fingerprint) = known.get(&TypeId::of::<V>()) {
         return *fingerprint;
     }
     drop(known);
     // Nothing is locked meanwhile: it runs code of the type.
-    let fingerprint = fingerprint_of::<V>();
+    let traced = catch_unwind(AssertUnwindSafe(try_fingerprint_of::<V>));
+    let fingerprint = traced.ok().and_then(Result::ok);
+    if fingerprint.is_none() {
+        // Under its name alone a changed type would read the old one's values.
+        tracing::warn!(
+            value = type_name::<V>(),
+            "results of this type stay in this process: its shape cannot be told from how it is deserialised"
+        );
+    }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     known.insert(TypeId::of::<V>(), fingerprint);
     fingerprint

@@ -20,6 +20,8 @@ use crate::{Connection, Error};
 /// The newest picture of the catalog, and whether it still holds.
 pub(crate) struct Picture {
     state: ArcSwapOption<CatalogState>,
+    /// The one before, where that was forgotten.
+    last: ArcSwapOption<CatalogState>,
     /// How often the catalog has, or may have, changed.
     changes: AtomicU64,
     /// How many of those changes the picture was taken after.
@@ -54,6 +56,7 @@ impl Picture {
     pub(crate) fn new(declarations: Declarations) -> Self {
         Self {
             state: ArcSwapOption::empty(),
+            last: ArcSwapOption::empty(),
             // One more than is seen: there is no picture yet.
             changes: AtomicU64::new(1),
             seen: AtomicU64::new(0),
@@ -74,7 +77,9 @@ impl Picture {
     /// still the same: keys are made of more than that.
     pub(crate) fn forget(&self) {
         self.changed();
-        self.state.store(None);
+        if let Some(last) = self.state.swap(None) {
+            self.last.store(Some(last));
+        }
     }
 
     /// The picture, if it holds as far as this process knows.
@@ -89,7 +94,7 @@ impl Picture {
 
     /// The last picture, whether or not it holds. Good for a guess.
     pub(crate) fn last(&self) -> Option<Arc<CatalogState>> {
-        self.state.load_full()
+        self.state.load_full().or_else(|| self.last.load_full())
     }
 
     /// Whether the connection is older than the one that took the picture, and its session began

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use larder_cache::{Dependency, Touched};
 use larder_pool::Effects;
 use larder_sql::catalog::WriteSet;
-use larder_sql::{Effect, StatementProfile};
+use larder_sql::{Effect, QualifiedName, StatementProfile};
 
 use super::Picture;
 
@@ -67,9 +67,13 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
 /// Whether a statement writes to the log, and does nothing else.
 pub(super) fn writes_log(profile: &StatementProfile) -> bool {
     let mut writes = profile.writes.iter();
-    let notes = profile
-        .functions
-        .iter()
-        .any(|name| name.schema() == Some("larder") && name.name() == "note");
-    (notes || !profile.writes.is_empty()) && writes.all(|name| name.schema() == Some("larder"))
+    let is_note = |name: &QualifiedName| {
+        matches!(
+            (name.schema(), name.name()),
+            (Some("larder"), "note") | (Some("pg_catalog"), "pg_notify")
+        )
+    };
+    let calls_nothing_else = profile.functions.iter().all(is_note);
+    let does_something = !profile.functions.is_empty() || !profile.writes.is_empty();
+    does_something && calls_nothing_else && writes.all(|name| name.schema() == Some("larder"))
 }

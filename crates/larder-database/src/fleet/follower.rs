@@ -49,6 +49,11 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
                 fleet.counters.failed(&error);
                 failed = failed.saturating_add(1);
                 report(failed, &error);
+                // What is late may still come: a slow database must not cost all that is kept.
+                let is_late = matches!(error, Error::LogLate);
+                if is_late && failed <= PATIENCE && !follower.has_ended() {
+                    continue;
+                }
                 let connecting =
                     async { follower.reconnect(inner.connect_follower().await?).await };
                 // It is tried again, and its error is that of the next look.
@@ -63,6 +68,9 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
         }
     }
 }
+
+/// After how many late looks in a row another connection is tried.
+const PATIENCE: u32 = 3;
 
 /// How long connecting may take after a failed look.
 const CONNECT: Duration = Duration::from_secs(10);

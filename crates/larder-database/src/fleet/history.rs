@@ -69,11 +69,17 @@ impl Follower {
         &mut self.connection
     }
 
-    /// Goes on with another connection. What happened while there was none is not known: a server
-    /// that has crashed may have lost commits, and gives their ids again.
+    /// Whether its connection has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// Goes on with another connection. If the old one has ended by then, it is not known what
+    /// happened in between: a server that has crashed may have lost commits, and gives their ids
+    /// again.
     pub(super) async fn reconnect(&mut self, mut connection: Connection) -> Result<(), Error> {
-        self.is_lost = true;
         self.database = database(&mut connection).await?;
+        self.is_lost |= self.connection.is_closed();
         self.connection = connection;
         Ok(())
     }

@@ -92,8 +92,12 @@ impl Fleet {
 
     /// Keeps a doubt until a look into the log that begins later than `since` has been applied.
     pub(crate) fn hold_until_looked(&self, since: Moment, doubt: Doubt) {
+        /// While nobody looks nothing is served anyway.
+        const MOST: usize = 256;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.push((since, doubt));
+        if held.len() < MOST {
+            held.push((since, doubt));
+        }
     }
 
     /// A look that began then has been applied.

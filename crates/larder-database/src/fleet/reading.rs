@@ -2,7 +2,7 @@
 
 use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
-use larder_cache::{Knowledge, LogRow, Snapshot, Touched};
+use larder_cache::{Knowledge, LogRow, Snapshot, Touched, TransactionId};
 use larder_pool::Connection;
 
 use super::poll::{id, read_snapshot};
@@ -82,7 +82,9 @@ fn learn(
     if rows.len() == MOST
         && let Some(oldest) = rows.last()
     {
-        knowledge.raise_horizon(id(&oldest.transaction)?);
+        // It may have more rows than were read.
+        let oldest = id(&oldest.transaction)?;
+        knowledge.raise_horizon(TransactionId(oldest.0.saturating_add(1)));
     }
     for row in rows {
         let transaction = id(&row.transaction)?;

@@ -52,7 +52,7 @@ CREATE TABLE larder.switch (
 COMMENT ON TABLE larder.switch IS 'what was switched on and off while services ran; only ever added to';
 
 -- Writes a row for the transaction that calls it, and gives the transaction's id. Services write
--- rows by this alone, so that it does not matter which role is set when a transaction ends. A
+-- rows by this alone: a role that is set when a transaction ends needs EXECUTE on it, and no more. A
 -- transaction that may only read and has written nothing needs no row. One that has written first
 -- and then said that it only reads cannot have one, and must not be committed.
 CREATE FUNCTION larder.note(format smallint, touched bigint[], detail text) RETURNS text

@@ -61,9 +61,14 @@ impl Connection {
         self.link().is_standby()
     }
 
-    /// When the connection was made.
+    /// When somebody began to make the connection.
     pub fn opened_at(&self) -> Instant {
         self.opened
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.link().is_closed()
     }
 
     /// Whether the connection belongs to this pool, or to a clone of it.

@@ -82,12 +82,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(link: Link) -> Self {
+    /// A connection that somebody began to make at this moment.
+    pub(crate) fn new(link: Link, opened: Instant) -> Self {
         Self {
             link: Arc::new(link),
             transaction: TransactionState::default(),
             instrumentation: get_default_instrumentation(),
-            opened: Instant::now(),
+            opened,
             changed: SessionEffect::None,
             condemned: false,
         }

@@ -95,6 +95,8 @@ pub(crate) struct Observation {
     values: u64,
     /// Outside of a transaction a write takes effect with its statement.
     writes_now: bool,
+    /// It was sent in a transaction of its own.
+    in_own_transaction: bool,
     /// Its names may mean other tables than usual.
     unclear: bool,
 }
@@ -110,6 +112,7 @@ impl Observation {
             bytes: 0,
             values: 0,
             writes_now: false,
+            in_own_transaction: false,
             unclear: false,
         }
     }
@@ -153,6 +156,18 @@ impl Observation {
         Effects::of(&self.profile, self.unclear).are_queries()
     }
 
+    /// It is sent in a transaction of its own.
+    pub(crate) fn accompanied(mut self) -> Self {
+        self.in_own_transaction = true;
+        self
+    }
+
+    /// It is sent once more, by itself.
+    pub(crate) fn apart(mut self) -> Self {
+        self.in_own_transaction = false;
+        self
+    }
+
     /// A row has arrived.
     pub(crate) fn row(&mut self, bytes: usize, values: usize) {
         self.rows += 1;
@@ -175,9 +190,13 @@ impl Observation {
         self.settle(StatementOutcome::Answered, transaction);
     }
 
-    /// The server refused it. Outside of a transaction it may have done something all the
-    /// same: a procedure commits in its middle.
+    /// The server refused it. By itself, outside of a transaction, it may have done something all
+    /// the same: a procedure commits in its middle. In one of its own it was rolled back.
     pub(crate) fn refused(self, error: &ServerError) {
+        if self.in_own_transaction {
+            self.report(StatementOutcome::Refused(error));
+            return;
+        }
         self.settle(StatementOutcome::Refused(error), None);
     }
 

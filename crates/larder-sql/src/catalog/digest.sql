@@ -113,6 +113,6 @@ select pg_catalog.md5(pg_catalog.concat_ws('|',
     current_user,
     (select pg_catalog.concat_ws(',', r.rolsuper, r.rolbypassrls)
      from pg_catalog.pg_roles r where r.rolname = current_user),
-    pg_catalog.current_schemas(true)::pg_catalog.text,
+    pg_catalog.current_schemas(false)::pg_catalog.text,
     (select relations from temporary)
 ))

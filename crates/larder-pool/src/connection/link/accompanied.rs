@@ -69,7 +69,7 @@ impl Link {
     ) -> QueryResult<Rows<'conn>> {
         let mut ticket = Ticket::new(self);
         let may_be_refused = observation.is_query();
-        ticket.watch(Some(observation));
+        ticket.watch(Some(observation.accompanied()));
         let company = Company {
             in_transaction: true,
             may_be_refused,
@@ -78,7 +78,7 @@ impl Link {
         match self.answer(self.exchange(request, company)).await? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) if failed.wants_no_transaction() => {
-                let observation = ticket.withdrawn();
+                let observation = ticket.withdrawn().map(Observation::apart);
                 drop(ticket);
                 self.send_apart(request, observation, &companion).await
             }

@@ -1,0 +1,92 @@
+//! What a load gave: how much of it a cache answered, and how long its reads took.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// How much of the same load caches answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct HitRatios {
+    pub(crate) title: String,
+    pub(crate) rows: Vec<HitRatio>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// How much of a load a cache answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct HitRatio {
+    pub(crate) name: &'static str,
+    pub(crate) label: String,
+    /// What it held at the end.
+    pub(crate) entries: u64,
+    pub(crate) held_bytes: u64,
+    /// What it might have held.
+    pub(crate) bytes: u64,
+    #[serde(rename = "hit_percent")]
+    pub(crate) percent: f64,
+}
+
+/// How long the reads of loads took.
+#[derive(Debug, Serialize)]
+pub(crate) struct Latencies {
+    pub(crate) title: String,
+    pub(crate) rows: Vec<Latency>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// How long the reads of a load took: nanoseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Latency {
+    pub(crate) name: &'static str,
+    pub(crate) label: String,
+    pub(crate) reads: u64,
+    pub(crate) failed: u64,
+    #[serde(rename = "median_ns")]
+    pub(crate) median: f64,
+    #[serde(rename = "p99_ns")]
+    pub(crate) p99: f64,
+    #[serde(rename = "max_ns")]
+    pub(crate) max: f64,
+}
+
+impl Latency {
+    /// From the times of reads, those that failed among them.
+    pub(crate) fn of_times(
+        name: &'static str,
+        label: impl Into<String>,
+        mut times: Vec<Duration>,
+        failed: u64,
+    ) -> Self {
+        times.sort_unstable();
+        let last = times.len().saturating_sub(1);
+        let at = |share: f64| {
+            let place = (last as f64 * share).ceil() as usize;
+            times
+                .get(place)
+                .map_or(f64::NAN, |time| time.as_secs_f64() * 1e9)
+        };
+        Self {
+            name,
+            label: label.into(),
+            reads: times.len() as u64,
+            failed,
+            median: at(0.5),
+            p99: at(0.99),
+            max: at(1.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_a_hundred_is_slower_than_the_99th_percentile() {
+        let times = (1..=200).rev().map(Duration::from_nanos).collect();
+        let latency = Latency::of_times("l", "L", times, 1);
+        assert_eq!((latency.reads, latency.failed), (200, 1));
+        assert_eq!(latency.median.round(), 101.0);
+        assert_eq!((latency.p99.round(), latency.max.round()), (199.0, 200.0));
+    }
+}
