@@ -13,11 +13,11 @@ use diesel::query_dsl::CompatibleType;
 use larder_cache::Mode;
 use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Row, query_text};
-use larder_sql::is_in_subquery;
 
 use tokio::task::yield_now;
 
 use super::batch::Batch;
+use super::key_lists::ProbedValues;
 use super::options::{ReadOptions, read_options};
 use super::plan::PlanKey;
 use super::run::rows;
@@ -160,8 +160,7 @@ where
             query,
             key_of,
             text: String::new(),
-            values: Vec::new(),
-            keys_stand_well: false,
+            probed: ProbedValues::default(),
             build: T::build_from_row,
         };
         let (plan_key, values, probe) = statement.probe::<Q, K>()?;
@@ -252,8 +251,6 @@ where
     }
 }
 
-type Value = (u32, Option<Box<[u8]>>);
-
 /// The query of many rows, and what is made of them.
 struct Statement<'a, F, G, T> {
     inner: &'a Arc<Inner>,
@@ -261,10 +258,8 @@ struct Statement<'a, F, G, T> {
     key_of: G,
     /// The text of the query for no keys.
     text: String,
-    /// Its values, each with the object id of its type.
-    values: Vec<Value>,
-    /// Whether the place of the keys in the text was looked at.
-    keys_stand_well: bool,
+    /// Its values.
+    probed: ProbedValues,
     build: fn(&Row) -> diesel::deserialize::Result<T>,
 }
 
@@ -288,7 +283,7 @@ impl<F, G, T> Statement<'_, F, G, T> {
                 "a LIMIT, OFFSET, DISTINCT, GROUP BY, aggregate, window or set operation in it makes whether a row is found depend on others: leave it out, or put it into a subquery without the keys",
             ));
         }
-        self.values = owned(&values);
+        self.probed = ProbedValues::of(&values);
         Ok((key, values, probe))
     }
 
@@ -310,32 +305,10 @@ impl<F, G, T> Statement<'_, F, G, T> {
                 ),
             });
         }
-        self.check_values(&values)?;
-        Ok(query)
-    }
-
-    /// Nothing but lists of keys may differ from what was bound for no keys, by which the rows are
-    /// kept; and those lists may choose rows of the query itself alone.
-    fn check_values(&mut self, values: &BoundValues) -> Result<(), Error> {
-        if values.len() != self.values.len() {
-            return Err(self.refused(OTHER_VALUES));
+        match self.probed.refuse(&self.text, &values) {
+            Some(reason) => Err(self.refused(reason)),
+            None => Ok(query),
         }
-        let pairs = values.iter().zip(&self.values).enumerate();
-        for (at, ((oid, value), (probed_oid, probed))) in pairs {
-            if oid == *probed_oid && value == probed.as_deref() {
-                continue;
-            }
-            if oid != *probed_oid || !probed.as_deref().is_some_and(is_empty_list) {
-                return Err(self.refused(OTHER_VALUES));
-            }
-            if !self.keys_stand_well && is_in_subquery(&self.text, at + 1) {
-                return Err(self.refused(
-                    "the keys stand inside a subquery, which may cut rows away: compare them in the WHERE of the query itself",
-                ));
-            }
-        }
-        self.keys_stand_well = true;
-        Ok(())
     }
 
     fn refused(&self, reason: &'static str) -> Error {
@@ -387,20 +360,6 @@ impl<F, G, T> Statement<'_, F, G, T> {
         let value = (self.build)(row).map_err(diesel::result::Error::DeserializationError);
         value.map_err(|error| Error::of_statement(error, None))
     }
-}
-
-const OTHER_VALUES: &str = "it binds another value from one time to the next beside the list of keys: work such values out before, so that they are the same each time";
-
-fn owned(values: &BoundValues) -> Vec<Value> {
-    let values = values.iter();
-    let owned = values.map(|(oid, value)| (oid, value.map(Box::from)));
-    owned.collect()
-}
-
-/// Whether a value in the server's binary form is an array without elements: no dimension, no
-/// flags, the type of its elements.
-fn is_empty_list(value: &[u8]) -> bool {
-    value.len() == 12 && value.starts_with(&[0; 8])
 }
 
 /// Pieces of so many keys as are loaded at once.
