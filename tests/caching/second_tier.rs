@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::support::{PATIENCE, open};
 
+#[expect(clippy::expect_used, reason = "no test can run without it")]
 fn url() -> String {
     std::env::var("LARDER_TEST_REDIS_URL").expect(
         "LARDER_TEST_REDIS_URL is not set: run the tests by `cargo xtask test`, which sets it",
