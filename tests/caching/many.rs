@@ -7,9 +7,11 @@ use diesel::prelude::*;
 use larder_database::{Database, Error, ErrorKind};
 use tokio::time::timeout;
 
-use super::second_tier::{Proxy, sharing, sharing_through, written};
+use super::second_tier::{Proxy, options_for, sharing, sharing_by, sharing_through, written};
 use super::{LONG, accounts, cached_accounts};
 use crate::support::{self, PATIENCE, open};
+
+diesel::alias!(accounts as others: Others);
 
 #[derive(Debug, PartialEq, Queryable)]
 struct Account {
@@ -164,6 +166,87 @@ async fn a_text_that_differs_from_time_to_time_is_refused() {
 }
 
 #[tokio::test]
+async fn a_query_that_cuts_rows_away_is_refused() {
+    let (_test, db) = cached_accounts().await;
+    let key_of = |account: &Account| account.id;
+    let many = || db.cached_many([1, 2]).ttl(LONG);
+    let limited = many().by(
+        |missing| {
+            accounts::table
+                .filter(accounts::id.eq_any(missing))
+                .limit(1)
+        },
+        key_of,
+    );
+    let distinct = many().by(
+        |missing| {
+            accounts::table
+                .filter(accounts::id.eq_any(missing))
+                .distinct_on(accounts::balance)
+        },
+        key_of,
+    );
+    let united = many().by(
+        |missing| {
+            let query = accounts::table.filter(accounts::id.eq_any(missing));
+            query.union(accounts::table.filter(accounts::id.eq(2)))
+        },
+        key_of,
+    );
+    for error in [limited.await, distinct.await, united.await] {
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ManyRows);
+        assert!(error.to_string().contains("LIMIT"), "{error}");
+    }
+    let inside = many().by(
+        |missing| {
+            let some = others
+                .filter(others.field(accounts::id).eq_any(missing))
+                .select(others.field(accounts::id))
+                .limit(1);
+            accounts::table.filter(accounts::id.eq_any(some))
+        },
+        key_of,
+    );
+    let error = inside.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ManyRows);
+    assert!(error.to_string().contains("subquery"), "{error}");
+    // What is cut away beside the keys is so for any of them.
+    let beside = many().by(
+        |missing| {
+            let some = others
+                .select(others.field(accounts::id))
+                .order(others.field(accounts::id))
+                .limit(1);
+            accounts::table
+                .filter(accounts::id.eq_any(missing))
+                .filter(accounts::id.eq_any(some))
+        },
+        key_of,
+    );
+    assert_eq!(beside.await.unwrap().into_keys().collect::<Vec<_>>(), [1]);
+    assert_eq!(balances_of(&db, &[1, 2]).await, [(1, 100), (2, 100)]);
+}
+
+#[tokio::test]
+async fn a_value_that_differs_from_time_to_time_is_refused() {
+    let (_test, db) = cached_accounts().await;
+    let mut least = 0_i64;
+    let moving = db.cached_many([1, 2]).ttl(LONG).by(
+        |missing: Vec<i32>| {
+            least += 1;
+            accounts::table
+                .filter(accounts::id.eq_any(missing))
+                .filter(accounts::balance.ge(least))
+        },
+        |account: &Account| account.id,
+    );
+    let error = moving.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ManyRows);
+    assert!(error.to_string().contains("another value"), "{error}");
+}
+
+#[tokio::test]
 async fn inside_a_transaction_it_is_refused() {
     let (_test, db) = cached_accounts().await;
     let inside = db.transaction(async |_| read(&db, &[1]).await);
@@ -288,4 +371,45 @@ async fn a_write_makes_what_is_in_redis_wrong_for_all() {
         }
     };
     timeout(PATIENCE, seen).await.unwrap();
+}
+
+#[tokio::test]
+async fn redis_is_asked_for_many_rows_in_pieces_and_for_no_more_once_it_does_not_answer() {
+    let test = support::accounts().await;
+    let first = sharing(&test).await;
+    first
+        .sql("INSERT INTO accounts SELECT n, n FROM generate_series(3, 700) n")
+        .execute()
+        .await
+        .unwrap();
+    let ids: Vec<i32> = (1..=700).collect();
+    assert_eq!(read(&first, &ids).await.unwrap().len(), 700);
+    written(&first, 700).await;
+    assert_eq!(first.redis_statistics().unwrap().puts_dropped, 0);
+    let proxy = Proxy::begin().await;
+    let second = sharing_through(&test, proxy.url()).await;
+    super::balances(&second).await;
+    let before = proxy.gets();
+    let (sent, found) = statements(&second, read(&second, &ids)).await;
+    assert_eq!((sent, found.unwrap().len()), (0, 700));
+    assert_eq!(proxy.gets(), before + 700);
+
+    let silent = Proxy::begin().await;
+    let mut redis = options_for(silent.url());
+    redis.deadline = std::time::Duration::from_millis(200);
+    let third = sharing_by(&test, redis, &[]).await;
+    super::balances(&third).await;
+    silent.hold_answers();
+    let before = silent.gets();
+    let (sent, found) = statements(&third, read(&third, &ids)).await;
+    assert_eq!((sent, found.unwrap().len()), (1, 700));
+    let asked = async {
+        while silent.gets() < before + 256 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, asked).await.unwrap();
+    assert_eq!(silent.gets(), before + 256);
+    let redis = third.redis_statistics().unwrap();
+    assert_eq!((redis.timeouts, redis.breaker_opened), (1, 0), "{redis:?}");
 }

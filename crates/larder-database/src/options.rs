@@ -62,7 +62,8 @@ pub struct CacheSettings {
     /// How long a load of another process is waited for, to take its result from Redis. Not at all
     /// by default.
     pub load_lock: Duration,
-    /// Tables, named as in SQL, whose rows are never kept in Redis.
+    /// Tables and views, named as in SQL, whose rows are never kept in Redis. A table counts for
+    /// its partitions, children and parents too, and for all views of it.
     pub never_in_redis: Vec<String>,
     /// Values of more bytes than this are compressed for Redis. 1 KiB by default.
     pub compress_above: usize,

@@ -21,6 +21,9 @@ use super::{hints, supervisor, writes};
 /// How many locks are remembered before those that have ended are forgotten.
 const LOCKS_TO_TIDY: usize = 1_024;
 
+/// A millisecond more for each of so many keys.
+const KEYS_A_MILLISECOND: usize = 16;
+
 /// A Redis, or several that act as one. Clones share it.
 ///
 /// It connects in the background and for ever. While it is not connected, or Redis does not
@@ -133,7 +136,7 @@ impl Redis {
     }
 
     /// The values of several keys, in their order. One round trip (in a Cluster one for each
-    /// key, at the same time), within the deadline.
+    /// key, at the same time), within the deadline and a millisecond more for each 16 keys.
     ///
     /// # Cancel safety
     ///
@@ -144,7 +147,8 @@ impl Redis {
         }
         let in_cluster = self.shared.connector.is_cluster();
         let ask = |connection| fetch_all(connection, keys, in_cluster);
-        let fetched = self.shared.call(self.shared.deadline, ask).await;
+        let more = Duration::from_millis((keys.len() / KEYS_A_MILLISECOND) as u64);
+        let fetched = self.shared.call(self.shared.deadline + more, ask).await;
         let mut fetched = fetched.unwrap_or_default();
         fetched.resize(keys.len(), Fetch::Unavailable);
         fetched.iter().for_each(|fetch| self.count(fetch));
@@ -171,6 +175,17 @@ impl Redis {
         if !self.is_available() || !add() {
             self.shared.counters.puts_dropped.increment();
         }
+    }
+
+    /// Whether a value would be taken to be written now: asked before one is made, which may take
+    /// long. If not, it counts as dropped.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let has_room = self.is_available() && self.shared.writes.has_room();
+        if !has_room {
+            self.shared.counters.puts_dropped.increment();
+        }
+        has_room
     }
 
     /// Removes a key, soon, if it still has this value: one that could not be read, and that

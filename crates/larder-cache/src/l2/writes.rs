@@ -106,6 +106,12 @@ impl Writes {
         true
     }
 
+    /// Whether there is room for another one, if it is small.
+    pub(super) fn has_room(&self) -> bool {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.writes.len() < MOST_WRITES && queue.bytes < MOST_BYTES
+    }
+
     /// Whether all that was added is written, or given up.
     pub(super) fn is_idle(&self) -> bool {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);

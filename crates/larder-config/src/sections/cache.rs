@@ -86,7 +86,7 @@ section! {
             default: Everywhere("0s"),
             range: Range::of(0.0, 60.0),
         }
-        /// Tables whose rows are never kept in Redis, only in the process that read them. Names as in SQL, with their schema where it is not on the search path.
+        /// Tables and views whose rows are never kept in Redis, only in the process that read them. Names as in SQL, with their schema where it is not on the search path. A table counts for its partitions, children and parents too, and for all views of it.
         never_in_redis: Vec<String> {}
         /// From which size on a result is compressed for Redis.
         compress_above: ByteSize {

@@ -113,7 +113,7 @@ impl<'a> Batch<'a> {
         Beginning { begun, holds }
     }
 
-    /// Takes what other processes have kept, in one round trip, and gives the keys of the rest.
+    /// Takes what other processes have kept, and gives the keys of the rest.
     pub(super) async fn fetch<K, T>(
         &self,
         beginning: Beginning,
@@ -182,7 +182,9 @@ impl<'a> Batch<'a> {
         if !run.storable {
             return;
         }
-        if let (Some(tier), Some(snapshot)) = (self.tier, &run.snapshot) {
+        if let (Some(tier), Some(snapshot)) = (self.tier, &run.snapshot)
+            && tier.has_room()
+        {
             let rows = PortableRows::of(row.as_slice());
             keep(tier, self.shared(key), snapshot.clone(), run.took, &rows);
         }

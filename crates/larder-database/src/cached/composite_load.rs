@@ -167,15 +167,18 @@ impl<F> CompositeLoad<F> {
         } else {
             drop(session);
         }
-        let read = tables(&self.state, &recording.statements, self.allow_volatile);
-        let tables = read.as_deref().unwrap_or_default();
+        let read = reads(&self.state, &recording.statements, self.allow_volatile);
+        let (tables, views) = read
+            .as_ref()
+            .map_or((&[][..], &[][..]), |(tables, views)| (tables, views));
+        let relations = tables.iter().chain(views).copied();
         let written = dependencies(tables);
         let storable =
             holds && read.is_some() && !database.watcher.heat.is_hot(written.iter().copied());
         let mut all = if self.ttl_only { Vec::new() } else { written };
         all.extend(self.extra);
         if let (Some((tier, form, mut place)), Some(snapshot), true) = (shared, snapshot, storable)
-            && database.may_share_tables(&self.state, tables)
+            && database.may_share_tables(&self.state, relations)
         {
             place.dependencies.clone_from(&all);
             let took = database.cache.clock().now().since(began);
@@ -221,16 +224,20 @@ fn take<V>(
     Some(loaded)
 }
 
-/// The tables that all of these statements read; `None` if the result may not be stored.
-fn tables(
+/// The tables that all of these statements read, and the views through which they read them;
+/// `None` if the result may not be stored.
+fn reads(
     state: &CatalogState,
     statements: &[Arc<StatementProfile>],
     allow_volatile: bool,
-) -> Option<Vec<TableId>> {
-    let mut all = Vec::new();
+) -> Option<(Vec<TableId>, Vec<TableId>)> {
+    let (mut all, mut views) = (Vec::new(), Vec::new());
     for profile in statements {
         match state.catalog.reads(profile) {
-            Ok(reads) if reads.volatile.is_empty() || allow_volatile => all.extend(reads.tables),
+            Ok(reads) if reads.volatile.is_empty() || allow_volatile => {
+                all.extend(reads.tables);
+                views.extend(reads.views);
+            }
             Ok(_) => {
                 tracing::debug!(
                     statement = &*profile.normalised,
@@ -246,5 +253,5 @@ fn tables(
     }
     all.sort_unstable();
     all.dedup();
-    Some(all)
+    Some((all, views))
 }

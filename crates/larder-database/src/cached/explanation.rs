@@ -195,7 +195,7 @@ impl Inner {
         } else if options.local_only {
             "the read says local_only()"
         } else if !plan.shareable {
-            "one of its tables is never to be kept there (cache.never_in_redis), or a table that is named there is not found"
+            "one of its tables or views is never to be kept there (cache.never_in_redis), or a name that stands there is not found"
         } else if !self.may_share_type::<V>() {
             "results of its type are kept in their process (CacheSettings::keep_local)"
         } else {

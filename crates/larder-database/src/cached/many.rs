@@ -14,17 +14,21 @@ use larder_cache::Mode;
 use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Row, query_text};
 
+use tokio::task::yield_now;
+
 use super::batch::Batch;
+use super::key_lists::ProbedValues;
 use super::options::{ReadOptions, read_options};
 use super::plan::PlanKey;
 use super::run::rows;
 use crate::database::Inner;
+use crate::fleet::PIECE;
 use crate::{Database, Error};
 
 /// Rows that are kept one by one; made by [`Database::cached_many`].
 ///
 /// What this process keeps is served from there. What it does not is fetched from Redis, if there
-/// is one, in one round trip, and what is missing there too is loaded by one query. Each row is
+/// is one, some hundreds in a round trip, and what is missing there too is loaded by one query. Each row is
 /// kept under its key in both, and so is what the database does not have.
 ///
 /// The rows are each as good as one that was read alone; they need not be of one moment. Rows past
@@ -94,7 +98,7 @@ impl Database {
     }
 }
 
-/// So many rows are loaded by one query at most, and fetched in one round trip.
+/// So many rows are loaded by one query at most.
 const MOST: usize = 10_000;
 
 impl<K> CachedMany<'_, K>
@@ -108,14 +112,19 @@ where
     /// key of a row. Rows that nobody asked for are passed over; keys without a row are not in the
     /// result.
     ///
-    /// The text of the query must be the same for any number of keys, as that of `eq_any` is. It
-    /// is written once more for no keys at all, to learn what else decides its result.
+    /// The text of the query must be the same for any number of keys, as that of `eq_any` is, and
+    /// so must the values that it binds beside them: a time is taken before, not inside. It is
+    /// written once more for no keys at all, to learn what else decides its result.
+    ///
+    /// Whether a row is found must depend on its own key alone, because it is kept alone: LIMIT,
+    /// OFFSET, DISTINCT, GROUP BY, aggregates, windows and set operations are refused in the
+    /// query itself, and the keys inside a subquery. A subquery beside them may have all that.
     ///
     /// # Errors
     ///
     /// [`Error::CachedReadInTransaction`] inside a transaction of this database: there, run the
-    /// query on its connection. [`Error::ManyRows`] if several rows have one key, or the text of
-    /// the query is not always the same. Otherwise why the database could not answer.
+    /// query on its connection. [`Error::ManyRows`] if several rows have one key, or the query
+    /// is not of the form above. Otherwise why the database could not answer.
     ///
     /// # Cancel safety
     ///
@@ -151,6 +160,7 @@ where
             query,
             key_of,
             text: String::new(),
+            probed: ProbedValues::default(),
             build: T::build_from_row,
         };
         let (plan_key, values, probe) = statement.probe::<Q, K>()?;
@@ -224,7 +234,11 @@ where
         Ok(run) => {
             let mut rows = statement.by_key(run.rows, &missing)?;
             let run = run.facts;
-            for key in missing {
+            for (n, key) in missing.into_iter().enumerate() {
+                if n > 0 && n % PIECE == 0 {
+                    // What was given to Redis is written meanwhile, and others run.
+                    yield_now().await;
+                }
                 let row = rows.remove(&key);
                 let (row, value) =
                     row.map_or((None, None), |(row, value)| (Some(row), Some(value)));
@@ -244,6 +258,8 @@ struct Statement<'a, F, G, T> {
     key_of: G,
     /// The text of the query for no keys.
     text: String,
+    /// Its values.
+    probed: ProbedValues,
     build: fn(&Row) -> diesel::deserialize::Result<T>,
 }
 
@@ -260,7 +276,15 @@ impl<F, G, T> Statement<'_, F, G, T> {
         let pool = &self.inner.pool;
         let values = BoundValues::of(&query, pool)?;
         let key = PlanKey::of_text(&self.text);
-        Ok((key, values, OwnedQuery::of(&query, pool)?))
+        let probe = OwnedQuery::of(&query, pool)?;
+        let profile = probe.profile();
+        if profile.is_plain_read() && !profile.is_simple_selection {
+            return Err(self.refused(
+                "a LIMIT, OFFSET, DISTINCT, GROUP BY, aggregate, window or set operation in it makes whether a row is found depend on others: leave it out, or put it into a subquery without the keys",
+            ));
+        }
+        self.probed = ProbedValues::of(&values);
+        Ok((key, values, probe))
     }
 
     fn write<Q, K>(&mut self, keys: Vec<K>) -> Result<OwnedQuery, Error>
@@ -269,7 +293,10 @@ impl<F, G, T> Statement<'_, F, G, T> {
         Q: AsQuery,
         Q::Query: QueryFragment<Pg> + QueryId,
     {
-        let query = OwnedQuery::of(&(self.query)(keys).as_query(), &self.inner.pool)?;
+        let pool = &self.inner.pool;
+        let query = (self.query)(keys).as_query();
+        let values = BoundValues::of(&query, pool)?;
+        let query = OwnedQuery::of(&query, pool)?;
         if query.sql() != self.text {
             return Err(Error::ManyRows {
                 statement: query.sql().to_owned(),
@@ -278,7 +305,17 @@ impl<F, G, T> Statement<'_, F, G, T> {
                 ),
             });
         }
-        Ok(query)
+        match self.probed.refuse(&self.text, &values) {
+            Some(reason) => Err(self.refused(reason)),
+            None => Ok(query),
+        }
+    }
+
+    fn refused(&self, reason: &'static str) -> Error {
+        Error::ManyRows {
+            statement: self.text.clone(),
+            reason: Cow::Borrowed(reason),
+        }
     }
 
     /// The rows by their keys.

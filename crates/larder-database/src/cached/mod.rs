@@ -14,6 +14,7 @@ mod composite;
 mod composite_load;
 mod explanation;
 mod invalidation;
+mod key_lists;
 mod load;
 mod many;
 mod options;

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone)]
 pub(crate) struct Reads {
     pub(crate) tables: Arc<[TableId]>,
+    /// The views that it reads them through.
+    pub(crate) views: Arc<[TableId]>,
     pub(crate) slots: Slots,
     /// Functions whose results change by themselves. The caller may allow them.
     pub(crate) volatile: Arc<[QualifiedName]>,
@@ -75,8 +77,12 @@ impl Plan {
         let cache = &database.cache;
         let verdict = match state.catalog.reads(&profile) {
             Ok(ReadSet {
-                tables, volatile, ..
+                tables,
+                views,
+                volatile,
+                ..
             }) => Ok(Reads {
+                views: views.into(),
                 slots: cache.versions().slots(&dependencies(&tables)),
                 tables: tables.into(),
                 volatile: volatile.into(),
@@ -89,8 +95,9 @@ impl Plan {
             // So that a table that was dropped and made again is another one.
             seed.u32(table.0);
         }
-        let tables = verdict.as_ref().map_or(&[][..], |reads| &reads.tables);
-        let shareable = database.may_share_tables(state, tables);
+        let reads = verdict.iter();
+        let relations = reads.flat_map(|reads| reads.tables.iter().chain(&*reads.views));
+        let shareable = database.may_share_tables(state, relations.copied());
         Self {
             generation: state.generation,
             seed: seed.finish(),
@@ -165,11 +172,20 @@ impl Plan {
 }
 
 impl Inner {
-    /// Whether rows of these tables may be kept outside of this process.
-    pub(super) fn may_share_tables(&self, state: &CatalogState, tables: &[TableId]) -> bool {
+    /// Whether what these tables and views show may be kept outside of this process. A table that
+    /// is named counts for its partitions, children and parents too, and for all views of it.
+    pub(super) fn may_share_tables(
+        &self,
+        state: &CatalogState,
+        relations: impl IntoIterator<Item = TableId>,
+    ) -> bool {
+        if self.never_in_redis.is_empty() {
+            return true;
+        }
+        let sources = state.catalog.sources(relations);
         let is_named = |name: &String| {
-            let table = QualifiedName::parse(name).and_then(|name| state.catalog.find(&name));
-            table.is_none_or(|table| tables.contains(&table))
+            let named = QualifiedName::parse(name).and_then(|name| state.catalog.find(&name));
+            named.is_none_or(|named| sources.contains(&named))
         };
         !self.never_in_redis.iter().any(is_named)
     }

@@ -245,6 +245,7 @@ pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use larder_cache::{CacheOptions, Dependency};
 

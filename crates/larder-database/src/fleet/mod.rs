@@ -18,5 +18,5 @@ pub(crate) use self::follower::follow;
 pub(crate) use self::history::Follower;
 pub(crate) use self::members::{CHANNEL, Fleet, FleetSettings, apply};
 pub use self::second_tier::SecondTierStatistics;
-pub(crate) use self::second_tier::{FoundValue, SecondTier, SharedRead, Turn};
+pub(crate) use self::second_tier::{FoundValue, PIECE, SecondTier, SharedRead, Turn};
 pub use self::statistics::FollowerStatistics;

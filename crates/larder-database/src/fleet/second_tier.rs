@@ -11,6 +11,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::failpoints;
 
+/// How many results are asked for at once, or given: little enough that others who use the
+/// connection do not wait long.
+pub(crate) const PIECE: usize = 256;
+
 /// Results that processes share through Redis.
 ///
 /// Redis holds values and nothing else. Whether one is right is decided here: by the snapshot that
@@ -132,14 +136,28 @@ impl SecondTier {
         self.judge(read, &key, fetched)
     }
 
-    /// The same for several, in one round trip together.
+    /// The same for several, some hundreds in one round trip together. Once Redis has not answered
+    /// it is not asked for more: so many keys would soon look like so many faults.
     pub(crate) async fn fetch_many(&self, reads: &[SharedRead]) -> Vec<Option<FoundValue>> {
-        let keys: Vec<String> = reads.iter().map(|read| self.key(read.key)).collect();
-        let fetched = self.redis.get_many(&keys).await;
-        let judged = reads.iter().zip(&keys).zip(fetched);
-        judged
-            .map(|((read, key), fetched)| self.judge(read, key, fetched))
-            .collect()
+        let mut found = Vec::with_capacity(reads.len());
+        let mut answers = true;
+        for reads in reads.chunks(PIECE) {
+            let keys: Vec<String> = reads.iter().map(|read| self.key(read.key)).collect();
+            let fetched = if answers {
+                self.redis.get_many(&keys).await
+            } else {
+                vec![Fetch::Unavailable; keys.len()]
+            };
+            answers = fetched.iter().any(|fetch| *fetch != Fetch::Unavailable);
+            let judged = reads.iter().zip(&keys).zip(fetched);
+            found.extend(judged.map(|((read, key), fetched)| self.judge(read, key, fetched)));
+        }
+        found
+    }
+
+    /// Whether a result would be taken now: asked before one is written, because that takes time.
+    pub(crate) fn has_room(&self) -> bool {
+        self.redis.has_room()
     }
 
     /// Looks for the result, and where another process loads it just now, waits a while for that.
@@ -187,7 +205,7 @@ impl SecondTier {
         load_time: Duration,
         payload: &[u8],
     ) {
-        if !self.is_open_to(&read.dependencies) {
+        if !self.is_open_to(&read.dependencies) || !self.has_room() {
             return;
         }
         let ttl = read.freshness.ttl.min(Self::LONGEST);
