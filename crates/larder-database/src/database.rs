@@ -1,33 +1,31 @@
 //! The database of a service.
 
+mod opening;
+
 use std::any::TypeId;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::SimpleAsyncConnection;
-use larder_cache::l2::{Codec, Redis, RedisOptions, RedisStatistics};
-use larder_cache::{Cache, CacheOptions, CacheStatistics, Key, KeyContext, Lease};
+use larder_cache::l2::RedisStatistics;
+use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
 use larder_metrics::{
     CacheRecorder, ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder,
     QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
+use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
 use crate::cached::{Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
-use crate::events::{CacheEvent, Events};
-use crate::fleet::{
-    CHANNEL, Fleet, FleetSettings, Follower, FollowerStatistics, SecondTier, SecondTierStatistics,
-    follow,
-};
-use crate::options::{CacheMode, CacheSettings, Hints};
+use crate::events::Events;
+use crate::fleet::{Fleet, FollowerStatistics, SecondTier, SecondTierStatistics, follow};
+use crate::options::{CacheMode, Hints};
 use crate::sql::{BoundSql, sql};
 use crate::switches::Switches;
 use crate::transaction::TransactionBuilder;
-use crate::{DatabaseOptions, Error, log, observation, switches};
+use crate::{DatabaseOptions, Error, observation};
 
 /// A database: sessions, transactions, raw SQL. Clones share the same pool.
 ///
@@ -353,57 +351,6 @@ impl Database {
 }
 
 impl Inner {
-    /// The connection on which the log is followed: beside the pool, so that a pool in use to the
-    /// last connection does not cost the lease.
-    pub(crate) async fn connect_follower(&self) -> Result<Connection, Error> {
-        /// How long the follower waits for anything, so that a connection that is dead in silence
-        /// does not end it.
-        const ANSWER: Duration = Duration::from_secs(10);
-        let wake = self.fleet.as_ref().map(|fleet| Arc::clone(&fleet.wake));
-        let on_notification = move |_: &str, _: &str| {
-            if let Some(wake) = &wake {
-                wake.notify_one();
-            }
-        };
-        let mut connection = self.pool.connect_apart(on_notification).await?;
-        // The snapshot of a look has to be taken after its locks, which is so at this level alone.
-        // A look has a deadline of its own, and the catalog is read at leisure.
-        let settings =
-            "SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0";
-        let set = connection.batch_execute(settings).await;
-        set.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
-        connection.set_answer_timeout(Some(ANSWER));
-        if self
-            .fleet
-            .as_ref()
-            .is_some_and(|fleet| fleet.settings.notify)
-        {
-            sql(format!("LISTEN {CHANNEL}"))
-                .execute_on(&mut connection)
-                .await?;
-        }
-        Ok(connection)
-    }
-
-    /// Makes sure that there is a log, learns what it tells, and takes a picture of the catalog:
-    /// without it a write would count for everything in all processes.
-    async fn begin_to_follow(&self, fleet: &Fleet, install_log: bool) -> Result<Follower, Error> {
-        let mut connection = self.connect_follower().await?;
-        log::ensure(&mut connection, install_log).await?;
-        let turn = self.picture.turn().await;
-        self.picture.refresh(&mut connection).await?;
-        drop(turn);
-        let definitions = self.picture.definitions();
-        let began = self.cache.clock().now();
-        let mut follower = Follower::begin(fleet, connection, definitions).await?;
-        switches::load(self, follower.connection()).await?;
-        follower.must_load_switches = false;
-        self.cache
-            .lease()
-            .renew(began, fleet.settings.max_staleness);
-        Ok(follower)
-    }
-
     /// The beginning of all keys: what decides results beside statement and values. Worked out
     /// once for each picture.
     pub(crate) fn key_seed(&self, state: &CatalogState) -> Key {
@@ -418,105 +365,12 @@ impl Inner {
             context.seed()
         })
     }
-}
 
-impl Inner {
     /// What tells this database, in this history, from all others.
     pub(crate) fn identity(&self) -> String {
         let shared = self.fleet.as_ref().and_then(|fleet| fleet.identity());
         shared.map_or_else(|| self.identity.clone(), |identity| identity.to_string())
     }
-}
-
-/// What notes how connections and loads of the cache fare.
-fn recorders(name: &str, series: bool) -> (PoolRecorder, CacheRecorder) {
-    if series {
-        (PoolRecorder::new(name), CacheRecorder::new(name))
-    } else {
-        (
-            PoolRecorder::without_series(name),
-            CacheRecorder::without_series(name),
-        )
-    }
-}
-
-/// The processes on the same database, if it is shared.
-fn fleet(settings: &CacheSettings, has_second_tier: bool) -> Option<Arc<Fleet>> {
-    (settings.mode == CacheMode::Shared).then(|| {
-        Arc::new(Fleet::new(FleetSettings {
-            max_staleness: settings.max_staleness,
-            poll_interval: settings.poll_interval.min(settings.max_staleness / 2),
-            notify: settings.hints == Hints::Notify,
-            remember: has_second_tier,
-        }))
-    })
-}
-
-/// What the processes share through Redis.
-fn second_tier(
-    settings: &CacheSettings,
-    redis: Option<RedisOptions>,
-    cache: &Cache,
-    fleet: Option<&Fleet>,
-) -> Result<Option<SecondTier>, Error> {
-    let (Some(redis), Some(fleet)) = (redis, fleet) else {
-        return Ok(None);
-    };
-    let codec = Codec {
-        compress_above: settings.compress_above,
-        seal: settings.seal.clone(),
-    };
-    Ok(Some(SecondTier::new(
-        Redis::open(redis)?,
-        codec,
-        Arc::clone(&fleet.knowledge),
-        cache.clone(),
-        &settings.namespace,
-        settings.load_lock,
-    )))
-}
-
-/// Lets those hear who listen what becomes of the cache and of Redis.
-fn tell_of(events: &Arc<Events>, cache: &Cache, second_tier: Option<&SecondTier>) {
-    let heard = Arc::clone(events);
-    cache.on_invalidated(move |cause, what| heard.invalidated(cause, what));
-    if let Some(tier) = second_tier {
-        let heard = Arc::clone(events);
-        tier.redis().on_change(move |is_available| {
-            heard.send(|| {
-                if is_available {
-                    CacheEvent::RedisAvailable
-                } else {
-                    CacheEvent::RedisUnavailable
-                }
-            });
-        });
-    }
-}
-
-fn cache(settings: &CacheSettings, shared: bool) -> Cache {
-    let cache = Cache::new(CacheOptions {
-        max_entries: settings.max_entries,
-        max_bytes: settings.max_bytes,
-        cleanup_interval: settings.cleanup_interval,
-        clock: settings.clock.clone(),
-        lease: if shared {
-            Lease::lapsed()
-        } else {
-            Lease::permanent()
-        },
-        early_refresh: settings.early_refresh,
-        jitter: settings.jitter,
-    });
-    cache.set_enabled(settings.enabled);
-    cache
-}
-
-/// What tells this database from others where this process is alone with it. With something that
-/// nobody outside knows, so that no value can be chosen to collide with another one's key.
-fn local_identity(target: &str) -> String {
-    let secret = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0));
-    format!("{target} {secret:x?}")
 }
 
 impl std::fmt::Debug for Database {
