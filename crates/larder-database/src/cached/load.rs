@@ -103,6 +103,8 @@ impl<V> StatementLoad<V> {
         shared: Option<(&SecondTier, SharedRead)>,
     ) -> Result<Loaded<V>, Error> {
         let database = &self.database;
+        // Nothing is made ready for a Redis that is away.
+        let shared = shared.filter(|(tier, _)| tier.redis().is_available());
         let dependencies = self.dependencies.iter().copied();
         let generation = self.plan.generation;
         let run = database

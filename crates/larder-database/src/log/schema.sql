@@ -52,21 +52,25 @@ CREATE TABLE larder.switch (
 COMMENT ON TABLE larder.switch IS 'what was switched on and off while services ran; only ever added to';
 
 -- Writes a row for the transaction that calls it, and gives the transaction's id. Services write
--- rows by this alone: a role that is set when a transaction ends needs EXECUTE on it, and no more. A
+-- rows by this alone: a role that is set when a transaction ends needs USAGE on the schema and EXECUTE
+-- on this, and no more. A
 -- transaction that may only read and has written nothing needs no row. One that has written first
 -- and then said that it only reads cannot have one, and must not be committed.
+-- It is called with every commit, so it sets nothing, and names all it uses by their schemas.
 CREATE FUNCTION larder.note(format smallint, touched bigint[], detail text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER
 AS $function$
 DECLARE
-    written xid8;
+    written pg_catalog.xid8;
 BEGIN
-    IF current_setting('transaction_read_only') = 'on' AND pg_current_xact_id_if_assigned() IS NULL THEN
+    IF pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on'
+        AND pg_catalog.pg_current_xact_id_if_assigned() IS NULL
+    THEN
         RETURN NULL;
     END IF;
     INSERT INTO larder.invalidation (format, touched, detail)
         VALUES (note.format, note.touched, note.detail) RETURNING xid INTO written;
-    RETURN written::text;
+    RETURN written::pg_catalog.text;
 END
 $function$;
 COMMENT ON FUNCTION larder.note(smallint, bigint[], text) IS
