@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::invalidation::Listener;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::entry::{Entry, EntryDescription, EntryStamp};
 use crate::flight::Flights;
 use crate::key::Key;
@@ -80,10 +80,17 @@ impl Cache {
         &self.0.lease
     }
 
-    /// The clock that entries and the lease live by.
+    /// The clock that entries live by.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// The clock that the lease lives by: the system's, also where a test sets the time of
+    /// entries by hand.
+    #[must_use]
+    pub fn lease_clock(&self) -> Clock {
+        Clock::system()
     }
 
     /// Turns the cache on or off. Off, every read goes to its load, and nothing is kept; what
@@ -121,7 +128,7 @@ impl Cache {
         let now = self.0.clock.now();
         let facts = &entry.facts;
         let is_served =
-            self.0.lease.holds(now) && now < facts.times.dead_from() && self.0.is_current(&entry);
+            self.0.has_lease(now) && now < facts.times.dead_from() && self.0.is_current(&entry);
         is_served.then_some(EntryStamp {
             load: facts.flight,
             digest: facts.digest,
@@ -164,6 +171,16 @@ impl Cache {
 }
 
 impl Inner {
+    /// Whether the lease holds, `now` being the time of entries.
+    fn has_lease(&self, now: Moment) -> bool {
+        // Mostly both clocks are the same, and one look at it is enough.
+        if self.clock.is_system() {
+            self.lease.holds(now)
+        } else {
+            self.lease.holds(Clock::system().now())
+        }
+    }
+
     fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Relaxed)
     }

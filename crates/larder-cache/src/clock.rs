@@ -50,6 +50,11 @@ impl Clock {
         (Self(Source::Manual(Arc::clone(&time))), ManualClock(time))
     }
 
+    /// Whether it is the system's.
+    pub(crate) fn is_system(&self) -> bool {
+        matches!(self.0, Source::System)
+    }
+
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Moment {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use larder_cache::l2::RedisStatistics;
 use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
 use larder_metrics::{
-    CacheRecorder, ConnectionStatistics, InstanceName, PoolRecorder, QueryRecorder,
-    QueryStatistics, ServiceRegistry, WindowStatistics,
+    CacheRecorder, ConnectionStatistics, InstanceName, QueryRecorder, QueryStatistics,
+    ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
@@ -290,7 +290,7 @@ impl Database {
     pub fn follower_statistics(&self) -> Option<FollowerStatistics> {
         let fleet = self.0.fleet.as_ref()?;
         let cache = &self.0.cache;
-        let (now, lease_ends) = (cache.clock().now(), cache.lease().ends());
+        let (now, lease_ends) = (cache.lease_clock().now(), cache.lease().ends());
         Some(fleet.counters.statistics(now, lease_ends))
     }
 

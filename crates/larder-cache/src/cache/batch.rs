@@ -32,7 +32,7 @@ impl Cache {
         // The entry first, see `Cache::get`.
         let entry = inner.store.get(key)?;
         let now = inner.clock.now();
-        if !inner.lease.holds(now) || entry.facts.times.age(now) != Age::Fresh {
+        if !inner.has_lease(now) || entry.facts.times.age(now) != Age::Fresh {
             return None;
         }
         let value = entry.value::<V>()?;
@@ -158,7 +158,7 @@ mod tests {
         let loaded = Loaded::new(1_u32, Vec::new(), 4);
         cache.put(request(&cache, "a"), cache.begin(1), &loaded);
         assert_eq!(cache.get_fresh::<u32>(key), None);
-        lease.renew(clock.now(), Duration::from_secs(100));
+        lease.renew(Clock::system().now(), Duration::from_secs(100));
         assert_eq!(cache.get_fresh::<u32>(key), Some(1));
         assert_eq!(cache.get_fresh::<u64>(key), None, "it is of another type");
         time.advance(Duration::from_secs(61));

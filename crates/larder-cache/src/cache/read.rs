@@ -57,7 +57,7 @@ impl Cache {
         let entry = inner.store.get(key)?;
         let now = inner.clock.now();
         let times = &entry.facts.times;
-        if !inner.lease.holds(now) || times.is_early(now) && !entry.is_refreshing() {
+        if !inner.has_lease(now) || times.is_early(now) && !entry.is_refreshing() {
             return None;
         }
         let age = times.age(now);
@@ -191,7 +191,7 @@ impl Cache {
         let now = inner.clock.now();
         // Without the lease others may have written what is not known here: nothing is served,
         // and nobody joins a load that began before.
-        if mode == Mode::Normal && inner.lease.holds(now) {
+        if mode == Mode::Normal && inner.has_lease(now) {
             entry = inner.current(key);
             if let Some(entry) = &entry
                 && let Some(value) = entry.value::<V>()

@@ -180,7 +180,7 @@ impl PoolObserver for Watcher {
                 // Its transaction is not known, and so neither is what of the second tier is from
                 // before it: nothing is, until the log was looked into.
                 if let Some(doubt) = self.doubt(effects) {
-                    fleet.hold_until_looked(self.cache.clock().now(), doubt);
+                    fleet.hold_until_looked(self.cache.lease_clock().now(), doubt);
                 }
                 apply(&self.cache, &touched, Cause::Write);
                 fleet.announce();

@@ -52,14 +52,18 @@ impl Inner {
 
     /// Makes sure that there is a log, learns what it tells, and takes a picture of the catalog:
     /// without it a write would count for everything in all processes.
-    pub(super) async fn begin_to_follow(&self, fleet: &Fleet, install_log: bool) -> Result<Follower, Error> {
+    pub(super) async fn begin_to_follow(
+        &self,
+        fleet: &Fleet,
+        install_log: bool,
+    ) -> Result<Follower, Error> {
         let mut connection = self.connect_follower().await?;
         log::ensure(&mut connection, install_log).await?;
         let turn = self.picture.turn().await;
         self.picture.refresh(&mut connection).await?;
         drop(turn);
         let definitions = self.picture.definitions();
-        let began = self.cache.clock().now();
+        let began = self.cache.lease_clock().now();
         let mut follower = Follower::begin(fleet, connection, definitions).await?;
         switches::load(self, follower.connection()).await?;
         follower.must_load_switches = false;

@@ -89,7 +89,7 @@ fn pause_after(failed: u32, poll_interval: Duration) -> Duration {
 /// Looks into the log once, applies what is new and renews the lease.
 async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Result<(), Error> {
     // What was committed before this moment is seen. Taken before anything is sent.
-    let began = inner.cache.clock().now();
+    let began = inner.cache.lease_clock().now();
     if follower.is_lost {
         begin_anew(inner, fleet, follower).await?;
     }
@@ -118,7 +118,7 @@ async fn look(inner: &Inner, fleet: &Arc<Fleet>, follower: &mut Follower) -> Res
 /// Tells those who listen whether what is kept may be served, if that has changed.
 fn tell_of_lease(inner: &Inner, has_lease: &mut bool) {
     let had_lease = *has_lease;
-    *has_lease = inner.cache.lease().holds(inner.cache.clock().now());
+    *has_lease = inner.cache.lease().holds(inner.cache.lease_clock().now());
     match (had_lease, *has_lease) {
         (true, false) => inner.events.send(|| CacheEvent::LeaseLost),
         (false, true) => inner.events.send(|| CacheEvent::LeaseRegained),
@@ -127,7 +127,7 @@ fn tell_of_lease(inner: &Inner, has_lease: &mut bool) {
 }
 
 fn renew(inner: &Inner, fleet: &Fleet, began: Moment) {
-    let took = inner.cache.clock().now().since(began);
+    let took = inner.cache.lease_clock().now().since(began);
     inner
         .cache
         .lease()

@@ -303,7 +303,7 @@ impl SecondTier {
     }
 
     fn has_lease(&self) -> bool {
-        self.cache.lease().holds(self.cache.clock().now())
+        self.cache.lease().holds(self.cache.lease_clock().now())
     }
 
     /// Whether none of these is switched off, or in doubt: nothing of them is served then, wherever

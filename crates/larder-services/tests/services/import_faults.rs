@@ -170,6 +170,7 @@ async fn a_user_who_may_only_write_can_import() {
     services
         .run_sql("GRANT SELECT, INSERT, UPDATE ON restaurants TO pg_monitor")
         .await;
+    services.database().grant_log("pg_monitor").await.unwrap();
     let mut options = DatabaseOptions::from_url(services.test.url()).unwrap();
     options.connect = options.connect.setting("role", "pg_monitor");
     let database = Database::open(options).await.unwrap();
