@@ -166,13 +166,21 @@ async fn follower_and_redis_have_their_series() {
         count.fetch_scalar::<i64>().await
     };
     let heard = || second.db().redis_statistics().unwrap().hints_received;
+    let known = || second.db().follower_statistics().unwrap().rows;
+    let known_before = known();
+    let mut updates = 0;
     let listening = async {
         while heard() == 0 {
-            let nothing = first.db().sql("UPDATE restaurants SET name = name");
+            let nothing = first.db().sql("UPDATE reviews SET source_id = source_id");
             nothing.execute().await.unwrap();
+            updates += 1;
         }
     };
     tokio::time::timeout(PATIENCE, listening).await.unwrap();
+    until("the second knows of all that", || {
+        known() >= known_before + updates
+    })
+    .await;
     let heard_before = heard();
     let before = second.metrics().unwrap();
     count(&first).await.unwrap();
