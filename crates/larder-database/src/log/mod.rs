@@ -10,7 +10,8 @@
 //! committing one UPDATE at a time, that took 1.50 times as long as without it, and `pg_notify` in
 //! the same place 4.48 times: it lets transactions commit one at a time. With one client it was
 //! 1.18 and 0.94 times. Medians of one run on two busy cores with `fsync = on`, by
-//! `cargo xtask bench log --quick`; more in `benches/README.md`.
+//! `cargo xtask bench log --quick`, with a plain INSERT in place of `larder.note`; more in
+//! `benches/README.md`.
 
 mod install;
 mod status;
