@@ -167,7 +167,8 @@ impl<F> CompositeLoad<F> {
         } else {
             drop(session);
         }
-        let read = reads(&self.state, &recording.statements, self.allow_volatile);
+        let ran = recording.statements.iter().map(|ran| &*ran.profile);
+        let read = reads(&self.state, ran, self.allow_volatile);
         let (tables, views) = read
             .as_ref()
             .map_or((&[][..], &[][..]), |(tables, views)| (tables, views));
@@ -226,9 +227,9 @@ fn take<V>(
 
 /// The tables that all of these statements read, and the views through which they read them;
 /// `None` if the result may not be stored.
-fn reads(
+fn reads<'p>(
     state: &CatalogState,
-    statements: &[Arc<StatementProfile>],
+    statements: impl Iterator<Item = &'p StatementProfile>,
     allow_volatile: bool,
 ) -> Option<(Vec<TableId>, Vec<TableId>)> {
     let (mut all, mut views) = (Vec::new(), Vec::new());

@@ -74,7 +74,7 @@ impl Watcher {
     }
 
     fn is_own(&self, effects: &Effects) -> bool {
-        let mut statements = effects.statements().iter();
+        let mut statements = effects.statements();
         statements.all(|profile| self.is_own_statement(profile))
     }
 
@@ -196,7 +196,7 @@ impl PoolObserver for Watcher {
         let Some(doubt) = self.doubt(effects) else {
             return;
         };
-        if self.fleet.is_some() && !effects.statements().iter().any(may_commit_inside) {
+        if self.fleet.is_some() && !effects.statements().any(may_commit_inside) {
             // If it takes effect, its row in the log appears with it. What is kept goes all the
             // same, when the doubt is dropped here.
             tracing::warn!("the connection was lost under a write whose outcome is not known");

@@ -12,13 +12,13 @@ use super::Picture;
 
 /// What these statements have written, or may have. Notes where definitions may have changed.
 pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
-    let statements = effects.statements();
+    let statements = || effects.statements();
     let state = picture.current();
     let changes_schema = |profile: &Arc<StatementProfile>| match &state {
         Some(state) => state.catalog.may_change_schema(profile),
         None => profile.writes_everything(),
     };
-    if statements.iter().any(changes_schema) {
+    if statements().any(changes_schema) {
         // Before anything is invalidated: what is loaded from then on is judged by a
         // picture that was taken later.
         picture.changed();
@@ -35,7 +35,7 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
                 .is_some_and(|last| last.writes(profile) == WriteSet::Nothing),
             _ => false,
         };
-        return if statements.iter().all(is_harmless) {
+        return if statements().all(is_harmless) {
             Touched::default()
         } else {
             Touched::everything()
@@ -43,7 +43,7 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
     };
     let mut tables = BTreeSet::new();
     let mut wrote = false;
-    for profile in statements {
+    for profile in statements() {
         let writes = state.writes(profile);
         wrote |= writes != WriteSet::Nothing;
         match writes {
@@ -57,7 +57,7 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
         }
     }
     // Under other names it would be other tables. What writes nothing has none.
-    if effects.is_unclear() && (wrote || statements.is_empty()) {
+    if effects.is_unclear() && (wrote || effects.written().is_empty()) {
         return Touched::everything();
     }
     let tables = tables.into_iter().map(Dependency::table);

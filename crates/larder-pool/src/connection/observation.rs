@@ -9,8 +9,9 @@ use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
 
 use super::settings::SessionSettings;
 use super::statement::Reuse;
-use crate::observer::{Companion, Effects, EndedStatement, Observer, StatementOutcome};
+use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
+use crate::written::{Effects, Written, WrittenKeys};
 
 /// What watches all connections of a pool.
 pub(crate) struct Watch {
@@ -88,7 +89,7 @@ impl Profiles {
 /// A statement on its way.
 pub(crate) struct Observation {
     watch: Arc<Watch>,
-    profile: Arc<StatementProfile>,
+    statement: Written,
     started: Instant,
     rows: u64,
     bytes: u64,
@@ -99,14 +100,16 @@ pub(crate) struct Observation {
     in_own_transaction: bool,
     /// Its names may mean other tables than usual.
     unclear: bool,
+    /// Its number on the link, where somebody recorded it.
+    number: Option<u64>,
 }
 
 impl Observation {
     /// A statement that writes nothing, or nothing before its transaction commits.
-    pub(crate) fn of_read(watch: &Arc<Watch>, profile: Arc<StatementProfile>) -> Self {
+    pub(crate) fn of_read(watch: &Arc<Watch>, statement: Written) -> Self {
         Self {
             watch: Arc::clone(watch),
-            profile,
+            statement,
             started: Instant::now(),
             rows: 0,
             bytes: 0,
@@ -114,19 +117,16 @@ impl Observation {
             writes_now: false,
             in_own_transaction: false,
             unclear: false,
+            number: None,
         }
     }
 
     /// A statement outside of a transaction that may write.
-    pub(crate) fn of_write(
-        watch: &Arc<Watch>,
-        profile: Arc<StatementProfile>,
-        unclear: bool,
-    ) -> Self {
+    pub(crate) fn of_write(watch: &Arc<Watch>, statement: Written, unclear: bool) -> Self {
         Self {
             writes_now: true,
             unclear,
-            ..Self::of_read(watch, profile)
+            ..Self::of_read(watch, statement)
         }
     }
 
@@ -144,11 +144,23 @@ impl Observation {
     }
 
     fn effects(&self) -> Effects {
-        Effects::of(&self.profile, self.unclear)
+        Effects::of(self.statement.clone(), self.unclear)
     }
 
-    pub(crate) fn profile(&self) -> &Arc<StatementProfile> {
-        &self.profile
+    /// It is sent, as the statement of this number on its link.
+    pub(crate) fn recorded(&mut self, number: u64) -> Recorded {
+        self.number = Some(number);
+        Recorded {
+            profile: Arc::clone(&self.statement.profile),
+            keys: self.statement.keys.clone(),
+            rows: None,
+            number,
+        }
+    }
+
+    /// The number under which somebody recorded it.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.number
     }
 
     /// It is sent in a transaction of its own.
@@ -173,6 +185,11 @@ impl Observation {
     /// How many values its rows had, NULLs included.
     pub(crate) fn values(&self) -> u64 {
         self.values
+    }
+
+    /// How many rows have arrived.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// How many bytes its rows had on the wire.
@@ -236,7 +253,7 @@ impl Observation {
         self.watch.observer.tell(|observer| {
             observer.statement_ended(&EndedStatement {
                 pool: &self.watch.pool,
-                profile: &self.profile,
+                profile: &self.statement.profile,
                 duration: self.started.elapsed(),
                 rows: self.rows,
                 outcome,
@@ -249,10 +266,35 @@ impl Observation {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Recording {
-    /// What the statements do, in their order.
-    pub statements: Vec<Arc<StatementProfile>>,
+    /// The statements, in their order.
+    pub statements: Vec<Recorded>,
     /// How many bytes their rows had on the wire.
     pub bytes: u64,
     /// How many values these rows had, NULLs included.
     pub values: u64,
+}
+
+impl Recording {
+    /// The statement of this number has returned so many rows.
+    pub(crate) fn returned(&mut self, number: u64, rows: u64) {
+        let mut statements = self.statements.iter_mut().rev();
+        if let Some(statement) = statements.find(|statement| statement.number == number) {
+            statement.rows = Some(rows);
+        }
+    }
+}
+
+/// A statement that was recorded.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// What it does.
+    pub profile: Arc<StatementProfile>,
+    /// The values of the parameters that
+    /// [`PoolObserver::key_parameters`](crate::PoolObserver::key_parameters) told; `None` as for
+    /// [`Written::keys`].
+    pub keys: Option<WrittenKeys>,
+    /// How many rows it returned; `None` where its answer was not read to the end.
+    pub rows: Option<u64>,
+    number: u64,
 }

@@ -55,11 +55,11 @@ impl Ticket {
     }
 
     /// Watches the statement to its end, whatever that is.
-    pub(super) fn watch(&mut self, observation: Option<Observation>) {
+    pub(super) fn watch(&mut self, mut observation: Option<Observation>) {
         if let (Some(observation), Some(recording)) =
-            (&observation, &mut self.link.journal().recording)
+            (&mut observation, &mut self.link.journal().recording)
         {
-            recording.statements.push(Arc::clone(observation.profile()));
+            recording.statements.push(observation.recorded(self.number));
         }
         self.observation = observation;
     }
@@ -81,10 +81,21 @@ impl Ticket {
         Some(observation)
     }
 
+    /// All rows have arrived, whoever records wants to know how many.
+    fn note_rows(&self, observation: &Observation) {
+        let Some(number) = observation.number() else {
+            return;
+        };
+        if let Some(recording) = &mut self.link.journal().recording {
+            recording.returned(number, observation.rows());
+        }
+    }
+
     /// The answer was read to its end.
     pub(crate) fn answered(&mut self) {
         self.settled();
         if let Some(observation) = self.end() {
+            self.note_rows(&observation);
             observation.answered(self.transaction);
         }
     }
