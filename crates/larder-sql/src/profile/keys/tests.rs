@@ -1,0 +1,1 @@
+//! Which forms of statements name rows, and which do not.
