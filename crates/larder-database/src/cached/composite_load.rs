@@ -198,6 +198,9 @@ impl<F> CompositeLoad<F> {
             kept: None,
             digest: None,
             dependencies: all,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         })
     }
 }
