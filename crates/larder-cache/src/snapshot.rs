@@ -66,6 +66,11 @@ impl Snapshot {
         &self.running
     }
 
+    /// What it takes in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.running)
+    }
+
     /// As one taken on a standby has to be read, which does not list what is running: only what
     /// is below its oldest is seen.
     #[must_use]

@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod basis;
 mod bounds;
 mod doubt;
 mod flights;
 mod invalidation;
 mod keys;
 mod model;
+mod rows;
 mod serving;
 mod stale;
 mod statistics;

@@ -235,6 +235,9 @@ impl World {
                 storable: true,
                 kept: None,
                 digest: None,
+                snapshot: None,
+                by_time: false,
+                fresh_for: None,
             })
         };
         let cache = self.cache.clone();
@@ -266,7 +269,7 @@ impl World {
             Tell::Service => self.cache.invalidate_service(&format!("table:{table}")),
             Tell::Pattern => self.cache.invalidate_matching(&format!("*:{table}:*")),
             Tell::Everything => self.cache.invalidate_everything(Cause::Everything),
-        }
+        };
         self.acknowledged[table] = written;
     }
 

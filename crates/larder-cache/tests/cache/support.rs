@@ -128,6 +128,9 @@ impl Read {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         }
     }
 

@@ -199,6 +199,9 @@ impl<F> CompositeLoad<F> {
             kept: None,
             digest: None,
             dependencies: all,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         })
     }
 }

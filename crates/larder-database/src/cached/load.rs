@@ -93,6 +93,9 @@ impl<V> StatementLoad<V> {
             storable: true,
             kept: Some(found.kept),
             digest: Some(digest),
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         })
     }
 
@@ -133,6 +136,9 @@ impl<V> StatementLoad<V> {
             dependencies: Vec::new(),
             kept: None,
             digest,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         })
     }
 }

@@ -170,7 +170,7 @@ impl Inner {
         };
         let served = self.cache.get_or_load(request, scoped).await;
         match served {
-            Ok(Served { value, source }) => {
+            Ok(Served { value, source, .. }) => {
                 if matches!(source, Source::Hit | Source::Stale) {
                     OperationScope::record_hit();
                 } else {
