@@ -152,6 +152,7 @@ impl Entry {
             dependencies: facts.slots.clone(),
             snapshot: facts.snapshot.clone(),
             by_time: facts.by_time,
+            is_storable: true,
             fresh_for: facts.times.fresh_for(now),
         }
     }

@@ -159,6 +159,8 @@ pub struct Basis {
     pub snapshot: Option<Arc<Snapshot>>,
     /// In part its time alone keeps it right: see [`Loaded::by_time`].
     pub by_time: bool,
+    /// It may be kept: not all that it depends on may be known otherwise.
+    pub is_storable: bool,
     /// How much longer it is fresh; zero if it is served past its time, or was loaded with a
     /// `ttl` of zero.
     pub fresh_for: Duration,

@@ -20,13 +20,14 @@ mod log;
 mod migrations;
 mod observation;
 mod options;
+mod scope;
 mod sql;
 mod switches;
 mod transaction;
 
 pub use crate::cached::{
-    CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation,
-    ShadowStatistics,
+    CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, InvalidatingCall,
+    Invalidation, ShadowStatistics,
 };
 pub use crate::closure_error::ClosureError;
 pub use crate::coherence::HotTable;
@@ -37,6 +38,7 @@ pub use crate::fleet::{FollowerStatistics, SecondTierStatistics};
 pub use crate::log::{LogStatus, MissingRight};
 pub use crate::migrations::MigrationReport;
 pub use crate::options::{CacheMode, CacheSettings, DatabaseOptions, Hints, QuerySettings};
+pub use crate::scope::{CacheTrace, ReadOrigin, TracedRead, TracedStatement, carry};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;

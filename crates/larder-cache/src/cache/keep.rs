@@ -55,6 +55,7 @@ impl Inner {
             dependencies: slots.clone(),
             snapshot: loaded.snapshot.clone(),
             by_time: loaded.by_time,
+            is_storable: loaded.storable,
             fresh_for: times.fresh_for(now),
         };
         let mut is_stored = false;

@@ -406,6 +406,7 @@ impl Inner {
             fresh_for: loaded.freshness(freshness).ttl,
             snapshot: loaded.snapshot,
             by_time: loaded.by_time,
+            is_storable: loaded.storable,
         };
         Served {
             value: loaded.value,

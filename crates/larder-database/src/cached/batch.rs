@@ -6,7 +6,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
-use larder_cache::{Begun, Dependency, Freshness, Key, KeyBuilder, Loaded, Mode, Request, Slots};
+use larder_cache::{
+    Begun, Dependency, Freshness, Key, KeyBuilder, Loaded, Mode, Request, Slots, Source,
+};
 use larder_pool::{BoundValues, OwnedQuery, PortableRows, Row};
 
 use super::load::{BESIDE, ROWS, Run, RunFacts, keep};
@@ -15,8 +17,10 @@ use super::plan::Plan;
 use super::portable::portable_bytes;
 use super::run::names_of;
 use crate::Error;
+use crate::coherence::read_dependencies;
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead};
+use crate::scope::Context;
 
 /// What is kept under a key: an absent row is a result too.
 type Kept<T> = Option<Arc<T>>;
@@ -30,6 +34,8 @@ pub(super) struct Batch<'a> {
     dependencies: Vec<Dependency>,
     slots: Slots,
     tier: Option<&'a SecondTier>,
+    /// In part its time alone keeps a row right.
+    by_time: bool,
     /// The beginning of all keys: the statement, its values beside the keys, the options.
     seed: Key,
 }
@@ -43,7 +49,7 @@ impl<'a> Batch<'a> {
         options: &'a ReadOptions,
     ) -> Option<Self> {
         let dependencies = match plan.reads(options.allow_volatile) {
-            Ok(reads) => options.all_dependencies(&reads.tables),
+            Ok(reads) => options.all_dependencies(read_dependencies(&reads.tables)),
             Err(reason) => {
                 tracing::debug!(statement = &*plan.profile.normalised, %reason, "not cached");
                 return None;
@@ -55,6 +61,7 @@ impl<'a> Batch<'a> {
             dependencies,
             tier: inner.second_tier_for::<Kept<T>>(&plan, options),
             seed: plan.shared_key(values, options, inner.default_ttl),
+            by_time: options.ttl_only || options.allow_volatile,
             inner,
             plan,
             options,
@@ -72,16 +79,27 @@ impl<'a> Batch<'a> {
         }
         let mut missing = Vec::new();
         for key in keys {
-            match self
-                .inner
-                .cache
-                .get_fresh::<Kept<T>>(self.key::<K, T>(&key))
-            {
+            match self.kept(self.key::<K, T>(&key)) {
                 Some(value) => found.extend(value.map(|value| (key, value))),
                 None => missing.push(key),
             }
         }
         missing
+    }
+
+    /// What this process keeps under a key. Whoever records what the task reads hears of it.
+    fn kept<T: Send + Sync + 'static>(&self, key: Key) -> Option<Kept<T>> {
+        let cache = &self.inner.cache;
+        if !Context::is_heard() {
+            return cache.get_fresh(key);
+        }
+        let served = cache.get_with_basis(key)?;
+        if served.source != Source::Hit {
+            return None;
+        }
+        let class = || self.options.class(|| names_of(&self.plan));
+        self.inner.was_read(&served, key, class);
+        Some(served.value)
     }
 
     /// Takes what may be served because the database has failed; `None` unless that is all.
@@ -95,10 +113,8 @@ impl<'a> Batch<'a> {
         T: Send + Sync + 'static,
     {
         for key in keys {
-            let value = self
-                .inner
-                .cache
-                .kept_for_errors::<Kept<T>>(self.key::<K, T>(&key))?;
+            let key_of_row = self.key::<K, T>(&key);
+            let value = self.inner.kept_for_errors::<Kept<T>>(key_of_row)?;
             found.extend(value.map(|value| (key, value)));
         }
         Some(())
@@ -143,6 +159,12 @@ impl<'a> Batch<'a> {
             };
             match loaded(&fetched, |rows| decode(&key, rows)) {
                 Some(loaded) => {
+                    Context::look(|context| {
+                        if let Some(call) = &context.call {
+                            let snapshot = loaded.snapshot.as_deref();
+                            call.was_fetched(loaded.dependencies.iter().copied(), snapshot);
+                        }
+                    });
                     let request = self.request(self.key::<K, T>(&key));
                     self.inner.cache.put(request, beginning.begun, &loaded);
                     found.extend(loaded.value.map(|value| (key, value)));
@@ -190,7 +212,9 @@ impl<'a> Batch<'a> {
         }
         // What they take together is known: each counts as one like the others.
         let bytes = row.map_or(0, |_| run.bytes / run.rows.max(1));
-        let loaded = Loaded::new(value, Vec::new(), bytes);
+        let mut loaded = Loaded::new(value, Vec::new(), bytes);
+        loaded.snapshot = run.snapshot.clone().map(Arc::new);
+        loaded.by_time = self.by_time;
         let request = self.request(self.key::<K, T>(key));
         self.inner.cache.put(request, beginning.begun, &loaded);
     }
@@ -253,5 +277,6 @@ fn loaded<T>(
     let bytes = found.payload.len() as u64 + values * BESIDE;
     let mut loaded = Loaded::new(value, found.dependencies.clone(), bytes);
     loaded.kept = Some(found.kept);
+    loaded.snapshot = Some(Arc::new(found.snapshot.clone()));
     Some(loaded)
 }

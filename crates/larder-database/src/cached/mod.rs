@@ -6,6 +6,8 @@
 //! statements themselves; when a transaction that wrote to one of them commits, the result is
 //! gone before the writer hears of the commit.
 //!
+//! A decorated function, `Database::cached_call`, is kept with all that its body reads.
+//!
 //! `plan.rs` works out once for each statement what it depends on and whether it may be cached;
 //! `run.rs` is the way of a read through cache and database; the others are what a caller sees.
 
@@ -13,6 +15,7 @@ mod batch;
 mod composite;
 mod composite_load;
 mod explanation;
+mod invalidating_call;
 mod invalidation;
 mod key_lists;
 mod load;
@@ -27,6 +30,7 @@ mod shadow;
 
 pub use self::composite::CachedRead;
 pub use self::explanation::CacheExplanation;
+pub use self::invalidating_call::InvalidatingCall;
 pub use self::invalidation::Invalidation;
 pub use self::many::CachedMany;
 pub use self::query::CachedQuery;

@@ -46,6 +46,8 @@ pub(crate) struct FoundValue {
     pub(crate) payload: Vec<u8>,
     pub(crate) kept: Kept,
     pub(crate) dependencies: Vec<Dependency>,
+    /// Taken before its load.
+    pub(crate) snapshot: Snapshot,
     bytes: Vec<u8>,
 }
 
@@ -298,6 +300,7 @@ impl SecondTier {
                 load_time: header.load_time,
             },
             dependencies: header.dependencies,
+            snapshot: header.snapshot,
             bytes,
         })
     }

@@ -27,7 +27,6 @@ pub struct RowAccess {
 
 /// Which rows a statement writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RowWrite {
     /// Those of these keys at most, as far as this table is concerned.
     Rows(RowAccess),
