@@ -64,7 +64,7 @@ pub(super) fn select(
 pub(super) fn update(terms: &[Term<'_>]) -> Option<(QualifiedName, KeyCandidates)> {
     let (update, rest) = terms.split_first()?;
     let is_more = |term: &Term<'_>| term.is_any_word(OF_QUERIES);
-    if !update.is_word("update") || rest.iter().any(is_more) || has_from(rest) {
+    if !update.is_word("update") || rest.iter().any(is_more) || froms(rest).next().is_some() {
         return None;
     }
     let (relation, rest) = relation(rest)?;
@@ -97,17 +97,17 @@ pub(super) fn delete(terms: &[Term<'_>]) -> Option<(QualifiedName, KeyCandidates
 
 /// Where the FROM stands, if there is one and nothing else could be it.
 fn only_from(terms: &[Term<'_>]) -> Option<usize> {
-    let mut found = outside(terms).filter(|(_, term)| term.is_word("from"));
-    let (at, _) = found.next()?;
-    let is_only = found.next().is_none();
-    // `a IS DISTINCT FROM b`
-    let before = at.checked_sub(1).map(|before| &terms[before]);
-    let is_of_distinct = before.is_some_and(|before| before.is_word("distinct"));
-    (is_only && !is_of_distinct).then_some(at)
+    let mut found = froms(terms);
+    let at = found.next()?;
+    found.next().is_none().then_some(at)
 }
 
-fn has_from(terms: &[Term<'_>]) -> bool {
-    outside(terms).any(|(_, term)| term.is_word("from"))
+/// Where a FROM stands outside parentheses that is not that of `a IS DISTINCT FROM b`.
+fn froms(terms: &[Term<'_>]) -> impl Iterator<Item = usize> {
+    let is_of_distinct = |at: usize| at > 0 && terms[at - 1].is_word("distinct");
+    let found =
+        outside(terms).filter(move |(at, term)| term.is_word("from") && !is_of_distinct(*at));
+    found.map(|(at, _)| at)
 }
 
 /// The table at the start of `terms`, and what follows it and its alias.
