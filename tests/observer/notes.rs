@@ -4,7 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use diesel::result::Error as DieselError;
-use larder_pool::{ConnectOptions, Connection, Pool, PoolOptions};
+use diesel_async::TransactionManager as _;
+use larder_pool::{ConnectOptions, Connection, Pool, PoolOptions, TransactionManager};
 
 use super::{FAILING, Observed, ROW};
 use crate::support::withdraw;
@@ -152,6 +153,28 @@ async fn outside_of_a_transaction_nothing_is_noted() {
         observed.writes(),
         ["asked update[1]", "committed update[1]"]
     );
+}
+
+#[tokio::test]
+async fn a_transaction_that_was_ended_by_hand_takes_no_more_notes() {
+    let observed = Observed::start_with(Some(ROW)).await;
+    let pool = &observed.pool;
+    for commits in [true, false] {
+        let ended = pool.transaction(async |conn| {
+            assert!(pool.note_in_transaction(note("before")));
+            if commits {
+                TransactionManager::commit_transaction(conn).await?;
+            } else {
+                TransactionManager::rollback_transaction(conn).await?;
+            }
+            assert!(!pool.note_in_transaction(note("after")));
+            Err::<(), _>(DieselError::RollbackTransaction)
+        });
+        ended.await.unwrap_err();
+        let all = ["asked +before", "committed +before"];
+        let expected = if commits { &all[..] } else { &[] };
+        assert_eq!(observed.writes(), expected);
+    }
 }
 
 #[tokio::test]
