@@ -100,8 +100,6 @@ pub(crate) struct Observation {
     in_own_transaction: bool,
     /// Its names may mean other tables than usual.
     unclear: bool,
-    /// Its number on the link, where somebody recorded it.
-    number: Option<u64>,
 }
 
 impl Observation {
@@ -117,7 +115,6 @@ impl Observation {
             writes_now: false,
             in_own_transaction: false,
             unclear: false,
-            number: None,
         }
     }
 
@@ -147,20 +144,13 @@ impl Observation {
         Effects::of(self.statement.clone(), self.unclear)
     }
 
-    /// It is sent, as the statement of this number on its link.
-    pub(crate) fn recorded(&mut self, number: u64) -> Recorded {
-        self.number = Some(number);
+    /// What is recorded of it when it is sent.
+    pub(crate) fn recorded(&self) -> Recorded {
         Recorded {
             profile: Arc::clone(&self.statement.profile),
             keys: self.statement.keys.clone(),
             rows: None,
-            number,
         }
-    }
-
-    /// The number under which somebody recorded it.
-    pub(crate) fn number(&self) -> Option<u64> {
-        self.number
     }
 
     /// It is sent in a transaction of its own.
@@ -274,16 +264,6 @@ pub struct Recording {
     pub values: u64,
 }
 
-impl Recording {
-    /// The statement of this number has returned so many rows.
-    pub(crate) fn returned(&mut self, number: u64, rows: u64) {
-        let mut statements = self.statements.iter_mut().rev();
-        if let Some(statement) = statements.find(|statement| statement.number == number) {
-            statement.rows = Some(rows);
-        }
-    }
-}
-
 /// A statement that was recorded.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -296,5 +276,4 @@ pub struct Recorded {
     pub keys: Option<WrittenKeys>,
     /// How many rows it returned; `None` where its answer was not read to the end.
     pub rows: Option<u64>,
-    number: u64,
 }

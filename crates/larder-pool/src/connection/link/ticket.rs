@@ -55,11 +55,11 @@ impl Ticket {
     }
 
     /// Watches the statement to its end, whatever that is.
-    pub(super) fn watch(&mut self, mut observation: Option<Observation>) {
+    pub(super) fn watch(&mut self, observation: Option<Observation>) {
         if let (Some(observation), Some(recording)) =
-            (&mut observation, &mut self.link.journal().recording)
+            (&observation, &mut self.link.journal().recording)
         {
-            recording.statements.push(observation.recorded(self.number));
+            recording.statements.push(observation.recorded());
         }
         self.observation = observation;
     }
@@ -81,13 +81,13 @@ impl Ticket {
         Some(observation)
     }
 
-    /// All rows have arrived, whoever records wants to know how many.
-    fn note_rows(&self, observation: &Observation) {
-        let Some(number) = observation.number() else {
-            return;
-        };
-        if let Some(recording) = &mut self.link.journal().recording {
-            recording.returned(number, observation.rows());
+    /// All rows have arrived. Whoever records hears how many.
+    fn count_rows(&self, observation: &Observation) {
+        let mut journal = self.link.journal();
+        let statements = journal.recording.as_mut().map(|all| &mut all.statements);
+        // While rows are to come nothing else is sent, so the last one is this one.
+        if let Some(recorded) = statements.and_then(|statements| statements.last_mut()) {
+            recorded.rows = Some(observation.rows());
         }
     }
 
@@ -95,7 +95,7 @@ impl Ticket {
     pub(crate) fn answered(&mut self) {
         self.settled();
         if let Some(observation) = self.end() {
-            self.note_rows(&observation);
+            self.count_rows(&observation);
             observation.answered(self.transaction);
         }
     }
