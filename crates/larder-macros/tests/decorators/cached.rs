@@ -166,6 +166,15 @@ impl Menus {
         Some(0.5)
     }
 
+    /// What is returned becomes what the signature says.
+    #[cached]
+    async fn unsized_value(&self) -> Result<Arc<dyn ToString + Send + Sync>, String> {
+        if self.region.is_empty() {
+            return Ok(Arc::new("nowhere"));
+        }
+        Ok(Arc::new(self.ran()))
+    }
+
     #[cache_put(name = "generic")]
     async fn put_plain(&self) -> String {
         "put".to_owned()
@@ -319,6 +328,8 @@ fn what_is_returned_chooses_the_method() {
     assert_eq!(run(menus.maybe(1)), Some(1));
     assert_eq!(run(menus.list()), [2]);
     assert_eq!(run(menus.half(8)), Ok(4));
+    let value = run(menus.unsized_value()).map(|value| value.to_string());
+    assert_eq!(value, Ok("3".to_owned()));
     let told = menus.cache.told();
     let ran: Vec<_> = told.iter().filter(|told| told.starts_with("run")).collect();
     let expected = [
@@ -326,6 +337,7 @@ fn what_is_returned_chooses_the_method() {
         "run_option_shared maybe",
         "run_plain_shared list",
         "run half",
+        "run unsized_value",
     ];
     assert_eq!(ran, expected);
 }
