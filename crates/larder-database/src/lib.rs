@@ -25,8 +25,8 @@ mod switches;
 mod transaction;
 
 pub use crate::cached::{
-    CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation,
-    ShadowStatistics,
+    AdviceConfidence, CacheAdvice, CacheEvidence, CacheExplanation, CacheSavings, CacheVerdict,
+    CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation, ShadowStatistics,
 };
 pub use crate::closure_error::ClosureError;
 pub use crate::coherence::HotTable;

@@ -212,10 +212,12 @@ impl CachedRead<'_> {
         options.add_to(&mut key, inner.default_ttl);
         key.type_id(TypeId::of::<V>()).hash(&arguments);
         let key = key.finish();
+        let class = inner.classes.of_options(&options);
         if options.mode == Mode::Normal
             && let Some(value) = inner.cache.get::<Arc<V>>(key)
         {
             OperationScope::record_hit();
+            class.hit();
             return Ok(value);
         }
         let extra: Vec<Dependency> = options.dependencies().collect();
@@ -247,6 +249,8 @@ impl CachedRead<'_> {
                 };
                 (form, read)
             });
+        let by_time = options.ttl_only || options.allow_volatile;
+        let observed = inner.classes.observe(&class, &request, by_time);
         let load = CompositeLoad {
             database: Arc::clone(inner),
             state,
@@ -258,6 +262,6 @@ impl CachedRead<'_> {
         };
         let load = async move || load.run(shared).await;
         // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(inner.load(request, load)).await
+        Box::pin(inner.load(observed, request, load)).await
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use larder_cache::{Dependency, Loaded, Snapshot};
 use larder_pool::{Connection, OwnedQuery, PortableRows, Row};
 
+use super::classes::Observed;
 use super::options::ReadOptions;
 use super::plan::Plan;
 use super::run::{Decode, estimate, rows};
@@ -29,6 +30,7 @@ pub(super) struct StatementLoad<V> {
     pub(super) dependencies: Vec<Dependency>,
     /// The caller wants what the database says.
     pub(super) refresh: bool,
+    pub(super) observed: Arc<Observed>,
 }
 
 impl<V> StatementLoad<V> {
@@ -117,6 +119,7 @@ impl<V> StatementLoad<V> {
             )
             .await?;
         let Run { rows, facts } = run;
+        self.observed.rows(&rows, facts.bytes);
         let portable =
             (facts.snapshot.is_some() || database.verifies()).then(|| PortableRows::of(&rows));
         let digest = portable.as_ref().map(PortableRows::digest);

@@ -13,6 +13,7 @@ use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
 use tokio::sync::MutexGuard;
 
+use super::classes::Observed;
 use super::load::{BESIDE, ROWS, StatementLoad};
 use super::options::ReadOptions;
 use super::plan::{Plan, PlanKey};
@@ -61,6 +62,7 @@ impl Database {
             && let Some(value) = inner.cache.get::<V>(entry)
         {
             OperationScope::record_hit();
+            plan.class.hit();
             if inner.shadow.draws() {
                 self.inner().verify(entry, plan, query, options);
             }
@@ -129,7 +131,10 @@ impl Database {
             mode: options.mode,
             name: options.name(move || names_of(&named), key),
         };
+        let by_time = options.ttl_only || plan.is_volatile();
+        let observed = inner.classes.observe(&plan.class, &request, by_time);
         let load = StatementLoad {
+            observed: Arc::clone(&observed),
             database: Arc::clone(inner),
             plan,
             query,
@@ -139,13 +144,18 @@ impl Database {
             refresh: options.mode == Mode::Refresh,
         };
         let load = async move || load.run().await;
-        inner.load(request, load).await
+        inner.load(observed, request, load).await
     }
 }
 
 impl Inner {
     /// Loads through the cache, for the operation that the caller works for.
-    pub(super) async fn load<V, F, Fut>(&self, request: Request, load: F) -> Result<V, Error>
+    pub(super) async fn load<V, F, Fut>(
+        &self,
+        observed: Arc<Observed>,
+        request: Request,
+        load: F,
+    ) -> Result<V, Error>
     where
         V: Clone + Send + Sync + 'static,
         F: FnOnce() -> Fut + Send + 'static,
@@ -153,9 +163,11 @@ impl Inner {
     {
         let scope = OperationScope::current();
         let loads = Arc::clone(&self.loads);
+        let (cache, seen) = (self.cache.clone(), Arc::clone(&observed));
         // On the heap, since the cache moves it into a task of its own.
         let scoped = move || {
             Box::pin(async move {
+                let beginning = seen.begin(&cache);
                 let began = Instant::now();
                 let loaded = match scope {
                     Some(scope) => OperationScope::with(scope, load()).await,
@@ -165,12 +177,16 @@ impl Inner {
                 if loaded.as_ref().map_or(true, |loaded| loaded.kept.is_none()) {
                     loads.loaded(began.elapsed());
                 }
+                if let Ok(loaded) = &loaded {
+                    seen.loaded(beginning, loaded, began.elapsed(), &cache);
+                }
                 loaded
             })
         };
         let served = self.cache.get_or_load(request, scoped).await;
         match served {
             Ok(Served { value, source }) => {
+                observed.served(source);
                 if matches!(source, Source::Hit | Source::Stale) {
                     OperationScope::record_hit();
                 } else {
