@@ -1,6 +1,5 @@
 //! What happens to the results of one class of reads, counted.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,8 +28,8 @@ pub(crate) struct Class {
 pub(super) enum ClassName {
     Statement(Arc<StatementProfile>),
     Operation {
-        service: Cow<'static, str>,
-        operation: Cow<'static, str>,
+        service: Box<str>,
+        operation: Box<str>,
     },
 }
 
@@ -251,4 +250,67 @@ impl Tally {
 
 fn mean(sum: Duration, number: u64) -> Duration {
     sum.div_f64(number.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_cache::{CacheOptions, Clock, KeyBuilder};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn what_is_long_ago_counts_less() {
+        let (clock, time) = Clock::manual();
+        let cache = Cache::new(CacheOptions {
+            clock: clock.clone(),
+            ..CacheOptions::default()
+        });
+        let name = ClassName::Operation {
+            service: "bank".into(),
+            operation: "total".into(),
+        };
+        let key = KeyBuilder::new().finish();
+        let class = Class::new(key, name, clock.now());
+        let load = |digest| {
+            let load = Load {
+                key,
+                end: class.end(key, &cache, false),
+                took: Duration::from_millis(10),
+                bytes: 100,
+                by_time: false,
+                fetched: false,
+                ttl: HOUR,
+                digest: Some(digest),
+                result: Some(Stored {
+                    as_of: cache.versions().now(),
+                    slots: Vec::new(),
+                    stored: clock.now(),
+                    ttl: HOUR,
+                    digest: Some(digest),
+                    hits: class.hits(),
+                }),
+            };
+            class.loaded(load, clock.now());
+        };
+        for n in 0..20 {
+            load(n / 10);
+            class.hit();
+            time.advance(HOUR);
+        }
+        let seen = class.evidence(clock.now());
+        assert_eq!((seen.loads, seen.hits, seen.time_up), (20, 20, 19));
+        assert_eq!((seen.unchanged, seen.changed), (18, 1));
+        assert_eq!(seen.observed_for, HOUR * 20);
+        assert_eq!(seen.load_time, Duration::from_millis(10));
+        time.advance(HOUR * 10);
+        load(1);
+        let seen = class.evidence(clock.now());
+        assert_eq!((seen.loads, seen.hits), (11, 10));
+        assert_eq!((seen.unchanged, seen.changed), (9, 0));
+        assert_eq!(seen.observed_for, HOUR * 15);
+        assert_eq!(seen.load_time, Duration::from_millis(10));
+        assert_eq!((seen.ttl, seen.ttl_varies), (HOUR, false));
+    }
 }

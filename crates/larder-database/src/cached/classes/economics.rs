@@ -110,6 +110,7 @@ pub(super) fn time(probability: f64, rate: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
 

@@ -17,7 +17,7 @@ pub struct CacheEvidence {
     pub hits: u64,
     /// Reads that waited for a load that another one had begun.
     pub joined: u64,
-    /// Loads, from the database or from Redis.
+    /// Loads, from the database or from Redis. Of rows that are read together each counts as one.
     pub loads: u64,
     /// Those that Redis answered.
     pub fetched: u64,
@@ -42,7 +42,8 @@ pub struct CacheEvidence {
     pub time_up: u64,
     /// Followed results that ended because of a write, or because somebody invalidated them.
     pub invalidated: u64,
-    /// Followed results that were gone before: they had to make room, or a pattern met them.
+    /// Followed results that were gone before: they had to make room, a
+    /// pattern met them, or nothing could be served for a while.
     pub lost: u64,
     /// Followed results that a reader wanted to have loaded anew.
     pub refreshed: u64,

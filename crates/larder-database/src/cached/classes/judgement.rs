@@ -39,7 +39,7 @@ pub(super) fn judge(evidence: &CacheEvidence) -> Option<Judgement> {
         .or_else(|| too_short(evidence))
         .or_else(|| slower_shared(evidence))
         .or_else(|| crowded(evidence));
-    Some(found.unwrap_or_else(|| Judgement {
+    let mut judgement = found.unwrap_or_else(|| Judgement {
         verdict: CacheVerdict::Fine,
         why: format!(
             "each load serves {:.1} other reads",
@@ -47,7 +47,13 @@ pub(super) fn judge(evidence: &CacheEvidence) -> Option<Judgement> {
         ),
         confidence: Confidence::of(evidence.loads),
         saves: CacheSavings::default(),
-    }))
+    });
+    if evidence.ttl_varies {
+        judgement
+            .why
+            .push_str("; its reads ask for different times, of which the longest is told");
+    }
+    Some(judgement)
 }
 
 /// Results that are not what the database would return.
@@ -161,6 +167,8 @@ fn too_short(evidence: &CacheEvidence) -> Option<Judgement> {
     let rates = Rates::of(evidence)?;
     let compared = evidence.changed + evidence.unchanged;
     let (_, most_changed) = share(evidence.changed, compared);
+    // The last of a few lives says little about where the tenth of many ends.
+    let lifetime = evidence.lifetime_p90.filter(|_| evidence.invalidated >= 10);
     let to = if evidence.by_time {
         // No write tells when they change, only what came back.
         if compared < LEAST {
@@ -172,7 +180,7 @@ fn too_short(evidence: &CacheEvidence) -> Option<Judgement> {
         if evidence.changed * 50 > compared {
             return None;
         }
-        match evidence.lifetime_p90.filter(|_| evidence.invalidated >= 10) {
+        match lifetime {
             Some(lifetime) => lifetime.as_secs_f64(),
             None => time(0.9, rates.most_writes),
         }
@@ -194,10 +202,10 @@ fn too_short(evidence: &CacheEvidence) -> Option<Judgement> {
     } else {
         String::new()
     };
-    let until = match (evidence.by_time, evidence.lifetime_p90) {
+    let until = match (evidence.by_time, lifetime) {
         (true, _) => "",
-        (false, Some(_)) => "; nine of ten writes come within the longer time",
-        (false, None) => "; no write within that time is what was seen so far",
+        (false, Some(_)) => "; by the longer time a write has made nine of ten wrong",
+        (false, None) => "; what was seen does not vouch for more",
     };
     Some(Judgement {
         verdict: CacheVerdict::Lengthen { from, to },
@@ -308,4 +316,8 @@ fn rounded(seconds: f64) -> Duration {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod properties;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 mod tests;

@@ -1,6 +1,5 @@
 //! The classes of reads that there are.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use larder_cache::{Clock, Key, KeyBuilder, Request};
@@ -39,24 +38,19 @@ impl Classes {
 
     /// The class of what these options name.
     pub(in crate::cached) fn of_options(&self, options: &ReadOptions) -> Arc<Class> {
-        const UNNAMED: Cow<'static, str> = Cow::Borrowed("unnamed");
         match &options.operation {
             Some((service, operation)) => self.of_operation(service, operation),
-            None => self.of_operation(&UNNAMED, &UNNAMED),
+            None => self.of_operation("unnamed", "unnamed"),
         }
     }
 
     /// The class of an operation of a service.
-    pub(crate) fn of_operation(
-        &self,
-        service: &Cow<'static, str>,
-        operation: &Cow<'static, str>,
-    ) -> Arc<Class> {
+    pub(crate) fn of_operation(&self, service: &str, operation: &str) -> Arc<Class> {
         let mut id = KeyBuilder::new();
         id.text(service).text(operation);
         self.of(id.finish(), || ClassName::Operation {
-            service: service.clone(),
-            operation: operation.clone(),
+            service: service.into(),
+            operation: operation.into(),
         })
     }
 
