@@ -1,5 +1,6 @@
 //! Cached reads: what is kept, for whom, and when it goes.
 
+mod advice;
 mod coherence;
 mod composite;
 mod definitions;

@@ -16,7 +16,7 @@ use larder_metrics::{
 use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
 use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
-use crate::cached::{Plans, Shadow};
+use crate::cached::{Classes, Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
 use crate::events::Events;
@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) picture: Arc<Picture>,
     pub(crate) plans: Plans,
+    /// What becomes of the results of each kind of read.
+    pub(crate) classes: Classes,
     pub(crate) watcher: Arc<Watcher>,
     pub(crate) default_ttl: Duration,
     pub(crate) switches: Switches,
@@ -127,6 +129,7 @@ impl Database {
             .await?;
         let inner = Arc::new(Inner {
             pool,
+            classes: Classes::new(cache.clock().clone()),
             cache,
             picture,
             plans: Plans::new(),

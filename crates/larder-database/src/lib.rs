@@ -26,8 +26,8 @@ mod switches;
 mod transaction;
 
 pub use crate::cached::{
-    CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, InvalidatingCall,
-    Invalidation, ShadowStatistics,
+    AdviceConfidence, CacheAdvice, CacheEvidence, CacheExplanation, CacheSavings, CacheVerdict,
+    CachedMany, CachedQuery, CachedRead, CachedSql, InvalidatingCall, Invalidation, ShadowStatistics,
 };
 pub use crate::closure_error::ClosureError;
 pub use crate::coherence::HotTable;

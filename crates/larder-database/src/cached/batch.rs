@@ -4,13 +4,14 @@ use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use larder_cache::{
-    Begun, Dependency, Freshness, Key, KeyBuilder, Loaded, Mode, Request, Slots, Source,
+    Begun, Dependency, Freshness, Key, KeyBuilder, Loaded, Mode, Request, Slots, Source, Version,
 };
 use larder_pool::{BoundValues, OwnedQuery, PortableRows, Row};
 
+use super::classes::Observed;
 use super::load::{BESIDE, ROWS, Run, RunFacts, keep};
 use super::options::ReadOptions;
 use super::plan::Plan;
@@ -80,7 +81,10 @@ impl<'a> Batch<'a> {
         let mut missing = Vec::new();
         for key in keys {
             match self.kept(self.key::<K, T>(&key)) {
-                Some(value) => found.extend(value.map(|value| (key, value))),
+                Some(value) => {
+                    self.plan.class.hit();
+                    found.extend(value.map(|value| (key, value)));
+                }
                 None => missing.push(key),
             }
         }
@@ -122,11 +126,16 @@ impl<'a> Batch<'a> {
 
     /// To be called before anything is fetched or loaded.
     pub(super) fn begin(&self, missing: usize) -> Beginning {
+        let as_of = self.inner.cache.versions().now();
         let begun = self.inner.cache.begin(missing);
         // Whether the plan still holds is asked after that: whoever changes definitions from here
         // on makes what is loaded outdated.
         let holds = self.inner.picture.is_current(self.plan.generation);
-        Beginning { begun, holds }
+        Beginning {
+            begun,
+            holds,
+            as_of,
+        }
     }
 
     /// Takes what other processes have kept, and gives the keys of the rest.
@@ -150,7 +159,9 @@ impl<'a> Batch<'a> {
             return keys;
         }
         let reads: Vec<SharedRead> = keys.iter().map(|key| self.shared(key)).collect();
+        let began = Instant::now();
         let fetched = tier.fetch_many(&reads).await;
+        let each = began.elapsed().div_f64(fetched.len().max(1) as f64);
         let mut missing = Vec::new();
         for ((key, read), fetched) in keys.into_iter().zip(reads).zip(fetched) {
             let Some(fetched) = fetched else {
@@ -166,6 +177,7 @@ impl<'a> Batch<'a> {
                         }
                     });
                     let request = self.request(self.key::<K, T>(&key));
+                    self.observe(&request, beginning, &loaded, each, |_| {});
                     self.inner.cache.put(request, beginning.begun, &loaded);
                     found.extend(loaded.value.map(|value| (key, value)));
                 }
@@ -201,6 +213,18 @@ impl<'a> Batch<'a> {
         row: Option<Row>,
         value: Kept<T>,
     ) {
+        // What they take together is known: each counts as one like the others.
+        let each = run.rows.max(1);
+        let bytes = row.as_ref().map_or(0, |_| run.bytes / each);
+        let mut loaded = Loaded::new(value, Vec::new(), bytes);
+        loaded.storable = run.storable;
+        loaded.snapshot = run.snapshot.clone().map(Arc::new);
+        loaded.by_time = self.by_time;
+        let request = self.request(self.key::<K, T>(key));
+        let took = run.took.div_f64(each as f64);
+        self.observe(&request, beginning, &loaded, took, |observed| {
+            observed.rows(row.as_slice(), bytes);
+        });
         if !run.storable {
             return;
         }
@@ -210,13 +234,24 @@ impl<'a> Batch<'a> {
             let rows = PortableRows::of(row.as_slice());
             keep(tier, self.shared(key), snapshot.clone(), run.took, &rows);
         }
-        // What they take together is known: each counts as one like the others.
-        let bytes = row.map_or(0, |_| run.bytes / run.rows.max(1));
-        let mut loaded = Loaded::new(value, Vec::new(), bytes);
-        loaded.snapshot = run.snapshot.clone().map(Arc::new);
-        loaded.by_time = self.by_time;
-        let request = self.request(self.key::<K, T>(key));
         self.inner.cache.put(request, beginning.begun, &loaded);
+    }
+
+    /// Tells what became of a row.
+    fn observe<T: 'static>(
+        &self,
+        request: &Request,
+        beginning: Beginning,
+        loaded: &Loaded<Kept<T>>,
+        took: Duration,
+        look: impl FnOnce(&Observed),
+    ) {
+        let cache = &self.inner.cache;
+        let by_time = self.options.ttl_only || self.plan.is_volatile();
+        let class = &self.plan.class;
+        let observed = self.inner.classes.observe(class, request, by_time);
+        look(&observed);
+        observed.loaded(observed.begun(beginning.as_of, cache), loaded, took, cache);
     }
 
     fn request(&self, key: Key) -> Request {
@@ -264,6 +299,7 @@ pub(super) struct Beginning {
     begun: Begun,
     /// Whether the plan held then.
     holds: bool,
+    as_of: Version,
 }
 
 /// What another process has kept, if it fits.

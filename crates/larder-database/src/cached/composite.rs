@@ -215,10 +215,12 @@ impl CachedRead<'_> {
         key.type_id(TypeId::of::<V>()).hash(&arguments);
         let key = key.finish();
         let may_be_shared = form.is_some() && !options.local_only && inner.may_share_type::<V>();
+        let class = inner.classes.of_options(&options);
         if options.mode == Mode::Normal
             && let Some(value) = inner.kept::<Arc<V>>(key, || options.class(String::new))
         {
             OperationScope::record_hit();
+            class.hit();
             return Ok(value);
         }
         let extra: Vec<Dependency> = options.dependencies().collect();
@@ -230,7 +232,7 @@ impl CachedRead<'_> {
             mode: options.mode,
             name: options.name(String::new, key),
         };
-        let class = options.class(String::new);
+        let name = options.class(String::new);
         let shared = form
             .filter(|_| may_be_shared)
             .and_then(|form| Some((form.fingerprint()?, form)))
@@ -251,6 +253,8 @@ impl CachedRead<'_> {
                 };
                 (form, read)
             });
+        let by_time = options.ttl_only || options.allow_volatile;
+        let observed = inner.classes.observe(&class, &request, by_time);
         let load = CompositeLoad {
             database: Arc::clone(inner),
             scope: Arc::new(CallScope::new(
@@ -268,6 +272,6 @@ impl CachedRead<'_> {
         };
         let load = async move || load.run(shared).await;
         // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(inner.load(request, load, class)).await
+        Box::pin(inner.load(observed, request, load, name)).await
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use larder_cache::{Dependency, Loaded, Snapshot};
 use larder_pool::{Connection, OwnedQuery, PortableRows, Row};
 
+use super::classes::Observed;
 use super::options::ReadOptions;
 use super::plan::Plan;
 use super::run::{Decode, estimate, rows};
@@ -33,6 +34,7 @@ pub(super) struct StatementLoad<V> {
     pub(super) by_time: bool,
     /// The caller wants what the database says.
     pub(super) refresh: bool,
+    pub(super) observed: Arc<Observed>,
 }
 
 impl<V> StatementLoad<V> {
@@ -124,6 +126,7 @@ impl<V> StatementLoad<V> {
             .filter(|_| rows.is_empty())
             .into_iter()
             .collect();
+        self.observed.rows(&rows, facts.bytes);
         let portable =
             (facts.snapshot.is_some() || database.verifies()).then(|| PortableRows::of(&rows));
         let digest = portable.as_ref().map(PortableRows::digest);

@@ -12,6 +12,7 @@
 //! `run.rs` is the way of a read through cache and database; the others are what a caller sees.
 
 mod batch;
+mod classes;
 mod composite;
 mod composite_load;
 mod explanation;
@@ -28,6 +29,9 @@ mod raw;
 mod run;
 mod shadow;
 
+pub use self::classes::{
+    CacheAdvice, CacheEvidence, CacheSavings, CacheVerdict, Confidence as AdviceConfidence,
+};
 pub use self::composite::CachedRead;
 pub use self::explanation::CacheExplanation;
 pub use self::invalidating_call::InvalidatingCall;
@@ -37,5 +41,6 @@ pub use self::query::CachedQuery;
 pub use self::raw::CachedSql;
 pub use self::shadow::ShadowStatistics;
 
+pub(crate) use self::classes::Classes;
 pub(crate) use self::plan::Plans;
 pub(crate) use self::shadow::Shadow;

@@ -12,6 +12,7 @@ use larder_sql::catalog::{ReadSet, RowAccess, TableId, Uncacheable};
 use larder_sql::{QualifiedName, StatementProfile};
 use quick_cache::sync::Cache as Memo;
 
+use super::classes::Class;
 use super::options::ReadOptions;
 use crate::coherence::{CatalogState, read_dependencies, row_dependencies};
 use crate::database::Inner;
@@ -29,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) profile: Arc<StatementProfile>,
     /// Whether its results may be kept outside of this process.
     pub(super) shareable: bool,
+    /// What becomes of its results.
+    pub(super) class: Arc<Class>,
 }
 
 /// The tables that a result depends on.
@@ -106,6 +109,7 @@ impl Plan {
             generation: state.generation,
             seed: seed.finish(),
             shareable,
+            class: database.classes.of_statement(&profile),
             verdict,
             profile,
         }
@@ -164,6 +168,12 @@ impl Plan {
             return Ok(reads);
         }
         Err(NotCached::Volatile(Arc::clone(&reads.volatile)))
+    }
+
+    /// Whether its result changes by itself.
+    pub(super) fn is_volatile(&self) -> bool {
+        let reads = self.verdict.as_ref();
+        reads.is_ok_and(|reads| !reads.volatile.is_empty())
     }
 
     /// Whether it speaks of a table that the picture does not have, which may be a new one.

@@ -13,6 +13,7 @@ use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
 use tokio::sync::MutexGuard;
 
+use super::classes::Observed;
 use super::load::{BESIDE, ROWS, StatementLoad};
 use super::options::ReadOptions;
 use super::plan::{Plan, PlanKey};
@@ -62,6 +63,7 @@ impl Database {
             && let Some(value) = inner.kept::<V>(entry, || options.class(|| names_of(&plan)))
         {
             OperationScope::record_hit();
+            plan.class.hit();
             if inner.shadow.draws() {
                 self.inner().verify(entry, plan, query, options);
             }
@@ -134,7 +136,10 @@ impl Database {
             mode: options.mode,
             name: options.name(move || names_of(&named), key),
         };
+        let by_time = options.ttl_only || plan.is_volatile();
+        let observed = inner.classes.observe(&plan.class, &request, by_time);
         let load = StatementLoad {
+            observed: Arc::clone(&observed),
             database: Arc::clone(inner),
             plan,
             query,
@@ -146,7 +151,7 @@ impl Database {
             refresh: options.mode == Mode::Refresh,
         };
         let load = async move || load.run().await;
-        inner.load(request, load, class).await
+        inner.load(observed, request, load, class).await
     }
 }
 
@@ -252,6 +257,7 @@ impl Inner {
     /// Loads through the cache, for the operation that the caller works for.
     pub(super) async fn load<V, F, Fut>(
         &self,
+        observed: Arc<Observed>,
         request: Request,
         load: F,
         class: String,
@@ -266,9 +272,11 @@ impl Inner {
         let context = Context::current().without_call();
         let key = request.key;
         let loads = Arc::clone(&self.loads);
+        let (cache, seen) = (self.cache.clone(), Arc::clone(&observed));
         // On the heap, since the cache moves it into a task of its own.
         let scoped = move || {
             Box::pin(async move {
+                let beginning = seen.begin(&cache);
                 let began = Instant::now();
                 let loading = context.enter(load());
                 let loaded = match scope {
@@ -279,12 +287,16 @@ impl Inner {
                 if loaded.as_ref().map_or(true, |loaded| loaded.kept.is_none()) {
                     loads.loaded(began.elapsed());
                 }
+                if let Ok(loaded) = &loaded {
+                    seen.loaded(beginning, loaded, began.elapsed(), &cache);
+                }
                 loaded
             })
         };
         let served = self.cache.get_or_load(request, scoped).await;
         match served {
             Ok(served) => {
+                observed.served(served.source);
                 if matches!(served.source, Source::Hit | Source::Stale) {
                     OperationScope::record_hit();
                 } else {
