@@ -23,6 +23,7 @@ mod options;
 mod sql;
 mod switches;
 mod transaction;
+mod warming;
 
 pub use crate::cached::{
     CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation,
@@ -40,6 +41,7 @@ pub use crate::options::{CacheMode, CacheSettings, DatabaseOptions, Hints, Query
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
+pub use crate::warming::{WarmingFailure, WarmingProgress, WarmingReport};
 
 pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};

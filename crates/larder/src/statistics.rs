@@ -6,6 +6,7 @@ use std::time::Duration;
 use larder_database::{
     CacheMode, CacheStatistics, ConnectionStatistics, Database, FollowerStatistics, HotTable,
     QueryStatistics, RedisStatistics, SecondTierStatistics, ServiceStatistics, ShadowStatistics,
+    WarmingProgress,
 };
 use larder_health::HealthReport;
 use serde::Serialize;
@@ -72,6 +73,8 @@ pub struct CacheTiers {
     /// What caching is switched off for: `everything`, `service:menus`, `tag:menu:7`,
     /// `table:16384`.
     pub switched_off: Vec<String>,
+    /// How far filling the cache of this process has come.
+    pub warming: WarmingProgress,
 }
 
 impl CacheTiers {
@@ -86,6 +89,7 @@ impl CacheTiers {
             shadow: database.shadow_statistics(),
             hot_tables: database.hot_tables(),
             switched_off: database.switched_off(),
+            warming: database.warming(),
         }
     }
 }

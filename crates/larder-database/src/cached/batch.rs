@@ -77,7 +77,14 @@ impl<'a> Batch<'a> {
                 .cache
                 .get_fresh::<Kept<T>>(self.key::<K, T>(&key))
             {
-                Some(value) => found.extend(value.map(|value| (key, value))),
+                Some(value) => {
+                    if let Some(tier) = self.tier
+                        && tier.hot_keys.draws()
+                    {
+                        tier.hot_keys.hit(self.begin_key(&key).finish());
+                    }
+                    found.extend(value.map(|value| (key, value)));
+                }
                 None => missing.push(key),
             }
         }

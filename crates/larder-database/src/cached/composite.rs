@@ -212,10 +212,24 @@ impl CachedRead<'_> {
         options.add_to(&mut key, inner.default_ttl);
         key.type_id(TypeId::of::<V>()).hash(&arguments);
         let key = key.finish();
+        let shared_key = || {
+            let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
+            options.add_to(&mut key, inner.default_ttl);
+            key.text("several statements")
+                .text(type_name::<V>())
+                .u64(shared_arguments.as_u128() as u64)
+                .u64((shared_arguments.as_u128() >> 64) as u64);
+            key.finish()
+        };
         if options.mode == Mode::Normal
             && let Some(value) = inner.cache.get::<Arc<V>>(key)
         {
             OperationScope::record_hit();
+            if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
+                && tier.hot_keys.draws()
+            {
+                tier.hot_keys.hit(shared_key());
+            }
             return Ok(value);
         }
         let extra: Vec<Dependency> = options.dependencies().collect();
@@ -231,13 +245,7 @@ impl CachedRead<'_> {
             .filter(|_| !options.local_only && inner.may_share_type::<V>())
             .and_then(|form| Some((form.fingerprint()?, form)))
             .map(|(fingerprint, form)| {
-                let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
-                options.add_to(&mut key, inner.default_ttl);
-                key.text("several statements")
-                    .text(type_name::<V>())
-                    .u64(shared_arguments.as_u128() as u64)
-                    .u64((shared_arguments.as_u128() >> 64) as u64);
-                let key = key.finish();
+                let key = shared_key();
                 let read = SharedRead {
                     key,
                     fingerprint,

@@ -61,6 +61,11 @@ impl Database {
             && let Some(value) = inner.cache.get::<V>(entry)
         {
             OperationScope::record_hit();
+            if let Some(tier) = &inner.second_tier
+                && tier.hot_keys.draws()
+            {
+                inner.note_hit::<V>(&plan, &values, options);
+            }
             if inner.shadow.draws() {
                 self.inner().verify(entry, plan, query, options);
             }
