@@ -24,6 +24,7 @@ mod scope;
 mod sql;
 mod switches;
 mod transaction;
+mod warming;
 
 pub use crate::cached::{
     AdviceConfidence, CacheAdvice, CacheEvidence, CacheExplanation, CacheSavings, CacheVerdict,
@@ -42,6 +43,7 @@ pub use crate::scope::{CacheTrace, ReadOrigin, TracedRead, TracedStatement, carr
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
+pub use crate::warming::{WarmingFailure, WarmingProgress, WarmingReport};
 
 pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder_database::{
     CacheAdvice, CacheMode, CacheStatistics, ConnectionStatistics, Database, FollowerStatistics,
     HotTable, QueryStatistics, RedisStatistics, SecondTierStatistics, ServiceStatistics,
-    ShadowStatistics,
+    ShadowStatistics, WarmingProgress,
 };
 use larder_health::HealthReport;
 use serde::Serialize;
@@ -76,6 +76,8 @@ pub struct CacheTiers {
     /// What to do about results that could be kept better: the twenty pieces of advice that would
     /// save most. [`Larder::cache_advice`](crate::Larder::cache_advice) gives them all.
     pub advice: Vec<CacheAdvice>,
+    /// How far filling the cache of this process has come.
+    pub warming: WarmingProgress,
 }
 
 impl CacheTiers {
@@ -95,6 +97,7 @@ impl CacheTiers {
             shadow: database.shadow_statistics(),
             hot_tables: database.hot_tables(),
             switched_off: database.switched_off(),
+            warming: database.warming(),
         }
     }
 }

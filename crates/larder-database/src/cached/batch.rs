@@ -83,6 +83,11 @@ impl<'a> Batch<'a> {
             match self.kept(self.key::<K, T>(&key)) {
                 Some(value) => {
                     self.plan.class.hit();
+                    if let Some(tier) = self.tier
+                        && tier.hot_keys.draws()
+                    {
+                        tier.hot_keys.hit(self.begin_key(&key).finish());
+                    }
                     found.extend(value.map(|value| (key, value)));
                 }
                 None => missing.push(key),

@@ -216,11 +216,25 @@ impl CachedRead<'_> {
         let key = key.finish();
         let may_be_shared = form.is_some() && !options.local_only && inner.may_share_type::<V>();
         let class = inner.classes.of_options(&options);
+        let shared_key = || {
+            let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
+            options.add_to(&mut key, inner.default_ttl);
+            key.text("several statements")
+                .text(type_name::<V>())
+                .u64(shared_arguments.as_u128() as u64)
+                .u64((shared_arguments.as_u128() >> 64) as u64);
+            key.finish()
+        };
         if options.mode == Mode::Normal
             && let Some(value) = inner.kept::<Arc<V>>(key, || options.class(String::new))
         {
             OperationScope::record_hit();
             class.hit();
+            if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
+                && tier.hot_keys.draws()
+            {
+                tier.hot_keys.hit(shared_key());
+            }
             return Ok(value);
         }
         let extra: Vec<Dependency> = options.dependencies().collect();
@@ -237,13 +251,7 @@ impl CachedRead<'_> {
             .filter(|_| may_be_shared)
             .and_then(|form| Some((form.fingerprint()?, form)))
             .map(|(fingerprint, form)| {
-                let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
-                options.add_to(&mut key, inner.default_ttl);
-                key.text("several statements")
-                    .text(type_name::<V>())
-                    .u64(shared_arguments.as_u128() as u64)
-                    .u64((shared_arguments.as_u128() >> 64) as u64);
-                let key = key.finish();
+                let key = shared_key();
                 let read = SharedRead {
                     key,
                     fingerprint,

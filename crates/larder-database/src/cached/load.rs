@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{Dependency, Loaded, Snapshot};
-use larder_pool::{Connection, OwnedQuery, PortableRows, Row};
+use larder_pool::{BoundValues, Connection, OwnedQuery, PortableRows, Row};
 
 use super::classes::Observed;
 use super::options::ReadOptions;
@@ -257,6 +257,20 @@ impl Inner {
         let tier = self.second_tier.as_ref()?;
         let allowed = plan.shareable && !options.local_only && self.may_share_type::<V>();
         allowed.then_some(tier)
+    }
+
+    /// Notes a hit among the keys that are read most, if other processes could find its result.
+    #[cold]
+    pub(super) fn note_hit<V: 'static>(
+        &self,
+        plan: &Plan,
+        values: &BoundValues,
+        options: &ReadOptions,
+    ) {
+        if let Some(tier) = self.second_tier_for::<V>(plan, options) {
+            let key = plan.shared_key(values, options, self.default_ttl);
+            tier.hot_keys.hit(key);
+        }
     }
 
     /// Whether results of this type may be kept outside of this process.

@@ -64,6 +64,11 @@ impl Database {
         {
             OperationScope::record_hit();
             plan.class.hit();
+            if let Some(tier) = &inner.second_tier
+                && tier.hot_keys.draws()
+            {
+                inner.note_hit::<V>(&plan, &values, options);
+            }
             if inner.shadow.draws() {
                 self.inner().verify(entry, plan, query, options);
             }
