@@ -1,5 +1,6 @@
 //! Cached reads: what is kept, for whom, and when it goes.
 
+mod cached_crate;
 mod coherence;
 mod composite;
 mod definitions;

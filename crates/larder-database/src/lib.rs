@@ -24,6 +24,8 @@ mod sql;
 mod switches;
 mod transaction;
 
+#[cfg(feature = "cached-crate")]
+pub use crate::cached::CachedStore;
 pub use crate::cached::{
     CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation,
     ShadowStatistics,

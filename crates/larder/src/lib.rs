@@ -62,6 +62,8 @@ pub use crate::statistics::{CacheTiers, PoolStatistics, Statistics};
 pub use crate::telemetry::init_tracing;
 
 pub use larder_config as config;
+#[cfg(feature = "cached-crate")]
+pub use larder_database::CachedStore;
 pub use larder_database as database;
 #[cfg(feature = "embedded")]
 pub use larder_embedded as embedded;

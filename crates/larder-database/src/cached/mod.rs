@@ -10,6 +10,8 @@
 //! `run.rs` is the way of a read through cache and database; the others are what a caller sees.
 
 mod batch;
+#[cfg(feature = "cached-crate")]
+mod cached_crate;
 mod composite;
 mod composite_load;
 mod explanation;
@@ -25,6 +27,8 @@ mod raw;
 mod run;
 mod shadow;
 
+#[cfg(feature = "cached-crate")]
+pub use self::cached_crate::CachedStore;
 pub use self::composite::CachedRead;
 pub use self::explanation::CacheExplanation;
 pub use self::invalidation::Invalidation;
