@@ -22,7 +22,8 @@ mod concurrent;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder::prelude::*;
+use larder::Larder;
+use larder::database::Database;
 
 /// The database, for functions that are not methods.
 static DATABASE: OnceLock<Database> = OnceLock::new();

@@ -109,7 +109,7 @@ impl<K, V> CachedStore<K, V> {
                 ..Said::default()
             },
             ttl: AtomicU64::new(DEFAULT),
-            longest_call: Duration::from_secs(300),
+            longest_call: Duration::from_secs(60),
             patience: Duration::from_millis(50),
             pending: Pending::new(),
             place: ArcSwapOption::empty(),
@@ -151,9 +151,11 @@ impl<K, V> CachedStore<K, V> {
         self
     }
 
-    /// How long the function takes at most: 5 minutes by default. When a call ends without a
-    /// value nobody tells, so it counts as running for that long; after that it must not give one
-    /// any more.
+    /// How long the function takes at most: a minute by default. A call that ends without a
+    /// value, because it failed or was dropped, tells nobody, so it counts as running for that
+    /// long, and values of the same arguments are kept as of it until then: they go with the next
+    /// invalidation, and what is loaded after that is not kept yet. A call that runs for longer
+    /// must not overlap with another one of the same arguments.
     #[must_use]
     pub fn longest_call(mut self, longest: Duration) -> Self {
         self.longest_call = longest;
