@@ -26,6 +26,8 @@ mod switches;
 mod transaction;
 mod warming;
 
+#[cfg(feature = "cached-crate")]
+pub use crate::cached::CachedStore;
 pub use crate::cached::{
     AdviceConfidence, CacheAdvice, CacheEvidence, CacheExplanation, CacheSavings, CacheVerdict,
     CachedMany, CachedQuery, CachedRead, CachedSql, InvalidatingCall, Invalidation, ShadowStatistics,

@@ -63,6 +63,8 @@ pub use crate::telemetry::init_tracing;
 
 pub use larder_config as config;
 pub use larder_database as database;
+#[cfg(feature = "cached-crate")]
+pub use larder_database::CachedStore;
 #[cfg(feature = "embedded")]
 pub use larder_embedded as embedded;
 pub use larder_health as health;

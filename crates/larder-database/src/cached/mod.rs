@@ -13,6 +13,8 @@
 
 mod batch;
 mod classes;
+#[cfg(feature = "cached-crate")]
+mod cached_crate;
 mod composite;
 mod composite_load;
 mod explanation;
@@ -32,6 +34,8 @@ mod shadow;
 pub use self::classes::{
     CacheAdvice, CacheEvidence, CacheSavings, CacheVerdict, Confidence as AdviceConfidence,
 };
+#[cfg(feature = "cached-crate")]
+pub use self::cached_crate::CachedStore;
 pub use self::composite::CachedRead;
 pub use self::explanation::CacheExplanation;
 pub use self::invalidating_call::InvalidatingCall;
