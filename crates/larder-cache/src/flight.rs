@@ -236,20 +236,24 @@ impl<V: Clone, E> Departure<V, E> {
         self.place.number
     }
 
-    /// Whether it loads in the background what is served meanwhile.
+    /// Whether it loads what is served meanwhile.
     pub(crate) fn is_refresh(&self) -> bool {
         self.place.replaces.is_some()
     }
 
-    /// Frees the place, gives the outcome to all who have joined, and then back for the leader.
-    pub(crate) fn land(self, outcome: Outcome<V, E>) -> Outcome<V, E> {
+    /// The entry that is served meanwhile, if there is one.
+    pub(crate) fn replaces(&self) -> Option<&Entry> {
+        self.place.replaces.as_deref()
+    }
+
+    /// Frees the place and gives the outcome to all who have joined, if anybody has.
+    pub(crate) fn land(self, outcome: impl FnOnce() -> Outcome<V, E>) {
         // From here on nobody joins.
         drop(self.place);
-        // A leader that nobody has joined gets the only reference to an error.
+        // A leader that nobody has joined keeps the only reference to an error.
         if self.joiners.receiver_count() > 0 {
-            self.joiners.send_replace(Some(outcome.clone()));
+            self.joiners.send_replace(Some(outcome()));
         }
-        outcome
     }
 }
 

@@ -17,6 +17,11 @@ impl Version {
     pub(crate) fn number(self) -> u64 {
         self.0
     }
+
+    /// The moment so many invalidations later.
+    pub(crate) fn after(self, invalidations: u64) -> Self {
+        Self(self.0.saturating_add(invalidations))
+    }
 }
 
 /// The sequence of invalidations, and for each dependency the number of its last one.

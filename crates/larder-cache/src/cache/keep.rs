@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::Inner;
-use crate::entry::{Entry, Facts};
+use crate::clock::Moment;
+use crate::entry::{Entry, Facts, Times};
 use crate::key::Key;
 use crate::options::Freshness;
 use crate::patterns::Checked;
@@ -82,5 +83,42 @@ impl Inner {
             is_stored = self.store(landing.key, Entry::new(facts, loaded.value.clone()));
         }
         Kept { basis, is_stored }
+    }
+
+    /// The times of a value stored now, a little shorter than asked for by chance.
+    fn times(&self, now: Moment, mut freshness: Freshness, load_time: Duration) -> Times {
+        if self.jitter > 0.0 {
+            let share = 1.0 - self.jitter * fastrand::f64();
+            freshness.ttl = freshness.ttl.mul_f64(share);
+        }
+        Times::new(now, freshness, self.eagerness(load_time))
+    }
+
+    /// Stores an entry, unless there is a good one of a later flight. Says whether it did.
+    ///
+    /// An invalidation that comes between the check and the store does no harm: the entry
+    /// carries the version of its load and is checked again at every read.
+    fn store(&self, key: Key, entry: Arc<Entry>) -> bool {
+        // Declared before the lock, and so dropped after it.
+        let (kept, inserted);
+        let _apron = self.flights.lock(key);
+        kept = self.store.peek(key);
+        if let Some(kept) = &kept
+            && kept.facts.flight > entry.facts.flight
+            && self.is_current(kept)
+        {
+            return false;
+        }
+        if !self.patterns.spare(&entry.facts.name, &entry.facts.checked) {
+            return false;
+        }
+        inserted = self.store.insert(key, entry);
+        self.counters.evictions.add(inserted.evicted);
+        if inserted.refused {
+            self.counters.refused.increment();
+        } else {
+            self.counters.sets.increment();
+        }
+        !inserted.refused
     }
 }

@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::keep::{Kept, Landing};
 use super::{Cache, Inner};
 use crate::clock::Moment;
-use crate::entry::{Age, Entry, Times};
+use crate::entry::{Age, Entry};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::failpoints;
 use crate::flight::{Apron, Departure, Landed, Outcome, Seat};
@@ -22,7 +22,7 @@ use crate::slots::Slots;
 use crate::statistics::Counters;
 
 /// What a read is told to do.
-enum Claim<V, E> {
+pub(super) enum Claim<V, E> {
     /// Return this, and if there is a departure, load in the background.
     Serve(Served<V>, Option<Departure<V, E>>),
     /// Wait for a load that is under way.
@@ -31,10 +31,16 @@ enum Claim<V, E> {
     Lead(Departure<V, E>),
 }
 
+/// Flights that bring nothing are waited for at most so often; then a read loads for itself.
+///
+/// Once more than never, so that one leader that goes away does not send all who wait to the
+/// database. Not for ever, because each of the next ones may go away too.
+pub(super) const MOST_IN_VAIN: u32 = 2;
+
 /// How a load's result is stored.
-struct Storing {
-    freshness: Freshness,
-    name: EntryName,
+pub(super) struct Storing {
+    pub(super) freshness: Freshness,
+    pub(super) name: EntryName,
 }
 
 impl Cache {
@@ -162,8 +168,9 @@ impl Cache {
         let storing = Storing { freshness, name };
         let lookups = || self.0.counters.lookups();
         let mut has_joined = false;
+        let mut in_vain = 0;
         loop {
-            match self.claim(key, &dependencies, mode) {
+            match self.claim(key, &dependencies, mode, in_vain < MOST_IN_VAIN) {
                 Claim::Serve(served, refresh) => {
                     match served.source {
                         Source::Hit => lookups().hits.increment(),
@@ -181,8 +188,9 @@ impl Cache {
                     }
                     match seat.wait().await {
                         Ok(landed) if !seat.is_entitled(&landed, &self.0.versions) => {}
-                        // Its runtime ended. Ours has not.
-                        Err(LoadError::Cancelled) => {}
+                        // Its runtime ended, ours has not. Or a caller loaded by itself, and
+                        // went away or keeps its error.
+                        Err(LoadError::Cancelled) => in_vain += 1,
                         outcome => return self.served(key, outcome, Source::Joined),
                     }
                 }
@@ -201,7 +209,13 @@ impl Cache {
 
     /// Decides what a read does. One at a time for a key: between the look at the entry and the
     /// look at the flights, none lands.
-    fn claim<V, E>(&self, key: Key, known: &Slots, mode: Mode) -> Claim<V, E>
+    pub(super) fn claim<V, E>(
+        &self,
+        key: Key,
+        known: &Slots,
+        mode: Mode,
+        may_join: bool,
+    ) -> Claim<V, E>
     where
         V: Clone + Send + Sync + 'static,
         E: Send + Sync + 'static,
@@ -245,7 +259,8 @@ impl Cache {
                     return Claim::Serve(served, refresh);
                 }
             }
-            if let Some(flight) = apron.joinable(&inner.versions, &inner.patterns)
+            if may_join
+                && let Some(flight) = apron.joinable(&inner.versions, &inner.patterns)
                 && let Some(seat) = flight.seat(&inner.versions)
             {
                 return Claim::Join(seat);
@@ -282,7 +297,15 @@ impl Cache {
                 departure.as_of = cache.0.versions.now();
             }
             let took = cache.0.clock.now().since(began);
-            let outcome = cache.land(departure, freshness, loaded, took);
+            let outcome = match loaded {
+                Ok((loaded, name)) => Ok(cache.keep(&departure, freshness, loaded, name, took)),
+                Err(error) => {
+                    let counters = &cache.0.counters;
+                    counters.load_failed(error.kind(), departure.is_refresh());
+                    Err(error)
+                }
+            };
+            departure.land(|| outcome.clone());
             if let Some(leader) = leader {
                 // It may have gone away.
                 leader.send(outcome).ok();
@@ -291,41 +314,33 @@ impl Cache {
         tokio::spawn(flight.in_current_span());
     }
 
-    /// Stores what was loaded, if it is still current, and gives it to all who have joined and
-    /// to the leader.
-    fn land<V, E>(
+    /// Stores what a flight has loaded, if it is still current.
+    pub(super) fn keep<V, E>(
         &self,
-        departure: Departure<V, E>,
+        departure: &Departure<V, E>,
         freshness: Freshness,
-        loaded: Result<(Loaded<V>, Option<String>), LoadError<E>>,
+        loaded: Loaded<V>,
+        name: Option<String>,
         took: Duration,
-    ) -> Outcome<V, E>
+    ) -> Landed<V>
     where
         V: Clone + Send + Sync + 'static,
     {
-        let outcome = loaded.map(|(loaded, name)| {
-            let landing = Landing {
-                key: departure.key(),
-                as_of: departure.as_of,
-                flight: departure.number(),
-                known: &departure.known,
-                freshness,
-                took,
-                name,
-            };
-            let Kept { basis, .. } = self.0.keep(landing, &loaded);
-            Landed {
-                value: loaded.value,
-                basis,
-                fetched: loaded.kept.is_some(),
-            }
-        });
-        if let Err(error) = &outcome {
-            self.0
-                .counters
-                .load_failed(error.kind(), departure.is_refresh());
+        let landing = Landing {
+            key: departure.key(),
+            as_of: departure.as_of,
+            flight: departure.number(),
+            known: &departure.known,
+            freshness,
+            took,
+            name,
+        };
+        let Kept { basis, .. } = self.0.keep(landing, &loaded);
+        Landed {
+            value: loaded.value,
+            basis,
+            fetched: loaded.kept.is_some(),
         }
-        departure.land(outcome)
     }
 
     /// What a caller gets who waited for a flight.
@@ -339,21 +354,7 @@ impl Cache {
         V: Clone + Send + Sync + 'static,
     {
         match outcome {
-            Ok(Landed {
-                value,
-                basis,
-                fetched,
-            }) => {
-                let source = match source {
-                    Source::Loaded if fetched => Source::Fetched,
-                    source => source,
-                };
-                Ok(Served {
-                    value,
-                    source,
-                    basis,
-                })
-            }
+            Ok(landed) => Ok(landed.served(source)),
             Err(error) => {
                 let served = self.0.kept_for_errors(key).ok_or(error)?;
                 self.0.counters.stale_on_error.increment();
@@ -384,23 +385,28 @@ impl Cache {
     }
 }
 
-impl Inner {
-    /// The times of a value stored now, a little shorter than asked for by chance.
-    pub(super) fn times(
-        &self,
-        now: Moment,
-        mut freshness: Freshness,
-        load_time: Duration,
-    ) -> Times {
-        if self.jitter > 0.0 {
-            let share = 1.0 - self.jitter * fastrand::f64();
-            freshness.ttl = freshness.ttl.mul_f64(share);
+impl<V> Landed<V> {
+    /// For one who led the flight, or joined it.
+    pub(super) fn served(self, source: Source) -> Served<V> {
+        Served {
+            value: self.value,
+            source: match source {
+                Source::Loaded if self.fetched => Source::Fetched,
+                source => source,
+            },
+            basis: self.basis,
         }
-        Times::new(now, freshness, self.eagerness(load_time))
     }
+}
 
+impl Inner {
     /// A value that goes past the cache.
-    fn not_kept<V>(&self, freshness: Freshness, known: &Slots, loaded: Loaded<V>) -> Served<V> {
+    pub(super) fn not_kept<V>(
+        &self,
+        freshness: Freshness,
+        known: &Slots,
+        loaded: Loaded<V>,
+    ) -> Served<V> {
         let basis = Basis {
             dependencies: self.versions.union(known, &loaded.dependencies),
             fresh_for: loaded.freshness(freshness).ttl,
@@ -425,36 +431,8 @@ impl Inner {
         None
     }
 
-    /// Stores an entry, unless there is a good one of a later flight. Says whether it did.
-    ///
-    /// An invalidation that comes between the check and the store does no harm: the entry
-    /// carries the version of its load and is checked again at every read.
-    pub(super) fn store(&self, key: Key, entry: Arc<Entry>) -> bool {
-        // Declared before the lock, and so dropped after it.
-        let (kept, inserted);
-        let _apron = self.flights.lock(key);
-        kept = self.store.peek(key);
-        if let Some(kept) = &kept
-            && kept.facts.flight > entry.facts.flight
-            && self.is_current(kept)
-        {
-            return false;
-        }
-        if !self.patterns.spare(&entry.facts.name, &entry.facts.checked) {
-            return false;
-        }
-        inserted = self.store.insert(key, entry);
-        self.counters.evictions.add(inserted.evicted);
-        if inserted.refused {
-            self.counters.refused.increment();
-        } else {
-            self.counters.sets.increment();
-        }
-        !inserted.refused
-    }
-
     /// The value to serve although its time is up, because a load failed.
-    fn kept_for_errors<V: Clone + 'static>(&self, key: Key) -> Option<Served<V>> {
+    pub(super) fn kept_for_errors<V: Clone + 'static>(&self, key: Key) -> Option<Served<V>> {
         let entry = self.store.get(key)?;
         let value = entry.value::<V>()?;
         let now = self.clock.now();
@@ -480,7 +458,7 @@ async fn catch_panic<T, E>(loading: impl Future<Output = Result<T, E>>) -> Resul
 
 impl Counters {
     /// Counts a failed load, and logs what no caller may see.
-    fn load_failed(&self, kind: LoadErrorKind, in_background: bool) {
+    pub(super) fn load_failed(&self, kind: LoadErrorKind, in_background: bool) {
         self.load_errors.increment();
         match kind {
             LoadErrorKind::Panicked => {
