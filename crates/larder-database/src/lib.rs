@@ -30,7 +30,8 @@ mod warming;
 pub use crate::cached::CachedStore;
 pub use crate::cached::{
     AdviceConfidence, CacheAdvice, CacheEvidence, CacheExplanation, CacheSavings, CacheVerdict,
-    CachedMany, CachedQuery, CachedRead, CachedSql, InvalidatingCall, Invalidation, ShadowStatistics,
+    CachedCall, CachedMany, CachedQuery, CachedRead, CachedSql, InvalidatingCall, Invalidation,
+    ShadowStatistics, SkippingNone,
 };
 pub use crate::closure_error::ClosureError;
 pub use crate::coherence::HotTable;

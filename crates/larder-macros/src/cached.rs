@@ -119,22 +119,25 @@ fn call(
     };
     let text = text_of(signature);
     let path = own.to_string();
+    // Two functions of one name are two, even in one module. Those that were given a name share it.
+    let function = options.span("name").is_none().then(|| {
+        quote! {
+            .function(
+                ::core::concat!(::core::module_path!(), "::", #path, ":", ::core::line!()),
+                #text
+            )
+        }
+    });
     let begun = quote_spanned!(span=> #expression.cached_call(#name));
     quote! {
-        #begun
-            .function(::core::concat!(::core::module_path!(), "::", #path), #text)
-            #key #tags #settings
+        #begun #function #key #tags #settings
     }
 }
 
 /// Everything but key and tags. `skip_none` stands last, as it may change the builder's type.
 fn settings(options: &Options, function: &ItemFn, faults: &mut Faults) -> TokenStream {
     let mut told = TokenStream::new();
-    for (name, method) in [
-        ("ttl", "ttl_nanos"),
-        ("stale_for", "stale_for_nanos"),
-        ("stale_if_error", "stale_if_error_nanos"),
-    ] {
+    for name in ["ttl", "stale_for", "stale_if_error"] {
         let Some(nanos) = options.read(name, faults, Written::duration) else {
             continue;
         };
@@ -143,14 +146,18 @@ fn settings(options: &Options, function: &ItemFn, faults: &mut Faults) -> TokenS
             let text = "a ttl of zero keeps nothing: leave the attribute out, or say how long";
             faults.add(syn::Error::new(span, text));
         }
-        let method = Ident::new(method, Span::mixed_site().located_at(span));
-        told.extend(quote!(.#method(#nanos)));
+        let method = Ident::new(name, Span::mixed_site().located_at(span));
+        told.extend(quote!(.#method(::core::time::Duration::from_nanos(#nanos))));
     }
     if let Some(condition) = options.read("condition", faults, Written::condition) {
         let span = Span::mixed_site().located_at(condition.span());
         told.extend(quote_spanned!(span=> .condition(#condition)));
     }
-    for name in ["allow_volatile", "local", "skip_none"] {
+    for (name, method) in [
+        ("allow_volatile", "allow_volatile"),
+        ("local", "local_only"),
+        ("skip_none", "skip_none"),
+    ] {
         if !options.flag(name, faults) {
             continue;
         }
@@ -159,7 +166,7 @@ fn settings(options: &Options, function: &ItemFn, faults: &mut Faults) -> TokenS
             let text = "`skip_none` is for a function that returns an Option, or a Result of one";
             faults.add(syn::Error::new(span, text));
         }
-        let method = Ident::new(name, Span::mixed_site().located_at(span));
+        let method = Ident::new(method, Span::mixed_site().located_at(span));
         told.extend(quote!(.#method()));
     }
     if options.flag("shared", faults)

@@ -147,6 +147,8 @@ pub struct EndedStatement<'a> {
     pub duration: Duration,
     /// The rows that it returned.
     pub rows: u64,
+    /// What these took on the wire, in bytes.
+    pub bytes: u64,
     /// How it ended.
     pub outcome: StatementOutcome<'a>,
 }

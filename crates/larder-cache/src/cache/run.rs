@@ -1,8 +1,10 @@
 //! A cached read whose load runs in the caller's own task.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::time::timeout;
 
 use super::Cache;
 use super::read::{Claim, MOST_IN_VAIN, Storing};
@@ -11,6 +13,9 @@ use crate::error::LoadErrorKind;
 use crate::failpoints;
 use crate::flight::Departure;
 use crate::request::{Loaded, Mode, Request, Served, Source};
+
+/// How long the load of another one is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 impl Cache {
     /// [`Cache::get_or_load`] with a load that runs in place: it may borrow from the caller, need
@@ -26,14 +31,14 @@ impl Cache {
     /// that one waits for its own load, and is served the entry only if the load fails. An early
     /// refresh is made in the same way.
     ///
-    /// # Deadlocks
+    /// # Waiting for oneself
     ///
     /// While the future that this returns is not polled, its load stands still, and all who ask
-    /// for the same key wait. So nobody may wait for a key while it is the one who loads it:
+    /// for the same key wait. So nobody should wait for a key while it is the one who loads it:
     /// `run` must not ask for its own key, neither directly nor through the load of another key
-    /// that asks for this one, and a task that has begun to poll this future must go on polling
-    /// it, or drop it, before it waits for the same key in another place. Such a read waits for
-    /// itself for ever, and the caller has to make sure that there is none.
+    /// that asks for this one, and a task that has begun to poll this future should go on polling
+    /// it, or drop it, before it waits for the same key in another place. Nobody waits for ever: who
+    /// has waited for the load of another one for ten seconds runs its own.
     ///
     /// # Errors
     ///
@@ -87,13 +92,14 @@ impl Cache {
                     if in_vain == 0 {
                         lookups().joined.increment();
                     }
-                    // The error of another one is not ours to give.
-                    if let Ok(landed) = seat.wait().await
-                        && seat.is_entitled(&landed, &inner.versions)
-                    {
-                        return Ok(landed.served(Source::Joined));
+                    match timeout(LONGEST_WAIT, seat.wait()).await {
+                        Ok(Ok(landed)) if seat.is_entitled(&landed, &inner.versions) => {
+                            return Ok(landed.served(Source::Joined));
+                        }
+                        // The error of another one is not ours to give.
+                        Ok(_) => in_vain += 1,
+                        Err(_) => in_vain = MOST_IN_VAIN,
                     }
-                    in_vain += 1;
                 }
             }
         };

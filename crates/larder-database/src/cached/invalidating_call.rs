@@ -1,12 +1,14 @@
 //! A call of a function that makes cached results go when it has succeeded.
 
 use std::borrow::Cow;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{Cause, Dependency, Touched};
 use tokio::time::sleep;
 
+use super::call::{add_argument, call_dependency};
 use super::invalidation::Invalidation;
 use crate::Database;
 
@@ -26,7 +28,10 @@ use crate::Database;
 pub struct InvalidatingCall {
     database: Database,
     name: &'static str,
+    service: Option<Cow<'static, str>>,
     dependencies: Vec<Dependency>,
+    calls: Vec<(&'static str, Vec<u8>)>,
+    before: bool,
     tables: Vec<Cow<'static, str>>,
     everything: bool,
     condition: bool,
@@ -49,7 +54,10 @@ impl Database {
         InvalidatingCall {
             database: self.clone(),
             name,
+            service: None,
             dependencies: Vec::new(),
+            calls: Vec::new(),
+            before: false,
             tables: Vec::new(),
             everything: false,
             condition: true,
@@ -58,6 +66,42 @@ impl Database {
 }
 
 impl InvalidatingCall {
+    /// The service that it belongs to.
+    pub fn of_service(mut self, service: impl Into<Cow<'static, str>>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// Results of the service that it belongs to; of everything where it belongs to none.
+    pub fn this_service(self) -> Self {
+        match self.service.clone() {
+            Some(service) => self.service(service),
+            None => self.everything(),
+        }
+    }
+
+    /// Results of calls of the function of this name, in the same service, with the
+    /// [arguments](Self::argument) that follow.
+    pub fn call(mut self, name: &'static str) -> Self {
+        self.calls.push((name, Vec::new()));
+        self
+    }
+
+    /// An argument of the last [call](Self::call), each in its turn.
+    pub fn argument<A: Hash + ?Sized>(mut self, argument: &A) -> Self {
+        if let Some((_, arguments)) = self.calls.last_mut() {
+            add_argument(arguments, argument);
+        }
+        self
+    }
+
+    /// Invalidates before the body runs, too, and after it whatever it returns: for a body that may
+    /// have done its work although it fails.
+    pub fn before(mut self) -> Self {
+        self.before = true;
+        self
+    }
+
     /// Results that carry this tag.
     pub fn tag(mut self, tag: impl AsRef<str>) -> Self {
         self.dependencies.push(Dependency::tag(tag.as_ref()));
@@ -104,9 +148,12 @@ impl InvalidatingCall {
     where
         F: Future<Output = Result<V, E>>,
     {
-        let value = body.await?;
-        self.invalidate().await;
-        Ok(value)
+        self.begin().await;
+        let outcome = body.await;
+        if self.before || outcome.is_ok() {
+            self.invalidate().await;
+        }
+        outcome
     }
 
     /// Runs the body, and invalidates if it returns `Some`.
@@ -118,9 +165,12 @@ impl InvalidatingCall {
     where
         F: Future<Output = Option<V>>,
     {
-        let value = body.await?;
-        self.invalidate().await;
-        Some(value)
+        self.begin().await;
+        let outcome = body.await;
+        if self.before || outcome.is_some() {
+            self.invalidate().await;
+        }
+        outcome
     }
 
     /// Runs the body, and invalidates.
@@ -132,12 +182,19 @@ impl InvalidatingCall {
     where
         F: Future<Output = V>,
     {
+        self.begin().await;
         let value = body.await;
         self.invalidate().await;
         value
     }
 
-    async fn invalidate(self) {
+    async fn begin(&self) {
+        if self.before {
+            self.invalidate().await;
+        }
+    }
+
+    async fn invalidate(&self) {
         if !self.condition {
             return;
         }
@@ -152,12 +209,16 @@ impl InvalidatingCall {
                 name = self.name,
                 "failed to {error}: other processes are told later what is invalidated"
             );
-            tokio::spawn(tell_later(self.database, self.name, touched));
+            tokio::spawn(tell_later(self.database.clone(), self.name, touched));
         }
     }
 
     async fn touched(&self) -> Touched {
-        let mut touched = Touched::dependencies(self.dependencies.iter().copied());
+        let service = self.service.as_deref();
+        let calls = self.calls.iter();
+        let calls = calls.map(|(name, arguments)| call_dependency(service, name, arguments));
+        let all = self.dependencies.iter().copied().chain(calls);
+        let mut touched = Touched::dependencies(all);
         if self.everything {
             touched = touched.and(&Touched::everything());
         }

@@ -6,15 +6,17 @@
 //! statements themselves; when a transaction that wrote to one of them commits, the result is
 //! gone before the writer hears of the commit.
 //!
-//! A decorated function, `Database::cached_call`, is kept with all that its body reads.
+//! A decorated function, [`Database::cached_call`], is kept with all that its body reads.
 //!
 //! `plan.rs` works out once for each statement what it depends on and whether it may be cached;
 //! `run.rs` is the way of a read through cache and database; the others are what a caller sees.
 
 mod batch;
-mod classes;
 #[cfg(feature = "cached-crate")]
 mod cached_crate;
+mod call;
+mod call_load;
+mod classes;
 mod composite;
 mod composite_load;
 mod explanation;
@@ -31,11 +33,12 @@ mod raw;
 mod run;
 mod shadow;
 
+#[cfg(feature = "cached-crate")]
+pub use self::cached_crate::CachedStore;
+pub use self::call::{CachedCall, SkippingNone};
 pub use self::classes::{
     CacheAdvice, CacheEvidence, CacheSavings, CacheVerdict, Confidence as AdviceConfidence,
 };
-#[cfg(feature = "cached-crate")]
-pub use self::cached_crate::CachedStore;
 pub use self::composite::CachedRead;
 pub use self::explanation::CacheExplanation;
 pub use self::invalidating_call::InvalidatingCall;

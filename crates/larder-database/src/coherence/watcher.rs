@@ -192,6 +192,7 @@ impl PoolObserver for Watcher {
         if !self.is_own_statement(statement.profile) {
             observation::record(&self.queries, self.connections.pool(), statement);
             OperationScope::record_query();
+            self.tell_call(|call| call.has_read(statement.bytes));
         }
     }
 

@@ -101,16 +101,16 @@ impl CachedCall {
         self
     }
 
-    pub(crate) fn ttl_nanos(self, nanos: u64) -> Self {
-        self.with(format!("ttl {nanos}"))
+    pub(crate) fn ttl(self, time: Duration) -> Self {
+        self.with(format!("ttl {}", time.as_nanos()))
     }
 
-    pub(crate) fn stale_for_nanos(self, nanos: u64) -> Self {
-        self.with(format!("stale_for {nanos}"))
+    pub(crate) fn stale_for(self, time: Duration) -> Self {
+        self.with(format!("stale_for {}", time.as_nanos()))
     }
 
-    pub(crate) fn stale_if_error_nanos(self, nanos: u64) -> Self {
-        self.with(format!("stale_if_error {nanos}"))
+    pub(crate) fn stale_if_error(self, time: Duration) -> Self {
+        self.with(format!("stale_if_error {}", time.as_nanos()))
     }
 
     pub(crate) fn tag(self, tag: String) -> Self {
@@ -126,7 +126,7 @@ impl CachedCall {
         self.with("allow_volatile".to_owned())
     }
 
-    pub(crate) fn local(self) -> Self {
+    pub(crate) fn local_only(self) -> Self {
         self.with("local".to_owned())
     }
 

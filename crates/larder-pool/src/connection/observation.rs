@@ -246,6 +246,7 @@ impl Observation {
                 profile: &self.statement.profile,
                 duration: self.started.elapsed(),
                 rows: self.rows,
+                bytes: self.bytes,
                 outcome,
             });
         });

@@ -9,8 +9,7 @@ use larder_sql::QualifiedName;
 use larder_sql::catalog::{TableId, Uncacheable};
 use larder_sql::classify;
 
-use super::super::plan::dependencies;
-use crate::coherence::CatalogState;
+use crate::coherence::{CatalogState, read_dependencies};
 use crate::database::Inner;
 
 /// What is said of all values of a store.
@@ -80,7 +79,7 @@ impl Said {
         for tag in &self.tags {
             seed.text(tag);
         }
-        let mut all = dependencies(&tables);
+        let mut all = read_dependencies(&tables);
         all.extend(self.tags.iter().map(|tag| Dependency::tag(tag)));
         all.push(Dependency::service(&self.name));
         Ok(Place {

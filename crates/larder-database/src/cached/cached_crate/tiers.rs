@@ -21,6 +21,7 @@ use crate::cached::portable::portable_bytes;
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead, apply};
+use crate::scope::Context;
 use crate::{Error, failpoints};
 
 /// How long whoever removes values waits until the others are told.
@@ -49,6 +50,7 @@ where
         };
         if let Some(value) = inner.cache.get_fresh::<V>(place.key::<V>(arguments, ttl)) {
             self.count(Some(&value));
+            self.tell_call(&place, arguments);
             return Some(value);
         }
         if self.is_hot(&place) {
@@ -64,7 +66,25 @@ where
             noted.begins();
         }
         self.count(found.as_ref());
+        if found.is_some() {
+            self.tell_call(&place, arguments);
+        }
         found
+    }
+
+    /// What was served is a part of the call that the current task works for, if there is one.
+    fn tell_call(&self, place: &Place, arguments: Key) {
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                if !call.is_for(&self.database.inner().picture) {
+                    call.refuse("it reads from another database");
+                }
+                let tag = Dependency::tag(&self.said.tag_of(arguments));
+                let dependencies = place.dependencies.iter().copied().chain([tag]);
+                // As of when it was made is not known here.
+                call.was_fetched(dependencies, None);
+            }
+        });
     }
 
     /// Makes ready for a call of the function: looks whether another process has the value, and
