@@ -20,6 +20,7 @@ mod deeds;
 mod opinion;
 mod pairs;
 mod readers;
+mod rows;
 mod server;
 mod sessions;
 mod verdict;
