@@ -94,9 +94,9 @@ CREATE RULE all_of_them AS ON DELETE TO ruled DO ALSO UPDATE ruled SET note = 'l
 CREATE FUNCTION item_count() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM rows.items';
 CREATE FUNCTION raise_all() RETURNS int VOLATILE LANGUAGE sql AS 'UPDATE rows.items SET qty = qty + 1 WHERE id > 2; SELECT 1';
 CREATE FUNCTION keep(state int, value int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT coalesce(value, state)';
-CREATE AGGREGATE latest (int) (SFUNC = keep, STYPE = int, INITCOND = '0');
+CREATE AGGREGATE latest (int) (SFUNC = keep, STYPE = int, INITCOND = '-1');
 CREATE FUNCTION keep_item(state int, item items) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT item.qty';
-CREATE AGGREGATE latest_qty (items) (SFUNC = keep_item, STYPE = int, INITCOND = '0');
+CREATE AGGREGATE latest_qty (items) (SFUNC = keep_item, STYPE = int, INITCOND = '-1');
 CREATE TABLE raising (id int PRIMARY KEY, note int DEFAULT raise_all());
 INSERT INTO raising VALUES (1, 1);
 
