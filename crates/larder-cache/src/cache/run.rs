@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures::FutureExt;
 
 use super::Cache;
-use super::read::{Claim, MOST_IN_VAIN, Storing};
+use super::fly::Storing;
+use super::read::{Claim, MOST_IN_VAIN};
 use crate::entry::Age;
 use crate::error::LoadErrorKind;
 use crate::failpoints;
