@@ -102,6 +102,8 @@ async fn read_on(cache: Cache, read: Read, row: Arc<Row>, in_place: bool) {
         if least == WRITES {
             return;
         }
+        // A writer may need the thread.
+        yield_now().await;
     }
 }
 
