@@ -15,6 +15,7 @@ pub struct Touched {
     everything: bool,
     definitions: bool,
     switches: bool,
+    warming: bool,
     definitions_known: Option<u64>,
     pattern: Option<String>,
 }
@@ -35,6 +36,7 @@ const RESERVED: u64 = 0b11 << 62;
 const EVERYTHING: u64 = RESERVED;
 const DEFINITIONS: u64 = RESERVED | 1;
 const SWITCHES: u64 = RESERVED | 2;
+const WARMING: u64 = RESERVED | 3;
 /// Set in a number that says by which definitions tables were found.
 const KNOWN: u64 = RESERVED | 1 << 61;
 
@@ -77,7 +79,8 @@ impl Touched {
     /// Whether who has applied this has applied the other one, too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self == other || self.everything && !other.switches && other.pattern.is_none()
+        self == other
+            || self.everything && !other.switches && !other.warming && other.pattern.is_none()
     }
 
     /// Both together. Patterns and switches are told by rows of their own, and are left out.
@@ -124,6 +127,15 @@ impl Touched {
         }
     }
 
+    /// Somebody asks all processes to warm their caches.
+    #[must_use]
+    pub fn warming() -> Self {
+        Self {
+            warming: true,
+            ..Self::default()
+        }
+    }
+
     /// The entries whose names match a pattern.
     #[must_use]
     pub fn pattern(pattern: &str) -> Self {
@@ -154,6 +166,12 @@ impl Touched {
     #[must_use]
     pub fn changes_switches(&self) -> bool {
         self.switches
+    }
+
+    /// Whether somebody asks all processes to warm their caches.
+    #[must_use]
+    pub fn asks_for_warming(&self) -> bool {
+        self.warming
     }
 
     /// The pattern of names, if it is one.
@@ -187,6 +205,9 @@ impl Touched {
         if self.switches {
             numbers.push(SWITCHES);
         }
+        if self.warming {
+            numbers.push(WARMING);
+        }
         if let Some(definitions) = self.definitions_known.filter(|_| !everything) {
             numbers.push(KNOWN | definitions);
         }
@@ -210,6 +231,7 @@ impl Touched {
                 EVERYTHING => touched.everything = true,
                 DEFINITIONS => (touched.everything, touched.definitions) = (true, true),
                 SWITCHES => touched.switches = true,
+                WARMING => touched.warming = true,
                 known if known & KNOWN == KNOWN => {
                     touched.definitions_known = Some(known & !KNOWN);
                 }
@@ -259,6 +281,7 @@ mod tests {
             Touched::everything(),
             Touched::definitions(),
             Touched::switches(),
+            Touched::warming(),
             Touched::pattern("restaurants:*"),
             Touched::dependencies([Dependency::table(1)]).known_by(u64::MAX),
         ] {
