@@ -90,6 +90,12 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         F: Future<Output = Result<V, E>>,
     {
         let cache = &self.database.cache;
+        // What is recorded for this one is not for a call around it.
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                call.refuse("it calls a function that keeps what it writes");
+            }
+        });
         // Before the body runs: from here on all that is invalidated is looked at.
         let begun = cache.begin(0);
         let holds = self.database.picture.is_current(self.state.generation);
