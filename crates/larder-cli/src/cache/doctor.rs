@@ -128,7 +128,7 @@ async fn examine(database: &Database) -> Result<Report, Error> {
     server(database, &mut findings).await?;
     if log(database, &mut findings).await? {
         tables(database, &mut findings).await?;
-        checks.extend(["rights", "tables"]);
+        checks.extend(["rights", "warming", "tables"]);
     }
     Ok(Report {
         healthy: findings.is_empty(),
