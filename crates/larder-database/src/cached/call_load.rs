@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use larder_cache::{Dependency, Freshness, Key, Loaded, Mode, Request, Source};
+use larder_cache::{Dependency, Freshness, Key, Loaded, Mode, Request, Snapshot, Source};
 use larder_metrics::OperationScope;
+use tokio::time::timeout;
 
 use super::classes::Class;
 use super::composite_load::{Form, snapshot_of, take};
@@ -14,7 +15,7 @@ use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::failpoints;
 use crate::fleet::{SecondTier, SharedRead};
-use crate::scope::{CallScope, Context, Found};
+use crate::scope::{CallScope, Context, Found, Part};
 
 /// A call whose result is not at hand.
 pub(super) struct CallLoad<'o, V> {
@@ -58,6 +59,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             observed.loaded(beginning, &loaded, began.elapsed(), cache);
             Ok(loaded)
         };
+        let part = Part::begin();
         let outcome = cache.get_or_run(request, run).await;
         match &outcome {
             Ok(served) if matches!(served.source, Source::Hit | Source::Stale) => {
@@ -67,6 +69,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         }
         let served = match (outcome, failed) {
             (Ok(served), _) => {
+                part.end();
                 observed.served(served.source);
                 served
             }
@@ -79,7 +82,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             self.key,
             || self.class.clone(),
             &self.options.tags,
-            || self.scope.close().refusal.map(Cow::into_owned),
+            || self.scope.refusal().map(Cow::into_owned),
         );
         Ok(served.value)
     }
@@ -102,7 +105,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         let value = self.within(body).await?;
         let found = self.scope.close();
         let own = found.own_invalidations;
-        let may_be_kept = holds && found.open_transactions == 0 && (self.keep)(&value);
+        let may_be_kept = holds && found.open_transactions.is_empty() && (self.keep)(&value);
         let mut loaded = self.loaded(value, found);
         loaded.storable &= may_be_kept;
         // What others have in Redis of it is refused by its snapshot.
@@ -124,22 +127,14 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         {
             return Ok(loaded);
         }
-        let mut snapshot = None;
-        if shared.is_some()
-            && !failpoints::is_on("snapshot-after-load")
-            && let Ok(mut session) = self.database.pool.session().await
-            && self.database.same_settings(&session, self.state.generation)
-        {
-            snapshot = snapshot_of(&mut session).await;
-        }
+        let snapshot = match &shared {
+            Some((tier, ..)) if tier.redis().is_available() => self.snapshot().await,
+            _ => None,
+        };
         let began = self.database.cache.clock().now();
         let value = self.within(body).await?;
         let found = self.scope.close();
-        let snapshot = match (snapshot, &found.snapshot) {
-            _ if found.is_local || found.by_time => None,
-            (Some(own), Some(given)) => Some(own.and(given)),
-            (own, _) => own,
-        };
+        let snapshot = found.snapshot(snapshot);
         let relations = found.relations.iter().copied();
         let may_leave = self.database.may_share_tables(&self.state, relations);
         let mut loaded = self.loaded(value, found);
@@ -166,6 +161,23 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             }
         }
         Ok(loaded)
+    }
+
+    /// What the body will at least see. Not waited for long: whoever calls may hold the last
+    /// connection, and nothing waits for the sake of Redis.
+    async fn snapshot(&self) -> Option<Snapshot> {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        if failpoints::is_on("snapshot-after-load") {
+            return None;
+        }
+        let taking = async {
+            let mut session = self.database.pool.session().await.ok()?;
+            if !self.database.same_settings(&session, self.state.generation) {
+                return None;
+            }
+            snapshot_of(&mut session).await
+        };
+        timeout(PATIENCE, taking).await.ok().flatten()
     }
 
     /// Runs the body while what it reads is recorded.
