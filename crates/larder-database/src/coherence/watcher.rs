@@ -157,10 +157,10 @@ impl PoolObserver for Watcher {
 
     fn key_parameters(&self, profile: &StatementProfile) -> Option<Arc<[u16]>> {
         let state = self.picture.current()?;
-        let access = match state.catalog.row_write(profile) {
+        let access = match state.row_write(profile) {
             Some(RowWrite::Rows(access)) => access,
             Some(RowWrite::NewRows(_)) => return None,
-            None => state.catalog.row_read(profile)?,
+            None => state.row_read(profile)?,
         };
         Some(access.parameters.into())
     }

@@ -82,7 +82,7 @@ impl CallScope {
             }
             self.moves();
         }
-        let row = self.state.catalog.row_read(profile).and_then(|access| {
+        let row = self.state.row_read(profile).and_then(|access| {
             let keys = statement.keys(&access.parameters)?;
             let dependencies = row_dependencies(&access, values(&keys))?;
             Some((access, dependencies))
@@ -131,7 +131,7 @@ impl CallScope {
             let text = &profile.normalised;
             return Err(format!("it reads tables by the statement that writes: {text}").into());
         }
-        let (touched, dependencies) = match self.state.catalog.row_write(profile) {
+        let (touched, dependencies) = match self.state.row_write(profile) {
             Some(RowWrite::Rows(access)) => self
                 .rows(&access, statement, &tables)
                 .unwrap_or_else(|| whole(&tables)),
