@@ -107,7 +107,8 @@ impl<'a> Batch<'a> {
             return None;
         }
         let class = || self.options.class(|| names_of(&self.plan));
-        self.inner.was_read(&served, key, class);
+        let tags = &self.options.tags;
+        self.inner.was_read(&served, key, class, tags, || None);
         Some(served.value)
     }
 
@@ -174,13 +175,9 @@ impl<'a> Batch<'a> {
                 continue;
             };
             match loaded(&fetched, |rows| decode(&key, rows)) {
-                Some(loaded) => {
-                    Context::look(|context| {
-                        if let Some(call) = &context.call {
-                            let snapshot = loaded.snapshot.as_deref();
-                            call.was_fetched(loaded.dependencies.iter().copied(), snapshot);
-                        }
-                    });
+                Some(mut loaded) => {
+                    loaded.by_time = self.by_time;
+                    self.tell_of_fetched(&loaded, fetched.kept.fresh_for);
                     let request = self.request(self.key::<K, T>(&key));
                     self.observe(&request, beginning, &loaded, each, |_| {});
                     self.inner.cache.put(request, beginning.begun, &loaded);
@@ -206,7 +203,30 @@ impl<'a> Batch<'a> {
             .run_plan(query, generation, dependencies, beginning.holds, as_of)
             .await;
         inner.loads.loaded(began.elapsed());
+        // The statement itself was noted when it was sent.
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                call.depends_on(self.options.dependencies());
+            }
+        });
         run
+    }
+
+    /// Tells the call that the current task works for what Redis had.
+    fn tell_of_fetched<V>(&self, loaded: &Loaded<V>, fresh_for: Duration) {
+        Context::look(|context| {
+            let Some(call) = &context.call else {
+                return;
+            };
+            if !call.is_for(&self.inner.picture) {
+                call.refuse("it reads from another database");
+            }
+            let snapshot = loaded.snapshot.as_deref();
+            call.was_fetched(loaded.dependencies.iter().copied(), snapshot);
+            if loaded.by_time {
+                call.is_right_for(fresh_for);
+            }
+        });
     }
 
     /// Keeps a row that was loaded, or that there is none.

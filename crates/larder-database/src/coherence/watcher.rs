@@ -8,7 +8,7 @@ use larder_cache::{Cache, Cause, Doubt, TransactionId};
 use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder};
 use larder_pool::{
     BeginningStatement, Companion, ConnectError, Effects, EndedStatement, PoolObserver,
-    SessionSettings, TransactionEvent, Written,
+    SessionSettings, StatementOutcome, TransactionEvent, Written,
 };
 use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, RowWrite, WriteSet};
 use larder_sql::{Effect, Fingerprint, SessionEffect, StatementKind, StatementProfile, classify};
@@ -192,7 +192,13 @@ impl PoolObserver for Watcher {
         if !self.is_own_statement(statement.profile) {
             observation::record(&self.queries, self.connections.pool(), statement);
             OperationScope::record_query();
-            self.tell_call(|call| call.has_read(statement.bytes));
+            self.tell_call(|call| {
+                call.has_read(statement.bytes);
+                if let StatementOutcome::Refused(_) | StatementOutcome::Lost = statement.outcome {
+                    // What becomes of that may be gone with the next try.
+                    call.refuse("a statement in it has failed");
+                }
+            });
         }
     }
 

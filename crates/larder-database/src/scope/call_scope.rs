@@ -101,10 +101,7 @@ impl CallScope {
 
     /// Its result must not be kept. The first reason counts.
     pub(crate) fn refuse(&self, reason: impl Into<Cow<'static, str>>) {
-        let mut found = self.lock();
-        if found.refusal.is_none() {
-            found.refusal = Some(reason.into());
-        }
+        self.lock().refuse(reason.into());
     }
 
     /// It was given a result that was kept, or is kept now: what that depends on, this depends on.
@@ -117,9 +114,7 @@ impl CallScope {
         let mut found = self.lock();
         found.was_given(basis.dependencies.dependencies(), basis.snapshot.as_deref());
         if basis.by_time {
-            found.by_time = true;
-            let least = found.fresh_for.unwrap_or(Duration::MAX);
-            found.fresh_for = Some(least.min(basis.fresh_for));
+            found.bound(basis.fresh_for);
         }
     }
 
@@ -130,6 +125,31 @@ impl CallScope {
         snapshot: Option<&Snapshot>,
     ) {
         self.lock().was_given(dependencies, snapshot);
+    }
+
+    /// A part of its result is right for this time alone.
+    pub(crate) fn is_right_for(&self, time: Duration) {
+        self.lock().bound(time);
+    }
+
+    /// It depends on these too, beside what its statements read.
+    pub(crate) fn depends_on(&self, dependencies: impl Iterator<Item = Dependency>) {
+        self.lock().read.extend(dependencies);
+    }
+
+    /// The body of a call inside it has ended, in whatever way. Where that has failed nothing was
+    /// given, and yet that it has failed depends on what it had read.
+    pub(super) fn had_inside(&self, inside: &Self) {
+        if !self.is_for(&inside.picture) {
+            self.refuse("it reads from another database");
+            return;
+        }
+        let part = inside.close();
+        let mut found = self.lock();
+        found.was_given_live(&part);
+        if part.open_transactions > 0 {
+            found.refuse("a transaction in it was not committed".into());
+        }
     }
 
     /// A part of its result is right for its time alone.
@@ -168,6 +188,33 @@ impl CallScope {
 }
 
 impl Found {
+    fn refuse(&mut self, reason: Cow<'static, str>) {
+        self.refusal.get_or_insert(reason);
+    }
+
+    fn bound(&mut self, time: Duration) {
+        self.by_time = true;
+        let least = self.fresh_for.unwrap_or(Duration::MAX);
+        self.fresh_for = Some(least.min(time));
+    }
+
+    /// Takes over what a call inside has found while its body ran.
+    fn was_given_live(&mut self, part: &Self) {
+        self.read.extend(&part.read);
+        self.relations.extend(&part.relations);
+        if let Some(reason) = &part.refusal {
+            self.refuse(reason.clone());
+        }
+        if let Some(snapshot) = &part.snapshot {
+            self.was_given(std::iter::empty(), Some(snapshot));
+        }
+        self.is_local |= part.is_local;
+        if let Some(time) = part.fresh_for {
+            self.bound(time);
+        }
+        self.by_time |= part.by_time;
+    }
+
     fn was_given(
         &mut self,
         dependencies: impl Iterator<Item = Dependency>,
