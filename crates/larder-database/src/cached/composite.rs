@@ -205,7 +205,7 @@ impl CachedRead<'_> {
         let Some(state) = state else {
             OperationScope::record_miss();
             inner.cache.count_bypassed();
-            inner.went_past(|| options.class(String::new));
+            inner.went_past(|| options.class(String::new), None);
             // Boxed, so that the future of a hit stays small.
             let read = Box::pin(inner.pool.within(database.read(closure)));
             return read.await.map(Arc::new);
@@ -227,7 +227,8 @@ impl CachedRead<'_> {
             key.finish()
         };
         if options.mode == Mode::Normal
-            && let Some(value) = inner.kept::<Arc<V>>(key, || options.class(String::new))
+            && let Some(value) =
+                inner.kept::<Arc<V>>(key, || options.class(String::new), &options.tags)
         {
             OperationScope::record_hit();
             class.hit();
@@ -281,6 +282,7 @@ impl CachedRead<'_> {
         };
         let load = async move || load.run(shared).await;
         // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(inner.load(observed, request, load, name)).await
+        let loading = inner.load(observed, request, load, name, &options.tags);
+        Box::pin(loading).await
     }
 }

@@ -60,7 +60,8 @@ impl Database {
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
             && let entry = plan.key::<V>(&values, options, inner.default_ttl)
-            && let Some(value) = inner.kept::<V>(entry, || options.class(|| names_of(&plan)))
+            && let Some(value) =
+                inner.kept::<V>(entry, || options.class(|| names_of(&plan)), &options.tags)
         {
             OperationScope::record_hit();
             plan.class.hit();
@@ -156,24 +157,17 @@ impl Database {
             refresh: options.mode == Mode::Refresh,
         };
         let load = async move || load.run().await;
-        inner.load(observed, request, load, class).await
+        inner
+            .load(observed, request, load, class, &options.tags)
+            .await
     }
 }
 
 impl Inner {
     /// What is kept under a key, if it may be served at once. Whoever records what the task reads
-    /// hears of it.
+    /// hears of it, with the tags of the read.
     #[inline]
-    pub(super) fn kept<V>(&self, key: Key, class: impl FnOnce() -> String) -> Option<V>
-    where
-        V: Clone + Send + Sync + 'static,
-    {
-        self.kept_with(key, class, &[])
-    }
-
-    /// The same for a read that has these tags.
-    #[inline]
-    pub(super) fn kept_with<V>(
+    pub(super) fn kept<V>(
         &self,
         key: Key,
         class: impl FnOnce() -> String,
@@ -186,7 +180,7 @@ impl Inner {
             return self.cache.get::<V>(key);
         }
         let served = self.cache.get_with_basis::<V>(key)?;
-        self.was_read_with(&served, key, class, tags, || None);
+        self.was_read(&served, key, class, tags, || None);
         Some(served.value)
     }
 
@@ -204,14 +198,15 @@ impl Inner {
         Some(value)
     }
 
-    /// Tells whoever traces the current task that a read goes past the cache.
-    pub(super) fn went_past(&self, name: impl FnOnce() -> String) {
+    /// Tells whoever traces the current task that a read goes past the cache, and why, if that is
+    /// not what it asks for.
+    pub(super) fn went_past(&self, name: impl FnOnce() -> String, reason: Option<&'static str>) {
         Context::look(|context| {
             if let Some(trace) = &context.trace {
                 trace.read(TracedRead {
                     name: name(),
                     origin: ReadOrigin::Bypassed,
-                    not_kept: None,
+                    not_kept: reason.map(str::to_owned),
                     kept: None,
                     tags: Vec::new(),
                 });
@@ -219,13 +214,18 @@ impl Inner {
         });
     }
 
-    /// Tells whoever records what the current task reads.
-    pub(super) fn was_read<V>(&self, served: &Served<V>, key: Key, name: impl FnOnce() -> String) {
-        self.was_read_with(served, key, name, &[], || None);
+    /// Tells whoever traces the current task that a writer's value was kept, or was not.
+    pub(super) fn was_put(&self, read: TracedRead) {
+        Context::look(|context| {
+            if let Some(trace) = &context.trace {
+                trace.read(read);
+            }
+        });
     }
 
-    /// The same of a read that has these tags, and that was not kept for a reason that may be known.
-    pub(super) fn was_read_with<V>(
+    /// Tells whoever records what the current task reads: of a read that has these tags, and that
+    /// was not kept for a reason that may be known.
+    pub(super) fn was_read<V>(
         &self,
         served: &Served<V>,
         key: Key,
@@ -269,6 +269,7 @@ impl Inner {
         request: Request,
         load: F,
         class: String,
+        tags: &[String],
     ) -> Result<V, Error>
     where
         V: Clone + Send + Sync + 'static,
@@ -312,11 +313,17 @@ impl Inner {
                 } else {
                     OperationScope::record_miss();
                 }
-                self.was_read(&served, key, || class);
+                self.was_read(&served, key, || class, tags, || None);
                 Ok(served.value)
             }
             Err(error) => {
                 OperationScope::record_miss();
+                Context::look(|context| {
+                    if let Some(call) = &context.call {
+                        // What became of that may be gone with the next try.
+                        call.refuse("a read in it has failed");
+                    }
+                });
                 Err(match error {
                     LoadError::Failed(error) => match Arc::try_unwrap(error) {
                         Ok(error) => error,
@@ -441,7 +448,7 @@ impl Inner {
     ) -> Result<V, Error> {
         OperationScope::record_miss();
         self.cache.count_bypassed();
-        self.went_past(|| query.profile().normalised.to_string());
+        self.went_past(|| query.profile().normalised.to_string(), None);
         let mut session = self.pool.session().await?;
         let rows = rows(&mut session, query).await?;
         decode(rows).map_err(|error| Error::of_statement(error, None))

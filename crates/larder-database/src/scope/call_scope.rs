@@ -111,10 +111,7 @@ impl CallScope {
 
     /// Its result must not be kept. The first reason counts.
     pub(crate) fn refuse(&self, reason: impl Into<Cow<'static, str>>) {
-        let mut found = self.lock();
-        if found.refusal.is_none() {
-            found.refusal = Some(reason.into());
-        }
+        self.lock().refuse(reason.into());
     }
 
     /// It was given a result that was kept, or is kept now, by the database of this picture: what
@@ -138,6 +135,26 @@ impl CallScope {
         drop(found);
         if writes {
             self.refuse(BESIDE_ITS_WRITES);
+        }
+    }
+
+    /// It depends on these too, beside what its statements read.
+    pub(crate) fn depends_on(&self, dependencies: impl Iterator<Item = Dependency>) {
+        self.lock().read.extend(dependencies);
+    }
+
+    /// The body of a call inside it has ended, in whatever way. Where that has failed nothing was
+    /// given, and yet that it has failed depends on what it had read.
+    pub(super) fn had_inside(&self, inside: &Self) {
+        if !self.is_for(&inside.picture) {
+            self.refuse("it reads from another database");
+            return;
+        }
+        let part = inside.close();
+        let mut found = self.lock();
+        found.was_given_live(&part);
+        if !part.open_transactions.is_empty() {
+            found.refuse("a transaction in it was not committed".into());
         }
     }
 
@@ -221,18 +238,50 @@ impl CallScope {
 }
 
 impl Found {
+    fn refuse(&mut self, reason: Cow<'static, str>) {
+        self.refusal.get_or_insert(reason);
+    }
+
+    fn bound(&mut self, time: Duration) {
+        self.by_time = true;
+        let least = self.fresh_for.unwrap_or(Duration::MAX);
+        self.fresh_for = Some(least.min(time));
+    }
+
+    /// Takes over what a call inside has found while its body ran.
+    fn was_given_live(&mut self, part: &Self) {
+        self.read.extend(&part.read);
+        self.relations.extend(&part.relations);
+        if let Some(reason) = &part.refusal {
+            self.refuse(reason.clone());
+        }
+        if let Some(snapshot) = &part.snapshot {
+            self.has_seen(snapshot);
+        }
+        self.is_local |= part.is_local;
+        if let Some(time) = part.fresh_for {
+            self.bound(time);
+        }
+        self.by_time |= part.by_time;
+    }
+
     fn was_given(&mut self, given: &Given<'_>) {
         self.read.extend(given.dependencies);
         if given.by_time {
-            self.by_time = true;
-            let least = self.fresh_for.unwrap_or(Duration::MAX);
-            self.fresh_for = Some(least.min(given.fresh_for));
+            self.bound(given.fresh_for);
         }
-        match (given.snapshot, self.snapshot.take()) {
-            (None, _) => self.is_local = true,
-            (Some(snapshot), Some(before)) => self.snapshot = Some(before.and(snapshot)),
-            (Some(snapshot), None) => self.snapshot = Some(snapshot.clone()),
+        match given.snapshot {
+            Some(snapshot) => self.has_seen(snapshot),
+            None => self.is_local = true,
         }
+    }
+
+    /// A part of it has seen no more than this.
+    fn has_seen(&mut self, snapshot: &Snapshot) {
+        self.snapshot = Some(match self.snapshot.take() {
+            Some(before) => before.and(snapshot),
+            None => snapshot.clone(),
+        });
     }
 
     /// Whether what it has read until now is made wrong by a write that touches these.

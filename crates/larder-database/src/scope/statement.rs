@@ -29,6 +29,10 @@ impl CallScope {
         self.judge_connection(watcher, statement)?;
         let writes = watcher.may_write(statement.profile);
         if self.kind == CallKind::Read {
+            if watcher.session_effect(statement.profile) != SessionEffect::None {
+                let text = &statement.profile.normalised;
+                return Err(format!("it changes the settings of its session: {text}").into());
+            }
             if writes {
                 let text = &statement.profile.normalised;
                 return Err(format!("it may write: {text}").into());
