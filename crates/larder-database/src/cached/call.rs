@@ -372,12 +372,20 @@ impl CachedCall {
             // A function that calls itself with the same arguments would wait for itself.
             return body.await;
         }
+        let service = self.service.as_deref().unwrap_or_default();
+        let class = inner.classes.of_operation(service, self.name);
+        let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
         if let Some(value) = inner.kept_with::<V>(key, || self.class(), &self.options.tags) {
             OperationScope::record_hit();
+            class.hit();
+            if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
+                && tier.hot_keys.draws()
+            {
+                tier.hot_keys.hit(self.shared_key::<V>(&state));
+            }
             return Ok(value);
         }
         let scope = self.scope(key, CallKind::Read, &state);
-        let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
         let load = CallLoad {
             database: Arc::clone(inner),
             shared_key: form.is_some().then(|| self.shared_key::<V>(&state)),
@@ -392,7 +400,7 @@ impl CachedCall {
             keep,
         };
         // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(load.serve(body)).await
+        Box::pin(load.serve(body, &class)).await
     }
 
     async fn replace<V, E, F>(

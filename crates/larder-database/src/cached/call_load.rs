@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_cache::{Dependency, Freshness, Key, Loaded, Mode, Request, Source};
 use larder_metrics::OperationScope;
 
+use super::classes::Class;
 use super::composite_load::{Form, snapshot_of, take};
 use super::options::ReadOptions;
 use crate::coherence::CatalogState;
@@ -35,15 +36,29 @@ pub(super) struct CallLoad<'o, V> {
 
 impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
     /// Serves what somebody keeps or makes just now, or runs the body.
-    pub(super) async fn serve<E, F>(self, body: F) -> Result<V, E>
+    pub(super) async fn serve<E, F>(self, body: F, class: &Arc<Class>) -> Result<V, E>
     where
         F: Future<Output = Result<V, E>>,
     {
         let request = self.request();
         // The error is the caller's alone: others who wait could not share it.
         let mut failed = None;
-        let run = async || self.load(body).await.map_err(|error| failed = Some(error));
-        let outcome = self.database.cache.get_or_run(request, run).await;
+        let cache = &self.database.cache;
+        let observed = self.database.classes.observe(class, &request, false);
+        let run = async || {
+            let beginning = observed.begin(cache);
+            let began = Instant::now();
+            let loaded = self
+                .load(body)
+                .await
+                .map_err(|error| failed = Some(error))?;
+            if loaded.kept.is_none() {
+                self.database.loads.loaded(began.elapsed());
+            }
+            observed.loaded(beginning, &loaded, began.elapsed(), cache);
+            Ok(loaded)
+        };
+        let outcome = cache.get_or_run(request, run).await;
         match &outcome {
             Ok(served) if matches!(served.source, Source::Hit | Source::Stale) => {
                 OperationScope::record_hit()
@@ -51,7 +66,10 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             _ => OperationScope::record_miss(),
         }
         let served = match (outcome, failed) {
-            (Ok(served), _) => served,
+            (Ok(served), _) => {
+                observed.served(served.source);
+                served
+            }
             (Err(()), Some(error)) => return Err(error),
             // Nothing else fails than the body.
             (Err(()), None) => unreachable!("the error of a body is noted"),
@@ -72,6 +90,12 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         F: Future<Output = Result<V, E>>,
     {
         let cache = &self.database.cache;
+        // What is recorded for this one is not for a call around it.
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                call.refuse("it calls a function that keeps what it writes");
+            }
+        });
         // Before the body runs: from here on all that is invalidated is looked at.
         let begun = cache.begin(0);
         let holds = self.database.picture.is_current(self.state.generation);

@@ -31,10 +31,11 @@ impl CallScope {
                 let text = &statement.profile.normalised;
                 return Err(format!("it may write: {text}").into());
             }
-            // One that it has begun itself has not written, or it would not be kept anyway.
-            if statement.in_transaction && self.lock().open_transactions == 0 {
-                return Err("it reads inside a transaction that was open before".into());
-            }
+        }
+        // One that it has begun itself is another matter: where it may only read, that has not
+        // written, and where it writes, that has to be committed.
+        if statement.in_transaction && self.lock().open_transactions == 0 {
+            return Err("it runs inside a transaction that was open before".into());
         }
         if writes {
             self.write(statement)
