@@ -25,7 +25,7 @@ impl Dishes {
     /// How many a restaurant has.
     ///
     /// What it reads is seen while it runs, so no table is named. The tag is for what is not seen.
-    #[cached(ttl = "10m", tags("dishes:{restaurant}"))]
+    #[cached(name = "of", ttl = "10m", tags("dishes:{restaurant}"))]
     pub(crate) async fn of(&self, restaurant: i64) -> larder::Result<i64> {
         runs();
         self.count(restaurant).await
