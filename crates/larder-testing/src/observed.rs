@@ -35,7 +35,8 @@ pub struct Observed<T> {
 ///   is a hit.
 /// - Of blocks in one another the innermost counts. At most 100,000 statements and reads are noted.
 ///
-/// The database is that of a [`TestDatabase`], of a service, or of an instance: `larder.db()`.
+/// The database is that of a [`TestDatabase`], of a service, or of an instance: `larder.db()`. An
+/// instance in the profile `test` keeps nothing unless `cache.enabled` says so.
 ///
 /// # Cancel safety
 ///

@@ -24,7 +24,8 @@ impl Dishes {
 
     /// How many a restaurant has.
     ///
-    /// What it reads is seen while it runs, so no table is named. The tag is for what is not seen.
+    /// What it reads is seen while it runs, so no table is named. The tag is for what is not seen,
+    /// and by its name it shares its results with [`add`](Self::add).
     #[cached(name = "of", ttl = "10m", tags("dishes:{restaurant}"))]
     pub(crate) async fn of(&self, restaurant: i64) -> larder::Result<i64> {
         runs();

@@ -360,7 +360,7 @@ impl CachedCall {
         F: Future<Output = Result<V, E>>,
     {
         let Some((key, state)) = self.place::<V>().await else {
-            self.database.inner().went_past(|| self.class());
+            self.database.inner().went_past(|| self.class(), || None);
             return body.await;
         };
         let inner = self.database.inner();

@@ -246,7 +246,9 @@ impl Database {
             None => table.to_string(),
         });
         let not_cached = match read.origin {
-            ReadOrigin::Bypassed => Some("it goes past the cache".to_owned()),
+            ReadOrigin::Bypassed => read
+                .not_kept
+                .or_else(|| Some("it goes past the cache".to_owned())),
             _ => read.not_kept,
         };
         CacheExplanation {

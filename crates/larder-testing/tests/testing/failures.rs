@@ -50,12 +50,17 @@ async fn observed() -> Observed<()> {
 
 const ALL: &str = "\
 4 statement(s)
-  SELECT max(price) FROM menus
-  SELECT least($1, sum(price))::int8 FROM menus WHERE restaurant = $2
-  SELECT price FROM menus WHERE id = $1
-  SELECT count(*) FROM menus WHERE id = $2 AND price < $1 AND now() IS NOT NULL
+  select max(price) from menus
+  select least(?, sum(price))::int8 from menus where restaurant = ?
+  select price from menus where id = ?
+  select count(*) from menus where id = ? and price < ? and now() is not null
 5 cached read(s)
-";
+  loaded    menus
+  loaded    menus:total
+  hit       menus:total
+  loaded    menus
+  bypassed  menus (not kept: its result changes by itself, because of now: \
+    say allow_volatile() if it may stay as it was)";
 
 #[tokio::test]
 async fn a_failed_assertion_lists_statements_and_reads_where_the_test_stands() {
@@ -65,16 +70,7 @@ async fn a_failed_assertion_lists_statements_and_reads_where_the_test_stands() {
     let (text, file) = failure(|| {
         observed.assert_queries(3);
     });
-    assert!(
-        text.starts_with(&format!("expected 3 statement(s), observed 4\n{ALL}")),
-        "{text}"
-    );
-    assert!(text.contains("\n  loaded    menus:total"), "{text}");
-    assert!(text.contains("\n  hit       menus:total"), "{text}");
-    assert!(
-        !text.contains("987654") && !text.contains("123456"),
-        "{text}"
-    );
+    assert_eq!(text, format!("expected 3 statement(s), observed 4\n{ALL}"));
     assert_eq!(file, file!());
 }
 
@@ -84,25 +80,24 @@ async fn each_assertion_fails_by_its_own_number() {
     let checks: [(&dyn Fn(), &str); 4] = [
         (
             &|| _ = observed.assert_hits(0),
-            "expected 0 hit(s), observed 1\n",
+            "expected 0 hit(s), observed 1",
         ),
         (
             &|| _ = observed.assert_misses(5),
-            "expected 5 miss(es), observed 4\n",
+            "expected 5 miss(es), observed 4",
         ),
         (
             &|| _ = observed.assert_origins("menus:total", &[ReadOrigin::Hit]),
-            "expected of the reads named \"menus:total\" [hit], observed [loaded, hit]\n",
+            "expected of the reads named \"menus:total\" [hit], observed [loaded, hit]",
         ),
         (
             &|| _ = observed.assert_origins("menus:none", &[ReadOrigin::Hit]),
-            "expected of the reads named \"menus:none\" [hit], observed []\n",
+            "expected of the reads named \"menus:none\" [hit], observed []",
         ),
     ];
     for (check, begins) in checks {
         let (text, file) = failure(check);
-        assert!(text.starts_with(begins), "{text}");
-        assert!(text.contains(ALL), "{text}");
+        assert_eq!(text, format!("{begins}\n{ALL}"));
         assert_eq!(file, file!());
     }
 }

@@ -8,6 +8,7 @@ use larder_testing::{ReadOrigin, observe};
 async fn the_services_of_an_instance_are_observed() {
     let larder = Larder::builder()
         .profile(Profile::Test)
+        .set("cache.enabled", true)
         .load_with(|loader| loader.no_file().environment(Vec::<(String, String)>::new()))
         .start()
         .await

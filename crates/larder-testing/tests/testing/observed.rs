@@ -31,7 +31,7 @@ async fn statements_and_reads_of_a_block_are_counted() {
     );
     assert_eq!(
         second.statements().collect::<Vec<_>>(),
-        ["SELECT price FROM menus WHERE id = $1"]
+        ["select price from menus where id = ?"]
     );
     second.assert_origins("menus", &[Hit, Loaded]);
     assert_eq!(second.reads().len(), 2);
