@@ -62,6 +62,16 @@ async fn a_table_that_a_test_fills_is_kept_from_at_once() {
 }
 
 #[tokio::test]
+async fn a_busy_machine_makes_nothing_go() {
+    let (test, _time) = TestDatabase::create_timed(MIGRATIONS).await.unwrap();
+    let db = test.database();
+    price(db, 1).await.unwrap();
+    // This is the only thread of the runtime: meanwhile nobody looks at the log.
+    std::thread::sleep(SECOND * 3 / 2);
+    test.observe(price(db, 1)).await.assert_hits(1);
+}
+
+#[tokio::test]
 async fn options_are_changed_beside_the_clock() {
     let change = |options: &mut DatabaseOptions| options.cache.ttl = SECOND * 5;
     let (test, time) = TestDatabase::create_timed_with(MIGRATIONS, change)
