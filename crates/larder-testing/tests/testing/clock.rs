@@ -46,6 +46,23 @@ async fn a_decorated_function_lives_by_the_clock_too() {
 }
 
 #[tokio::test]
+async fn what_takes_long_to_load_is_not_loaded_before_its_time() {
+    let (test, time) = TestDatabase::create_timed(MIGRATIONS).await.unwrap();
+    let db = test.database();
+    for n in 0..20 {
+        let slow = || {
+            db.cached_call("slow").argument(&n).run(async {
+                time.advance(SECOND * 30);
+                price(db, 1).await
+            })
+        };
+        slow().await.unwrap();
+        time.advance(SECOND * 29);
+        test.observe(slow()).await.assert_hits(1).assert_misses(0);
+    }
+}
+
+#[tokio::test]
 async fn a_table_that_a_test_fills_is_kept_from_at_once() {
     let (test, _time) = TestDatabase::create_timed(MIGRATIONS).await.unwrap();
     let menus = Menus::new(test.database());
