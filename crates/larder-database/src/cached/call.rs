@@ -425,7 +425,7 @@ impl CachedCall {
         let outcome = body.await;
         // After what the body reads: told in the order of their ends.
         let inner = self.database.inner();
-        inner.went_past(|| self.class(), Some(reason));
+        inner.went_past(|| self.class(), || Some(reason.to_owned()));
         outcome
     }
 

@@ -205,7 +205,7 @@ impl CachedRead<'_> {
         let Some(state) = state else {
             OperationScope::record_miss();
             inner.cache.count_bypassed();
-            inner.went_past(|| options.class(String::new), None);
+            inner.went_past(|| options.class(String::new), || None);
             // Boxed, so that the future of a hit stays small.
             let read = Box::pin(inner.pool.within(database.read(closure)));
             return read.await.map(Arc::new);

@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use larder_cache::{Key, LoadError, Loaded, Mode, Request, Served, Source};
 use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
+use larder_sql::StatementProfile;
 use tokio::sync::MutexGuard;
 
 use super::classes::Observed;
@@ -93,12 +94,16 @@ impl Database {
         let Miss { key, values, query } = miss;
         let freshness = options.freshness(inner.default_ttl);
         if options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero() {
-            return inner.read_uncached(query, decode).await;
+            let past = inner.read_uncached(query, decode, &options, || None);
+            return past.await;
         }
         let last = inner.plans.get(&key);
         let plan = match inner.plan(key, &query).await {
             Ok(Some(plan)) => plan,
-            Ok(None) => return inner.read_uncached(query, decode).await,
+            Ok(None) => {
+                let reason = || Some("definitions are being changed".to_owned());
+                return inner.read_uncached(query, decode, &options, reason).await;
+            }
             // Without the catalog nothing can be loaded; what is kept for errors can be served.
             Err(error) => {
                 let key = last.map(|plan| plan.key::<V>(&values, &options, inner.default_ttl));
@@ -110,7 +115,8 @@ impl Database {
             Ok(reads) => reads.clone(),
             Err(reason) => {
                 tracing::debug!(statement = &*plan.profile.normalised, %reason, "not cached");
-                return inner.read_uncached(query, decode).await;
+                let reason = || Some(reason.to_string());
+                return inner.read_uncached(query, decode, &options, reason).await;
             }
         };
         let key = plan.key::<V>(&values, &options, inner.default_ttl);
@@ -198,15 +204,19 @@ impl Inner {
         Some(value)
     }
 
-    /// Tells whoever traces the current task that a read goes past the cache, and why, if that is
-    /// not what it asks for.
-    pub(super) fn went_past(&self, name: impl FnOnce() -> String, reason: Option<&'static str>) {
+    /// Tells whoever traces the current task that a read goes past the cache, and why if that is
+    /// known.
+    pub(super) fn went_past(
+        &self,
+        name: impl FnOnce() -> String,
+        reason: impl FnOnce() -> Option<String>,
+    ) {
         Context::look(|context| {
             if let Some(trace) = &context.trace {
                 trace.read(TracedRead {
                     name: name(),
                     origin: ReadOrigin::Bypassed,
-                    not_kept: reason.map(str::to_owned),
+                    not_kept: reason().or_else(|| self.reason_of_all().map(str::to_owned)),
                     kept: None,
                     tags: Vec::new(),
                 });
@@ -221,6 +231,17 @@ impl Inner {
                 trace.read(read);
             }
         });
+    }
+
+    /// Why all reads of the current task go past the cache, if they do.
+    fn reason_of_all(&self) -> Option<&'static str> {
+        if !self.cache.is_enabled() {
+            Some("the cache is switched off (cache.enabled)")
+        } else if self.pool.is_in_transaction() {
+            Some("it is called inside a transaction")
+        } else {
+            None
+        }
     }
 
     /// Tells whoever records what the current task reads: of a read that has these tags, and that
@@ -445,10 +466,12 @@ impl Inner {
         &self,
         query: OwnedQuery,
         decode: Decode<V>,
+        options: &ReadOptions,
+        reason: impl FnOnce() -> Option<String>,
     ) -> Result<V, Error> {
         OperationScope::record_miss();
         self.cache.count_bypassed();
-        self.went_past(|| query.profile().normalised.to_string(), None);
+        self.went_past(|| options.class(|| names_in(query.profile())), reason);
         let mut session = self.pool.session().await?;
         let rows = rows(&mut session, query).await?;
         decode(rows).map_err(|error| Error::of_statement(error, None))
@@ -476,7 +499,11 @@ pub(super) fn estimate(recording: &Recording) -> u64 {
 
 /// The tables of a statement, for the readable name of its entry.
 pub(super) fn names_of(plan: &Plan) -> String {
-    let names: Vec<&str> = plan.profile.reads.iter().map(|name| name.name()).collect();
+    names_in(&plan.profile)
+}
+
+fn names_in(profile: &StatementProfile) -> String {
+    let names: Vec<&str> = profile.reads.iter().map(|name| name.name()).collect();
     if names.is_empty() {
         "none".to_owned()
     } else {
