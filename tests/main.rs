@@ -21,6 +21,7 @@ mod log;
 mod logged_writes;
 mod metrics;
 mod monitoring;
+mod observer;
 mod operations;
 mod portable_rows;
 mod query;

@@ -220,11 +220,13 @@ async fn follower_and_redis_have_their_series() {
     let heard = value(&page, &["larder_hints_total", "received", &database]).unwrap();
     assert!(heard > 0.0, "{page}");
 
+    assert_eq!(second.cache_advice(), [], "too little was seen");
     let json = serde_json::to_value(second.statistics()).unwrap();
     for (path, expected) in [
         ("/cache/mode", "shared".into()),
         ("/cache/l2_available", true.into()),
         ("/cache/fetched", 1.into()),
+        ("/cache/advice", serde_json::json!([])),
         ("/cache/second_tier/hits", 1.into()),
         ("/cache/follower/has_lease", true.into()),
         (

@@ -41,6 +41,19 @@ pub(crate) enum Bench {
         cargo xtask bench outage\n  \
         cargo xtask bench outage --quick --json")]
     Outage(Options),
+
+    /// What the database sees of a process that is killed under load and started again.
+    ///
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own,
+    /// and the program of Redis in LARDER_BENCH_REDIS_SERVER.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench warm\n  \
+        cargo xtask bench warm --quick --json")]
+    Warm(Options),
+
+    /// The process that `warm` kills and starts again.
+    #[command(hide = true)]
+    WarmProcess,
 }
 
 /// How a bench is run.

@@ -51,6 +51,10 @@ pub(crate) enum Error {
     #[error("measure the log: no transaction has left a row in it")]
     NotLogged,
 
+    /// The process that is killed and started again.
+    #[error("run a process: {0}")]
+    Process(String),
+
     /// What is to be a hit is none.
     #[error("measure {0}: it is not answered by the cache")]
     NoHit(&'static str),

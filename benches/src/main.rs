@@ -10,6 +10,7 @@
 //! - [`cache`]: hits, invalidations, misses and memory of the cache, Redis as its second tier.
 //! - [`log`]: what the log of invalidations costs those who write.
 //! - [`outage`]: reads while Redis is killed or slow.
+//! - [`warm`]: what the database sees of a process that is restarted under load.
 //!
 //! Exit codes: 0 measured, 1 something failed, 2 the arguments are wrong, 130 interrupted.
 
@@ -24,10 +25,12 @@ mod error;
 mod log;
 mod outage;
 mod outcome;
+mod private_redis;
 mod race;
 mod report;
 mod servers;
 mod table;
+mod warm;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -44,7 +47,23 @@ const INTERRUPTED: u8 = 130;
 #[tokio::main]
 async fn main() -> ExitCode {
     let bench = Arguments::parse().bench;
-    let (Bench::Cache(options) | Bench::Log(options) | Bench::Outage(options)) = &bench;
+    if matches!(bench, Bench::WarmProcess) {
+        return match tokio::spawn(warm::process()).await {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(error)) => {
+                eprintln!("error: failed to {error}");
+                ExitCode::from(FAILED)
+            }
+            Err(_) => ExitCode::from(FAILED),
+        };
+    }
+    let (Bench::Cache(options)
+    | Bench::Log(options)
+    | Bench::Outage(options)
+    | Bench::Warm(options)) = &bench
+    else {
+        return ExitCode::from(FAILED);
+    };
     let (effort, json) = (options.effort(), options.json);
     // As a task of its own: what runs on the main thread of the runtime pays for a change of
     // threads at every load, which no request of a service does.
@@ -53,6 +72,7 @@ async fn main() -> ExitCode {
             Bench::Cache(_) => cache::run(effort).await,
             Bench::Log(_) => log::run(effort).await,
             Bench::Outage(_) => outage::run(effort).await,
+            Bench::Warm(_) | Bench::WarmProcess => warm::run(effort).await,
         }
     });
     let outcome = tokio::select! {

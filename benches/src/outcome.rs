@@ -26,6 +26,33 @@ pub(crate) struct HitRatio {
     pub(crate) percent: f64,
 }
 
+/// What the database saw of processes that were started under load.
+#[derive(Debug, Serialize)]
+pub(crate) struct Restarts {
+    pub(crate) title: String,
+    pub(crate) rows: Vec<Restart>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// What the database saw of one way to start: means of rounds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Restart {
+    pub(crate) name: &'static str,
+    pub(crate) label: String,
+    /// Reads of clients.
+    pub(crate) reads: f64,
+    /// Those that became a query of the database.
+    pub(crate) queries: f64,
+    /// Scans of the tables, as the server counted them.
+    pub(crate) scans: f64,
+    /// Results that Redis had when they were asked for.
+    pub(crate) from_redis: f64,
+    /// Results that were fetched before they were asked for.
+    pub(crate) from_reserve: f64,
+    /// The queries beside those of the first row.
+    pub(crate) percent: f64,
+}
+
 /// How long the reads of loads took.
 #[derive(Debug, Serialize)]
 pub(crate) struct Latencies {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use larder_database::Database;
 use serde::Serialize;
 
-use crate::outcome::{HitRatios, Latencies};
+use crate::outcome::{HitRatios, Latencies, Restarts};
 use crate::race::Effort;
 
 /// All that a bench gave.
@@ -20,6 +20,7 @@ pub(crate) struct Report {
     pub(crate) groups: Vec<Group>,
     pub(crate) latencies: Vec<Latencies>,
     pub(crate) hit_ratios: Vec<HitRatios>,
+    pub(crate) restarts: Vec<Restarts>,
     pub(crate) memory: Vec<Memory>,
 }
 
@@ -98,6 +99,7 @@ impl Report {
             groups,
             latencies: Vec::new(),
             hit_ratios: Vec::new(),
+            restarts: Vec::new(),
             memory: Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::outcome::{HitRatio, HitRatios, Latencies, Latency};
+use crate::outcome::{HitRatio, HitRatios, Latencies, Latency, Restart, Restarts};
 use crate::report::{Figure, Group, Memory, Report};
 
 /// The widest line.
@@ -29,6 +29,7 @@ impl Display for Report {
         self.hit_ratios
             .iter()
             .try_for_each(|table| table.fmt(out))?;
+        self.restarts.iter().try_for_each(|table| table.fmt(out))?;
         if !self.memory.is_empty() {
             let columns = ["entries", "process", "estimate", "ratio"].map(str::to_owned);
             row(out, "\nMemory for each entry", &columns)?;
@@ -110,6 +111,33 @@ impl Display for HitRatio {
         let percent = format!("{:.1} %", self.percent);
         let columns = [self.entries.to_string(), held, of, percent];
         row(out, &format!("  {}", self.label), &columns)
+    }
+}
+
+impl Display for Restarts {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let columns = ["reads", "queries", "scans", "queries"].map(str::to_owned);
+        row(out, &format!("\n{}", self.title), &columns)?;
+        self.rows.iter().try_for_each(|restart| restart.fmt(out))?;
+        self.notes.iter().try_for_each(|text| note(out, text))
+    }
+}
+
+impl Display for Restart {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let [reads, queries, scans] =
+            [self.reads, self.queries, self.scans].map(|number| format!("{number:.0}"));
+        let percent = format!("{:.1} %", self.percent);
+        row(
+            out,
+            &format!("  {}", self.label),
+            &[reads, queries, scans, percent],
+        )?;
+        writeln!(
+            out,
+            "    from Redis {:.0}, fetched before it was asked for {:.0}",
+            self.from_redis, self.from_reserve
+        )
     }
 }
 

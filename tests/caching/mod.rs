@@ -1,5 +1,7 @@
 //! Cached reads: what is kept, for whom, and when it goes.
 
+mod advice;
+mod cached_crate;
 mod coherence;
 mod composite;
 mod definitions;

@@ -59,7 +59,12 @@ pub(super) async fn sharing_by(
         options.cache.namespace = namespace;
     })
     .await;
-    // It connects in the background. A read that is answered shows that it has.
+    connected(&db).await;
+    db
+}
+
+/// It connects in the background. A read that is answered shows that it has.
+pub(super) async fn connected(db: &Database) {
     let connected = async {
         for n in 0_i64.. {
             let tier = db.second_tier_statistics().unwrap();
@@ -73,7 +78,6 @@ pub(super) async fn sharing_by(
         }
     };
     timeout(PATIENCE, connected).await.unwrap();
-    db
 }
 
 /// Waits until so many values are in Redis beside those that connecting took.

@@ -19,6 +19,7 @@ mod redis_faults;
 mod redis_server;
 mod second_tier;
 mod switches;
+mod warming;
 
 use std::time::Duration;
 

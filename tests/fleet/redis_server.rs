@@ -168,7 +168,8 @@ impl Values {
             .await
             .unwrap();
         let mut values = Vec::new();
-        for key in keys {
+        // What the hottest keys are is no result.
+        for key in keys.into_iter().filter(|key| !key.contains(":hot:")) {
             let (value, life): (Option<Vec<u8>>, i64) = redis::pipe()
                 .get(&key)
                 .pttl(&key)

@@ -80,6 +80,8 @@ Usage: cargo xtask bench <bench> [--json] [--quick]
   log     What the row in the log of invalidations costs a transaction, with 1 and
           with 16 clients, beside pg_notify. On a PostgreSQL that keeps commits safe.
   outage  Reads while Redis is killed, and how soon a slow Redis is left alone.
+  warm    What the database sees of a process that is killed under load and started
+          again: without a second tier, with Redis, and with warming.
 
 Options:
   --json    one JSON object on standard output, times in nanoseconds
@@ -87,10 +89,10 @@ Options:
 
 Figures are shown, never asserted: the exit code is 0 also where a goal is missed.
 The first build takes minutes. LARDER_TEST_DATABASE_URL: the bench makes its database
-on your server, which log measures as it is set up; otherwise cache and outage take
+on your server, which log measures as it is set up; otherwise the others take
 that of DATABASE_URL, or a private PostgreSQL is started. LARDER_TEST_REDIS_URL or
 REDIS_URL: cache keeps results in your Redis, and removes them; otherwise a private
-one is started. The Redis of outage is always private.
+one is started. The Redis of outage and of warm is always private.
 
 Examples:
   cargo xtask bench cache

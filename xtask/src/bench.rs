@@ -17,7 +17,7 @@ use crate::workspace;
 const PACKAGE: &str = "larder-benches";
 
 /// The benches that there are, by the words that name them.
-pub(crate) const NAMES: [&str; 3] = ["cache", "log", "outage"];
+pub(crate) const NAMES: [&str; 4] = ["cache", "log", "outage", "warm"];
 
 /// Runs a bench.
 pub(crate) fn run(options: &BenchOptions) -> Result<()> {

@@ -52,6 +52,9 @@ where
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         };
         let load = async move || Ok::<_, Infallible>(loaded);
         let stored = cache.get_or_load(request, load).await;

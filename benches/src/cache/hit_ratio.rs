@@ -188,6 +188,9 @@ async fn store(cache: &Cache, number: u32, bytes: u32) -> Result<()> {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         })
     };
     let stored = cache.get_or_load(request, load).await;

@@ -1,7 +1,6 @@
 //! Redis in trouble while it is used: killed, and slow.
 
 mod load;
-mod private_redis;
 mod slow;
 mod slow_redis;
 
@@ -13,10 +12,10 @@ use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 
 use self::load::{CLIENTS, Load, Way};
-use self::private_redis::PrivateRedis;
 use self::slow_redis::SlowRedis;
 use crate::error::Result;
 use crate::outcome::{Latencies, Latency};
+use crate::private_redis::PrivateRedis;
 use crate::race::Effort;
 use crate::report::Report;
 

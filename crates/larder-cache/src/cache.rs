@@ -4,6 +4,7 @@ mod batch;
 mod invalidation;
 mod keep;
 mod read;
+mod run;
 
 pub use self::batch::Begun;
 pub use self::invalidation::Invalidated;

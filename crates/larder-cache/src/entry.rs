@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::clock::Moment;
 use crate::options::Freshness;
 use crate::patterns::Checked;
+use crate::request::Basis;
 use crate::slots::Slots;
+use crate::snapshot::Snapshot;
 use crate::versions::Version;
 
 /// A stored value. The last field is what lets an `Entry<V>` become an `Entry`, in one
@@ -31,6 +33,10 @@ pub(crate) struct Facts {
     /// The number of the flight that loaded it: of two loads of a key, the later one.
     pub(crate) flight: u64,
     pub(crate) slots: Slots,
+    /// What the load could see.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// In part its time alone keeps the value right.
+    pub(crate) by_time: bool,
     pub(crate) name: Box<str>,
     pub(crate) checked: Checked,
     pub(crate) times: Times,
@@ -89,6 +95,11 @@ impl Times {
         }
     }
 
+    /// How much longer it is fresh.
+    pub(crate) fn fresh_for(&self, now: Moment) -> Duration {
+        self.fresh_until.since(now)
+    }
+
     /// Whether it is fresh, and so near its end that a reader may have to load it anew.
     pub(crate) fn is_early(&self, now: Moment) -> bool {
         self.early_from <= now && now < self.fresh_until && self.early_from < self.fresh_until
@@ -117,20 +128,33 @@ impl Entry {
         Arc::new(Entry { facts, value })
     }
 
-    /// What it weighs: its value by the caller's estimate, its name, its slots, the entry
-    /// itself, and about what the indices take for it.
+    /// What it weighs: its value by the caller's estimate, its name, its dependencies, its
+    /// snapshot, the entry itself, and about what the indices take for it.
     pub(crate) fn weight(&self) -> u64 {
         /// A place in the cache with its spare room and its part of the ghosts, a node of the
         /// set of expiry times, and three headers of allocations.
         const INDICES: usize = 192;
         let facts = &self.facts;
-        let own = size_of::<Facts>() + INDICES + facts.name.len() + 4 * facts.slots.len();
+        let snapshot = facts.snapshot.as_ref().map_or(0, |taken| taken.bytes());
+        let own = size_of::<Facts>() + INDICES + facts.name.len() + facts.slots.bytes() + snapshot;
         facts.value_bytes.saturating_add(own as u64)
     }
 
     /// The value, if it has this type.
     pub(crate) fn value<V: Any>(&self) -> Option<&V> {
         self.value.downcast_ref()
+    }
+
+    /// What the value rests on.
+    pub(crate) fn basis(&self, now: Moment) -> Basis {
+        let facts = &self.facts;
+        Basis {
+            dependencies: facts.slots.clone(),
+            snapshot: facts.snapshot.clone(),
+            by_time: facts.by_time,
+            is_storable: true,
+            fresh_for: facts.times.fresh_for(now),
+        }
     }
 
     pub(crate) fn is_refreshing(&self) -> bool {
@@ -153,7 +177,7 @@ impl Entry {
                 (true, Age::Expired) => EntryState::Expired,
             },
             age: now.since(times.stored),
-            fresh_for: times.fresh_until.since(now),
+            fresh_for: times.fresh_for(now),
             bytes: self.weight(),
             dependencies: self.facts.slots.len(),
             value_type: self.facts.value_type,
@@ -186,7 +210,7 @@ pub struct EntryDescription {
     pub fresh_for: Duration,
     /// What it weighs, in bytes.
     pub bytes: u64,
-    /// How many dependencies it has; those that share a slot count once.
+    /// How many dependencies it has.
     pub dependencies: usize,
     /// The Rust type of its value.
     pub value_type: &'static str,

@@ -6,13 +6,14 @@ use std::iter::repeat_with;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::entry::Entry;
 use crate::error::LoadError;
 use crate::failpoints;
 use crate::key::Key;
 use crate::patterns::Patterns;
+use crate::request::Basis;
 use crate::slots::Slots;
 use crate::versions::{Version, Versions};
 
@@ -38,11 +39,12 @@ pub(crate) struct Flight {
 /// What came out of a flight.
 pub(crate) type Outcome<V, E> = Result<Landed<V>, LoadError<E>>;
 
-/// A result, and all that it depends on.
+/// A result, and all that it rests on.
 #[derive(Clone)]
 pub(crate) struct Landed<V> {
     pub(crate) value: V,
-    pub(crate) slots: Slots,
+    /// What it rests on, as of its landing.
+    pub(crate) basis: Basis,
     /// It was kept by a second tier.
     pub(crate) fetched: bool,
 }
@@ -123,19 +125,18 @@ impl Apron<'_> {
         as_of: Version,
         known: Slots,
         replaces: Option<Arc<Entry>>,
-    ) -> (Departure<V, E>, oneshot::Receiver<Outcome<V, E>>)
+    ) -> Departure<V, E>
     where
         V: Send + Sync + 'static,
         E: Send + Sync + 'static,
     {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (leader, outcome) = oneshot::channel();
-        let (joiners, outcome_of_joiners) = watch::channel(None);
+        let (joiners, outcome) = watch::channel(None);
         let flight = Flight {
             number,
             as_of,
             known: known.clone(),
-            outcome: Box::new(outcome_of_joiners),
+            outcome: Box::new(outcome),
         };
         self.flights.insert(self.key, flight);
         if let Some(entry) = &replaces {
@@ -147,14 +148,12 @@ impl Apron<'_> {
             number,
             replaces,
         };
-        let departure = Departure {
+        Departure {
             place,
             as_of,
             known,
-            leader,
             joiners,
-        };
-        (departure, outcome)
+        }
     }
 
     fn free(&mut self, number: u64) {
@@ -213,8 +212,8 @@ impl<V, E> Seat<V, E> {
     /// before it joined.
     pub(crate) fn is_entitled(&self, landed: &Landed<V>, versions: &Versions) -> bool {
         self.entitled
-            || landed.slots.are_within(&self.known)
-            || versions.are_current(&landed.slots, self.as_of)
+            || landed.basis.dependencies.are_within(&self.known)
+            || versions.are_current(&landed.basis.dependencies, self.as_of)
     }
 }
 
@@ -225,7 +224,6 @@ pub(crate) struct Departure<V, E> {
     place: Place,
     pub(crate) as_of: Version,
     pub(crate) known: Slots,
-    leader: oneshot::Sender<Outcome<V, E>>,
     joiners: watch::Sender<Option<Outcome<V, E>>>,
 }
 
@@ -238,21 +236,24 @@ impl<V: Clone, E> Departure<V, E> {
         self.place.number
     }
 
-    /// Whether it loads in the background what is served meanwhile.
+    /// Whether it loads what is served meanwhile.
     pub(crate) fn is_refresh(&self) -> bool {
         self.place.replaces.is_some()
     }
 
-    /// Frees the place and gives the outcome to all who wait.
-    pub(crate) fn land(self, outcome: Outcome<V, E>) {
+    /// The entry that is served meanwhile, if there is one.
+    pub(crate) fn replaces(&self) -> Option<&Entry> {
+        self.place.replaces.as_deref()
+    }
+
+    /// Frees the place and gives the outcome to all who have joined, if anybody has.
+    pub(crate) fn land(self, outcome: impl FnOnce() -> Outcome<V, E>) {
         // From here on nobody joins.
         drop(self.place);
-        // A caller that waited alone gets the only reference to an error.
+        // A leader that nobody has joined keeps the only reference to an error.
         if self.joiners.receiver_count() > 0 {
-            self.joiners.send_replace(Some(outcome.clone()));
+            self.joiners.send_replace(Some(outcome()));
         }
-        // The caller may have gone away.
-        self.leader.send(outcome).ok();
     }
 }
 

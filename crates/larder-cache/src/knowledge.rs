@@ -19,12 +19,15 @@ use crate::snapshot::{Snapshot, TransactionId};
 /// what was lost there, does not matter.
 ///
 /// What is known of a dependency is bounded: its newest transactions one by one, and of all older
-/// ones the newest, below which a snapshot must not have had anything running.
+/// ones the newest, below which a snapshot must not have had anything running. Rows are not told
+/// apart one by one but by groups, of which there are 65,536: rows of a group are only believed
+/// together.
 #[derive(Default)]
 pub struct Knowledge(RwLock<Known>);
 
 #[derive(Default)]
 struct Known {
+    /// Rows stand for their groups, see `Dependency::grouped`.
     by_dependency: HashMap<Dependency, Recent>,
     everything: Recent,
     patterns: HashMap<Box<str>, Recent>,
@@ -84,7 +87,10 @@ impl Recent {
 impl Knowledge {
     /// More dependencies than this are not told apart: those that were quiet longest are
     /// forgotten, and results from before their last invalidation are no longer believed.
-    const MOST: usize = 1 << 16;
+    ///
+    /// All groups of rows find room, and as many others: however many rows are written, nothing
+    /// is forgotten for them.
+    const MOST: usize = Dependency::ROW_GROUPS + (1 << 16);
     /// More different patterns than this count as everything.
     const MOST_PATTERNS: usize = 256;
 
@@ -99,7 +105,8 @@ impl Knowledge {
     ) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for dependency in dependencies {
-            let recent = known.by_dependency.entry(dependency).or_default();
+            let grouped = dependency.grouped();
+            let recent = known.by_dependency.entry(grouped).or_default();
             recent.learn(transaction);
         }
         if known.by_dependency.len() > Self::MOST {
@@ -165,7 +172,7 @@ impl Knowledge {
         let seen = spared
             && known.everything.is_seen_by(snapshot)
             && dependencies.into_iter().all(|dependency| {
-                let recent = known.by_dependency.get(&dependency);
+                let recent = known.by_dependency.get(&dependency.grouped());
                 recent.is_none_or(|recent| recent.is_seen_by(snapshot))
             });
         seen.then_some(()).ok_or(Disbelief::Invalidated)
@@ -283,6 +290,54 @@ mod tests {
             knowledge.check(&listed, [A], "name"),
             Err(Disbelief::Invalidated)
         );
+    }
+
+    #[test]
+    fn a_row_is_believed_whatever_was_written_to_others() {
+        let knowledge = begun();
+        let row = |n: u64| Dependency::row(16_384, &n.to_be_bytes());
+        knowledge.learn(TransactionId(12), [Dependency::some_row(16_384), row(1)]);
+        let before = snapshot("12:12:");
+        let reads = [
+            (vec![A, row(1)], Err(Disbelief::Invalidated)),
+            (vec![A, row(2)], Ok(())),
+            (
+                vec![A, Dependency::some_row(16_384)],
+                Err(Disbelief::Invalidated),
+            ),
+            (vec![A, Dependency::some_row(16_385)], Ok(())),
+        ];
+        for (read, answer) in reads {
+            assert_eq!(
+                knowledge.check(&before, read.clone(), "name"),
+                answer,
+                "{read:?}"
+            );
+        }
+        assert_eq!(
+            knowledge.check(&snapshot("13:13:"), [A, row(1)], "name"),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn however_many_rows_are_written_nothing_is_forgotten() {
+        let knowledge = begun();
+        let row = |n: u64| Dependency::row(16_384, &n.to_be_bytes());
+        knowledge.learn(TransactionId(5), [A]);
+        for n in 0..4 * Knowledge::MOST as u64 {
+            knowledge.learn(TransactionId(10 + n), [row(n)]);
+        }
+        let before = snapshot("9:9:");
+        assert_eq!(
+            knowledge.check(&before, [A], "name"),
+            Ok(()),
+            "no horizon rose"
+        );
+        for n in [0, 1, 100_000] {
+            let answer = knowledge.check(&before, [row(n)], "name");
+            assert_eq!(answer, Err(Disbelief::Invalidated));
+        }
     }
 
     #[test]

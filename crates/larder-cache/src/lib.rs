@@ -114,7 +114,7 @@ pub use key::{Key, KeyBuilder};
 pub use knowledge::{Disbelief, Knowledge};
 pub use lease::Lease;
 pub use options::{CacheOptions, Freshness};
-pub use request::{EntryName, Kept, Loaded, Mode, Request, Served, Source};
+pub use request::{Basis, EntryName, Kept, Loaded, Mode, Request, Served, Source};
 pub use slots::Slots;
 pub use snapshot::{InvalidSnapshot, Snapshot, TransactionId};
 pub use statistics::{CacheStatistics, Cause};

@@ -31,21 +31,23 @@ impl Patterns {
     /// begins anew.
     const MOST: usize = 256;
 
-    /// Makes everything loaded so far whose name matches `pattern` wrong.
-    pub(crate) fn invalidate(&self, pattern: &str, versions: &Versions) {
+    /// Makes everything loaded so far whose name matches `pattern` wrong. Gives how many numbers
+    /// of the sequence it took: 1.
+    pub(crate) fn invalidate(&self, pattern: &str, versions: &Versions) -> u64 {
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
         if pattern == "*" || list.len() >= Self::MOST && !list.contains_key(pattern) {
             // In this order: whoever misses a pattern in the list finds everything
             // invalidated, provided that it asks for that afterwards.
-            versions.invalidate_everything();
+            let numbers = versions.invalidate_everything();
             list.clear();
-            return;
+            return numbers;
         }
         // The number is taken under the lock: once an entry is noted as checked up to a
         // number, no smaller one may come into the list.
         let number = versions.take_number();
         list.insert(pattern.into(), number);
         self.latest.store(number, Ordering::Release);
+        1
     }
 
     /// Whether no pattern was invalidated after `as_of`.

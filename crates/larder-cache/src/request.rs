@@ -1,12 +1,14 @@
 //! What a caller asks for, what a load gives, and what the caller gets.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dependency::Dependency;
 use crate::key::Key;
 use crate::options::Freshness;
 use crate::slots::Slots;
+use crate::snapshot::Snapshot;
 
 /// A cached read.
 #[derive(Debug)]
@@ -82,8 +84,9 @@ pub struct Loaded<V> {
     pub dependencies: Vec<Dependency>,
     /// An estimate of what the value takes, in bytes.
     ///
-    /// An entry weighs this, and what it takes itself: its name, four bytes for each slot, and
-    /// a fixed part of about 320 bytes for the entry and its places in the indices.
+    /// An entry weighs this, and what it takes itself: its name, 16 bytes for each dependency,
+    /// its snapshot, and a fixed part of about 400 bytes for the entry and its places in the
+    /// indices.
     pub bytes: u64,
     /// Whether the value may be stored. If not, it still goes to all who wait for it.
     pub storable: bool,
@@ -91,6 +94,13 @@ pub struct Loaded<V> {
     pub kept: Option<Kept>,
     /// What tells this value from others, if that can be told without comparing them.
     pub digest: Option<u128>,
+    /// What the load could see, if it was asked for that before it began.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// In part its time alone keeps the value right, and not what it depends on.
+    pub by_time: bool,
+    /// How long the value is fresh at most, if it rests on others that are not fresh for longer;
+    /// not more than [`Freshness::ttl`] counts. Zero: it is not stored.
+    pub fresh_for: Option<Duration>,
 }
 
 /// A value that a second tier had kept.
@@ -112,17 +122,48 @@ impl<V> Loaded<V> {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         }
+    }
+
+    /// The freshness that it has of what was asked for.
+    pub(crate) fn freshness(&self, mut asked: Freshness) -> Freshness {
+        let bounds = [self.kept.map(|kept| kept.fresh_for), self.fresh_for];
+        for bound in bounds.into_iter().flatten() {
+            asked.ttl = asked.ttl.min(bound);
+        }
+        asked
     }
 }
 
 /// What a caller gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Served<V> {
     /// The value.
     pub value: V,
     /// Where it came from.
     pub source: Source,
+    /// What it rests on.
+    pub basis: Basis,
+}
+
+/// What a value rests on: all that a value which is made from it has to know, to be kept itself.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Basis {
+    /// What it depends on: all of the request and of the load together.
+    pub dependencies: Slots,
+    /// What its load could see, if that is known.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// In part its time alone keeps it right: see [`Loaded::by_time`].
+    pub by_time: bool,
+    /// It may be kept: not all that it depends on may be known otherwise.
+    pub is_storable: bool,
+    /// How much longer it is fresh; zero if it is served past its time, or was loaded with a
+    /// `ttl` of zero.
+    pub fresh_for: Duration,
 }
 
 /// Where a value came from.
@@ -131,7 +172,7 @@ pub struct Served<V> {
 pub enum Source {
     /// Kept, and fresh.
     Hit,
-    /// Kept, and past its time, within `stale_for`. A load in the background replaces it.
+    /// Kept, and past its time, within `stale_for`. A load replaces it, or has just failed to.
     Stale,
     /// Kept, and past its time, within `stale_if_error`: a load had failed.
     StaleOnError,

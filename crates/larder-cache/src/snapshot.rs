@@ -66,6 +66,29 @@ impl Snapshot {
         &self.running
     }
 
+    /// What it takes in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.running)
+    }
+
+    /// What both have seen, as one snapshot: what is put together from two results contains at
+    /// least the writes that both contain.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let next = self.next.min(other.next);
+        let both = self.running.iter().chain(&other.running);
+        let mut running: Vec<_> = both.copied().filter(|id| *id < next).collect();
+        running.sort_unstable();
+        running.dedup();
+        // Where the lower end is that of the one whose end is lower still, nothing above it is seen.
+        let oldest_running = self.oldest_running.min(other.oldest_running).min(next);
+        Self {
+            oldest_running,
+            next,
+            running: running.into(),
+        }
+    }
+
     /// As one taken on a standby has to be read, which does not list what is running: only what
     /// is below its oldest is seen.
     #[must_use]
@@ -137,6 +160,29 @@ mod tests {
     fn a_standby_lists_nothing_so_only_the_oldest_counts() {
         let taken = snapshot("10:15:").of_standby();
         assert!(taken.sees(TransactionId(9)) && !taken.sees(TransactionId(10)));
+    }
+
+    #[test]
+    fn two_together_have_seen_what_each_has() {
+        let texts = [
+            "10:15:10,12",
+            "8:8:",
+            "11:20:11,12,16",
+            "13:13:",
+            "3:30:3,14",
+        ];
+        for (one, other) in texts
+            .iter()
+            .flat_map(|one| texts.map(|other| (*one, other)))
+        {
+            let (one, other) = (snapshot(one), snapshot(other));
+            let both = one.and(&other);
+            assert_eq!(both.to_string().parse(), Ok(both.clone()));
+            for id in (0..40).map(TransactionId) {
+                let expected = one.sees(id) && other.sees(id);
+                assert_eq!(both.sees(id), expected, "{id} in {one} and {other}: {both}");
+            }
+        }
     }
 
     #[test]

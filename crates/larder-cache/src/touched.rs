@@ -1,6 +1,7 @@
 //! What a transaction touched, as one row of the log tells it.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dependency::Dependency;
 
@@ -42,18 +43,76 @@ const KNOWN: u64 = RESERVED | 1 << 61;
 const NUMBERS: i16 = 1;
 /// The format of rows whose detail is a pattern of names.
 const PATTERN: i16 = 2;
+/// The format of rows that name rows of tables: as the first one, but who does not know of rows
+/// must not take it for nothing.
+const ROWS: i16 = 3;
 
 impl Touched {
-    /// A row has at most so many numbers; what touched more counts as having touched everything.
+    /// It has at most so many dependencies. Of what touched more, tables count as wholes instead
+    /// of their rows, those with the most rows first; and if that is not enough, it counts as
+    /// having touched everything.
     pub const MOST: usize = 256;
 
     /// These dependencies.
+    ///
+    /// Where a table is among them as a whole, its rows are left out.
     #[must_use]
     pub fn dependencies(dependencies: impl IntoIterator<Item = Dependency>) -> Self {
-        Self {
+        let touched = Self {
             dependencies: dependencies.into_iter().collect(),
             ..Self::default()
+        };
+        touched.bounded()
+    }
+
+    /// The same within its bounds. What it becomes is written, applied and compared, all alike.
+    fn bounded(mut self) -> Self {
+        let mut wholes: BTreeSet<u32> = self.iter().filter_map(Dependency::as_table).collect();
+        if self.pattern.is_some() {
+            // The format of patterns knows no rows.
+            wholes.extend(self.rows().keys());
         }
+        self.collapse(&wholes);
+        if self.dependencies.len() > Self::MOST {
+            let mut tables: Vec<(u32, usize)> = self.rows().into_iter().collect();
+            tables.sort_by_key(|(oid, rows)| (Reverse(*rows), *oid));
+            for (oid, _) in tables {
+                if self.dependencies.len() <= Self::MOST {
+                    break;
+                }
+                self.collapse(&BTreeSet::from([oid]));
+            }
+        }
+        if self.dependencies.len() > Self::MOST {
+            self.everything = true;
+            self.dependencies.clear();
+        }
+        self
+    }
+
+    /// The tables that are not touched as wholes, and how many dependencies are of their rows.
+    fn rows(&self) -> BTreeMap<u32, usize> {
+        let mut rows = BTreeMap::new();
+        for oid in self
+            .iter()
+            .filter(|one| one.is_of_rows())
+            .filter_map(Dependency::table_oid)
+        {
+            *rows.entry(oid).or_default() += 1;
+        }
+        rows
+    }
+
+    /// Each of these tables as a whole in place of its rows.
+    fn collapse(&mut self, wholes: &BTreeSet<u32>) {
+        if wholes.is_empty() {
+            return;
+        }
+        let is_in_whole =
+            |one: &Dependency| one.table_oid().is_some_and(|oid| wholes.contains(&oid));
+        self.dependencies.retain(|one| !is_in_whole(one));
+        self.dependencies
+            .extend(wholes.iter().copied().map(Dependency::table));
     }
 
     /// The same, found by these definitions of the database: a number that changes with them.
@@ -77,7 +136,27 @@ impl Touched {
     /// Whether who has applied this has applied the other one, too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self == other || self.everything && !other.switches && other.pattern.is_none()
+        self == other
+            || self.everything && !other.switches && other.pattern.is_none()
+            || self.contains(other)
+    }
+
+    /// Whether the other one is dependencies, found by the same definitions, that are among
+    /// these or rows of tables that are.
+    fn contains(&self, other: &Self) -> bool {
+        let plain = Self {
+            dependencies: other.dependencies.clone(),
+            definitions_known: self.definitions_known,
+            ..Self::default()
+        };
+        let has = |one| self.dependencies.contains(&one);
+        plain == *other
+            && other.iter().all(|one| {
+                has(one)
+                    || one
+                        .table_oid()
+                        .is_some_and(|oid| has(Dependency::table(oid)))
+            })
     }
 
     /// Both together. Patterns and switches are told by rows of their own, and are left out.
@@ -93,7 +172,7 @@ impl Touched {
                 Some(_) => Some(0),
             };
         }
-        self
+        self.bounded()
     }
 
     /// Everything.
@@ -175,35 +254,37 @@ impl Touched {
     /// As a row of the log.
     #[must_use]
     pub fn to_row(&self) -> LogRow {
-        let everything = self.everything || self.dependencies.len() > Self::MOST;
         let mut numbers = Vec::new();
+        let mut format = if self.pattern.is_some() {
+            PATTERN
+        } else {
+            NUMBERS
+        };
         if self.definitions {
             numbers.push(DEFINITIONS);
-        } else if everything {
+        } else if self.everything {
             numbers.push(EVERYTHING);
         } else {
             numbers.extend(self.iter().map(Dependency::as_u64));
+            if self.iter().any(Dependency::is_of_rows) {
+                format = ROWS;
+            }
         }
         if self.switches {
             numbers.push(SWITCHES);
         }
-        if let Some(definitions) = self.definitions_known.filter(|_| !everything) {
+        if let Some(definitions) = self.definitions_known.filter(|_| !self.everything) {
             numbers.push(KNOWN | definitions);
         }
         LogRow {
-            format: if self.pattern.is_some() {
-                PATTERN
-            } else {
-                NUMBERS
-            },
+            format,
             touched: numbers.into_iter().map(u64::cast_signed).collect(),
             detail: self.pattern.clone(),
         }
     }
 
-    /// Reads the numbers of a row of the first format.
-    #[must_use]
-    pub fn of_numbers(numbers: &[i64]) -> Self {
+    /// Reads the numbers of a row.
+    fn of_numbers(numbers: &[i64]) -> Self {
         let mut touched = Self::default();
         for number in numbers.iter().map(|number| number.cast_unsigned()) {
             match number {
@@ -216,22 +297,28 @@ impl Touched {
                 unknown if unknown & RESERVED == RESERVED => return Self::definitions(),
                 number => {
                     let dependency = Dependency::from_u64(number);
+                    if !dependency.is_known() {
+                        return Self::definitions();
+                    }
                     touched.dependencies.insert(dependency);
                 }
             }
         }
-        touched
+        touched.bounded()
     }
 
     /// Reads a row of the log. What it cannot read counts as everything.
     #[must_use]
     pub fn of_row(row: &LogRow) -> Self {
         match (row.format, &row.detail) {
-            (NUMBERS, _) => Self::of_numbers(&row.touched),
-            (PATTERN, Some(pattern)) => Self {
-                pattern: Some(pattern.clone()),
-                ..Self::of_numbers(&row.touched)
-            },
+            (NUMBERS | ROWS, _) => Self::of_numbers(&row.touched),
+            (PATTERN, Some(pattern)) => {
+                let touched = Self {
+                    pattern: Some(pattern.clone()),
+                    ..Self::of_numbers(&row.touched)
+                };
+                touched.bounded()
+            }
             _ => Self::definitions(),
         }
     }
@@ -247,75 +334,4 @@ impl LogRow {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_is_read_as_it_was_written() {
-        let tables = Touched::dependencies([Dependency::table(16_384), Dependency::tag("menu:7")]);
-        for touched in [
-            Touched::default(),
-            tables,
-            Touched::everything(),
-            Touched::definitions(),
-            Touched::switches(),
-            Touched::pattern("restaurants:*"),
-            Touched::dependencies([Dependency::table(1)]).known_by(u64::MAX),
-        ] {
-            assert_eq!(Touched::of_row(&touched.to_row()), touched);
-        }
-    }
-
-    #[test]
-    fn what_another_version_wrote_counts_as_everything() {
-        let future = |format, touched: &[i64], detail: Option<&str>| LogRow {
-            format,
-            touched: touched.to_vec(),
-            detail: detail.map(str::to_owned),
-        };
-        for row in [
-            future(3, &[16_384], None),
-            future(-1, &[], Some("*")),
-            future(PATTERN, &[], None),
-            future(NUMBERS, &[(RESERVED | 77).cast_signed()], None),
-        ] {
-            let touched = Touched::of_row(&row);
-            assert!(touched.is_everything() && touched.changes_definitions());
-        }
-        // Both formats of this version, side by side.
-        assert!(!Touched::of_row(&future(NUMBERS, &[5], None)).is_everything());
-        let both = Touched::of_row(&future(PATTERN, &[5], Some("a:*")));
-        assert_eq!(both.iter().collect::<Vec<_>>(), [Dependency::table(5)]);
-        assert_eq!(both.names(), Some("a:*"));
-    }
-
-    #[test]
-    fn what_was_found_by_other_definitions_is_not_taken_as_it_stands() {
-        let table = Touched::dependencies([Dependency::table(1)]);
-        assert!(table.is_known_by(Some(7)) && table.is_known_by(None));
-        let known = Touched::of_row(&table.known_by(7).to_row());
-        assert!(known.is_known_by(Some(7)));
-        assert!(!known.is_known_by(Some(8)) && !known.is_known_by(None));
-        assert!(Touched::default().known_by(7).is_empty());
-    }
-
-    #[test]
-    fn a_row_is_bounded() {
-        let many = (0..=Touched::MOST as u32).map(Dependency::table);
-        let row = Touched::dependencies(many).to_row();
-        assert_eq!(row.touched.len(), 1);
-        assert!(Touched::of_row(&row).is_everything());
-        let most = (0..Touched::MOST as u32).map(Dependency::table);
-        assert_eq!(Touched::dependencies(most).to_row().touched.len(), 256);
-    }
-
-    #[test]
-    fn numbers_become_an_array_of_sql() {
-        let row = Touched::dependencies([Dependency::table(7), Dependency::table(5)]).to_row();
-        assert_eq!(row.array(), "{5,7}");
-        assert_eq!(
-            Touched::everything().to_row().array(),
-            "{-4611686018427387904}"
-        );
-    }
-}
+mod tests;

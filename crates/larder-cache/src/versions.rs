@@ -17,6 +17,11 @@ impl Version {
     pub(crate) fn number(self) -> u64 {
         self.0
     }
+
+    /// The moment so many invalidations later.
+    pub(crate) fn after(self, invalidations: u64) -> Self {
+        Self(self.0.saturating_add(invalidations))
+    }
 }
 
 /// The sequence of invalidations, and for each dependency the number of its last one.
@@ -72,21 +77,24 @@ impl Versions {
 
     /// Makes everything loaded so far that depends on one of these wrong.
     ///
-    /// When this returns, no result from before is served, stored or joined any more.
-    pub fn invalidate(&self, dependencies: impl IntoIterator<Item = Dependency>) {
+    /// When this returns, no result from before is served, stored or joined any more. Gives how
+    /// many numbers of the sequence it took: 1, or 0 where there are no dependencies.
+    pub fn invalidate(&self, dependencies: impl IntoIterator<Item = Dependency>) -> u64 {
         let mut dependencies = dependencies.into_iter().peekable();
         if dependencies.peek().is_none() {
-            return;
+            return 0;
         }
         let number = self.take_number();
         for dependency in dependencies {
             self.0.table.slot(dependency).invalidate(number);
         }
+        1
     }
 
-    /// Makes everything loaded so far wrong.
-    pub fn invalidate_everything(&self) {
+    /// Makes everything loaded so far wrong. Gives how many numbers of the sequence it took: 1.
+    pub fn invalidate_everything(&self) -> u64 {
         self.0.everything.invalidate(self.take_number());
+        1
     }
 
     /// The slots of these dependencies, for checks by [`Versions::are_current`].

@@ -100,6 +100,9 @@ impl Cached for Larder {
                 storable: true,
                 kept: None,
                 digest: None,
+                snapshot: None,
+                by_time: false,
+                fresh_for: None,
             })
         };
         self.cache.get_or_load(request, load).await.unwrap().value

@@ -16,7 +16,7 @@ use larder_metrics::{
 use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
 
 use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
-use crate::cached::{Plans, Shadow};
+use crate::cached::{Classes, Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
 use crate::events::Events;
@@ -25,6 +25,7 @@ use crate::options::{CacheMode, Hints};
 use crate::sql::{BoundSql, sql};
 use crate::switches::Switches;
 use crate::transaction::TransactionBuilder;
+use crate::warming::{Warmer, tend_hot_keys, warm_in_background};
 use crate::{DatabaseOptions, Error, observation};
 
 /// A database: sessions, transactions, raw SQL. Clones share the same pool.
@@ -56,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) picture: Arc<Picture>,
     pub(crate) plans: Plans,
+    /// What becomes of the results of each kind of read.
+    pub(crate) classes: Classes,
     pub(crate) watcher: Arc<Watcher>,
     pub(crate) default_ttl: Duration,
     pub(crate) switches: Switches,
@@ -70,6 +73,8 @@ pub(crate) struct Inner {
     /// Which hits are verified.
     pub(crate) shadow: Shadow,
     pub(crate) events: Arc<Events>,
+    /// Filling the cache before it is read.
+    pub(crate) warmer: Warmer,
     /// How long loads take.
     pub(crate) loads: Arc<CacheRecorder>,
     services: ServiceRegistry,
@@ -108,6 +113,7 @@ impl Database {
         let events = Arc::new(Events::default());
         tell_of(&events, &cache, second_tier.as_ref());
         let local_types = settings.take_local_types();
+        let warmer = Warmer::new(&mut settings, pool.size);
         let picture = Arc::new(Picture::new(settings.declarations));
         let name = InstanceName::claim(&pool.name);
         let (connections, loads) = recorders(name.as_str(), queries.metrics);
@@ -127,6 +133,7 @@ impl Database {
             .await?;
         let inner = Arc::new(Inner {
             pool,
+            classes: Classes::new(cache.clock().clone()),
             cache,
             picture,
             plans: Plans::new(),
@@ -139,6 +146,7 @@ impl Database {
             local_types,
             shadow: Shadow::new(settings.shadow),
             events,
+            warmer,
             loads: Arc::new(loads),
             services: ServiceRegistry::new(name.as_str()),
             name,
@@ -156,7 +164,15 @@ impl Database {
             tokio::spawn(follow(Arc::downgrade(&inner), follower));
         }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
+        if inner.warmer.is_on() {
+            tokio::spawn(warm_in_background(Arc::downgrade(&inner)));
+            tokio::spawn(tend_hot_keys(Arc::downgrade(&inner)));
+        }
         Ok(Self(inner))
+    }
+
+    pub(crate) fn of(inner: Arc<Inner>) -> Self {
+        Self(inner)
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -339,8 +355,12 @@ impl Database {
     ///
     /// Dropped, the database stays closed for newcomers; calling it again waits on.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
+        self.0.warmer.stop();
         let drained = self.0.pool.shutdown(deadline).await;
         if let Some(tier) = &self.0.second_tier {
+            tokio::time::timeout(deadline, self.0.keep_hot_keys())
+                .await
+                .ok();
             // What is still on its way to Redis is not worth more waiting than was allowed.
             tokio::time::timeout(deadline, tier.redis().shutdown())
                 .await

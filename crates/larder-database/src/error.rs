@@ -67,6 +67,15 @@ pub enum Error {
     )]
     UnknownTable(String),
 
+    /// No read that warms the cache is registered by this name.
+    #[error("warm the cache by {name:?}: {known}")]
+    UnknownWarming {
+        /// The name.
+        name: String,
+        /// What there is instead.
+        known: String,
+    },
+
     /// The migrations could not be read or applied.
     #[error("apply the migrations: {}{reason}", migration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
     Migration {
@@ -132,6 +141,8 @@ pub enum ErrorKind {
     Catalog,
     /// There is no table of this name.
     UnknownTable,
+    /// No read that warms the cache is registered by this name.
+    UnknownWarming,
     /// The migrations could not be read or applied.
     Migration,
     /// The database has no log of invalidations.
@@ -159,6 +170,7 @@ impl Error {
             Self::Load(_) => ErrorKind::Load,
             Self::Catalog { .. } => ErrorKind::Catalog,
             Self::UnknownTable(_) => ErrorKind::UnknownTable,
+            Self::UnknownWarming { .. } => ErrorKind::UnknownWarming,
             Self::Migration { .. } => ErrorKind::Migration,
             Self::LogMissing { .. } => ErrorKind::LogMissing,
             Self::LogLate => ErrorKind::LogLate,

@@ -72,6 +72,22 @@ pub enum CacheEvent {
         /// The tables that the result depends on, and the tags and services by their numbers.
         dependencies: Vec<String>,
     },
+    /// A registered read that warms the cache has failed.
+    WarmingFailed {
+        /// The name that it is registered by.
+        name: String,
+        /// Its error.
+        error: String,
+    },
+    /// A round of warming has ended: that of the start, or one that was asked for.
+    Warmed {
+        /// Registered reads that have ended well.
+        done: u64,
+        /// Registered reads that have failed.
+        failed: u64,
+        /// Values of hot keys that were fetched from Redis.
+        fetched: u64,
+    },
     /// So many events came faster than they were received, and are lost.
     Missed {
         /// How many.

@@ -20,13 +20,18 @@ mod log;
 mod migrations;
 mod observation;
 mod options;
+mod scope;
 mod sql;
 mod switches;
 mod transaction;
+mod warming;
 
+#[cfg(feature = "cached-crate")]
+pub use crate::cached::CachedStore;
 pub use crate::cached::{
-    CacheExplanation, CachedMany, CachedQuery, CachedRead, CachedSql, Invalidation,
-    ShadowStatistics,
+    AdviceConfidence, CacheAdvice, CacheEvidence, CacheExplanation, CacheSavings, CacheVerdict,
+    CachedCall, CachedMany, CachedQuery, CachedRead, CachedSql, InvalidatingCall, Invalidation,
+    ShadowStatistics, SkippingNone,
 };
 pub use crate::closure_error::ClosureError;
 pub use crate::coherence::HotTable;
@@ -37,9 +42,11 @@ pub use crate::fleet::{FollowerStatistics, SecondTierStatistics};
 pub use crate::log::{LogStatus, MissingRight};
 pub use crate::migrations::MigrationReport;
 pub use crate::options::{CacheMode, CacheSettings, DatabaseOptions, Hints, QuerySettings};
+pub use crate::scope::{CacheTrace, ReadOrigin, TracedRead, TracedStatement, carry};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
+pub use crate::warming::{WarmingFailure, WarmingProgress, WarmingReport};
 
 pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};

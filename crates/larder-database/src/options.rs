@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::HashSet;
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use larder_sql::catalog::Declarations;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use crate::Error;
+use crate::warming::Registered;
+use crate::{Database, Error};
 
 /// How to reach the database and how to pool its connections.
 #[derive(Debug, Clone)]
@@ -69,6 +71,16 @@ pub struct CacheSettings {
     pub compress_above: usize,
     /// What encrypts values in Redis, if anything does.
     pub seal: Option<Seal>,
+    /// Whether the cache is filled in the background when the process starts: by registered reads,
+    /// and with what was read most before. On by default.
+    pub warm: bool,
+    /// How many registered reads run at a time; at most as many as the pool has connections. 2 by
+    /// default.
+    pub warm_parallelism: usize,
+    /// How many of the hottest keys are listed in Redis and fetched at a start; 0 for none. 2,000 by
+    /// default.
+    pub warm_keys: usize,
+    warmings: Vec<Registered>,
     local_types: HashSet<TypeId>,
     /// How long a result is kept when the read does not say. A minute by default.
     pub ttl: Duration,
@@ -98,6 +110,22 @@ impl CacheSettings {
             TypeId::of::<Option<T>>(),
         ];
         self.local_types.extend(types);
+    }
+
+    /// Registers a read that warms the cache at the start of the process and whenever somebody asks
+    /// for it: see [`Database::register_warming`].
+    pub fn register_warming<F, Fut>(&mut self, name: impl Into<String>, read: F)
+    where
+        F: Fn(Database) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        let read = Registered::new(name, read);
+        self.warmings.retain(|known| !known.has_name_of(&read));
+        self.warmings.push(read);
+    }
+
+    pub(crate) fn take_warmings(&mut self) -> Vec<Registered> {
+        std::mem::take(&mut self.warmings)
     }
 
     pub(crate) fn take_local_types(&mut self) -> HashSet<TypeId> {
@@ -158,6 +186,10 @@ impl Default for CacheSettings {
             never_in_redis: Vec::new(),
             compress_above: 1 << 10,
             seal: None,
+            warm: true,
+            warm_parallelism: 2,
+            warm_keys: 2_000,
+            warmings: Vec::new(),
             local_types: HashSet::new(),
             ttl: Duration::from_secs(60),
             max_entries: 1_000,
@@ -283,6 +315,9 @@ impl DatabaseOptions {
         options.cache.early_refresh = cache.early_refresh;
         options.cache.jitter = cache.jitter;
         options.cache.load_lock = cache.load_lock;
+        options.cache.warm = cache.warm;
+        options.cache.warm_parallelism = count(cache.warm_parallelism);
+        options.cache.warm_keys = count(cache.warm_keys);
         options
             .cache
             .never_in_redis

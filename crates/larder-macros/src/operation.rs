@@ -1,29 +1,24 @@
 //! `#[operation("name")]`: puts the body of an async function into its service's operation.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{FnArg, ItemFn, LitStr, Pat, ReturnType, Signature, Type};
+
+use crate::faults::Faults;
+use crate::function;
 
 /// How the attribute is written.
 const FORM: &str = "the name of the operation is missing: #[operation(\"name\")]";
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let function: ItemFn = match syn::parse2(item.clone()) {
+    let function = match function::parse(&item, "operation") {
         Ok(function) => function,
-        Err(error) => {
-            let problem = "#[operation] is put on an async function that has a body";
-            let error = syn::Error::new(error.span(), problem).to_compile_error();
-            return quote!(#error #item);
-        }
+        Err(refused) => return refused,
     };
     match check(arguments, &function.sig) {
         Ok(operation) => operation.wrap(&function),
-        Err(error) => {
-            // With the function itself, so that its callers are not at fault too.
-            let error = error.to_compile_error();
-            quote!(#error #item)
-        }
+        Err(error) => function::refused(error, &item),
     }
 }
 
@@ -45,7 +40,7 @@ fn check(arguments: TokenStream, signature: &Signature) -> syn::Result<Operation
     let name = faults.keep(name(arguments));
     let holder = faults.keep(holder(signature));
     let returned = faults.keep(returned(signature));
-    match (name, holder, returned, faults.0) {
+    match (name, holder, returned, faults.into_error()) {
         (Some(name), Some(holder), Some(returned), None) => Ok(Operation {
             name,
             holder,
@@ -53,23 +48,6 @@ fn check(arguments: TokenStream, signature: &Signature) -> syn::Result<Operation
         }),
         (.., Some(error)) => Err(error),
         _ => Err(syn::Error::new(Span::call_site(), FORM)),
-    }
-}
-
-/// What is wrong, in one error.
-#[derive(Default)]
-struct Faults(Option<syn::Error>);
-
-impl Faults {
-    fn add(&mut self, fault: syn::Error) {
-        match &mut self.0 {
-            Some(faults) => faults.combine(fault),
-            None => self.0 = Some(fault),
-        }
-    }
-
-    fn keep<T>(&mut self, part: syn::Result<T>) -> Option<T> {
-        part.map_err(|fault| self.add(fault)).ok()
     }
 }
 
@@ -129,8 +107,7 @@ impl Operation {
             sig,
             block,
         } = function;
-        let statements = &block.stmts;
-        let known_type = self.known_type();
+        let body = function::body(block, Some(&self.returned));
         // What the value lacks is told of where the operation is declared, and that it returns no
         // Result where it says what it returns.
         let service = Ident::new("service", name.span());
@@ -138,7 +115,7 @@ impl Operation {
         // A name that the body cannot see, as it may have its own `service`.
         let base = Ident::new("base", Span::mixed_site());
         let run = quote_spanned! {self.returned.span()=>
-            #base.#operation(#name, async move { #known_type #(#statements)* }).await
+            #base.#operation(#name, #body).await
         };
         quote! {
             #(#attrs)*
@@ -149,39 +126,4 @@ impl Operation {
             }
         }
     }
-
-    /// A statement that never runs. It tells the compiler what the block returns: without it, a
-    /// `?` in the block would not know its error.
-    fn known_type(&self) -> TokenStream {
-        let returned = &self.returned;
-        let never = Ident::new("never", Span::mixed_site());
-        if mentions_impl(quote!(#returned)) {
-            return TokenStream::new();
-        }
-        // Not `expect`: which of these lints would fire depends on the user's function and settings.
-        quote_spanned! {returned.span()=>
-            #[allow(
-                unknown_lints,
-                unreachable_code,
-                clippy::allow_attributes,
-                clippy::diverging_sub_expression,
-                clippy::empty_loop,
-                clippy::needless_return,
-                clippy::unreachable
-            )]
-            if false {
-                let #never: #returned = loop {};
-                return #never;
-            }
-        }
-    }
-}
-
-/// Whether a type has an `impl Trait` in it, which no variable may have.
-fn mentions_impl(tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "impl",
-        TokenTree::Group(group) => mentions_impl(group.stream()),
-        _ => false,
-    })
 }

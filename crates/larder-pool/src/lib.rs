@@ -27,16 +27,18 @@ mod server_error;
 mod session;
 mod tls;
 mod transaction;
+mod written;
 
 pub use crate::closure::AsyncClosure;
 pub use crate::connect_options::{ConnectOptions, Target};
 pub use crate::connection::{
-    BoundValues, Connection, OwnedQuery, PortableRows, Recording, Row, Rows, SessionSettings,
-    TransactionManager, TransactionState, Value, query_text, static_query_id,
+    BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
+    Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
+    static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
 pub use crate::observer::{
-    Companion, Effects, EndedStatement, Observer, PoolObserver, StatementOutcome,
+    Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
 };
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
@@ -44,3 +46,4 @@ pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
+pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};

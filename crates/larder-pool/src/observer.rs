@@ -10,13 +10,30 @@ use std::time::Duration;
 
 use larder_sql::{Effect, SessionEffect, StatementProfile};
 
-use crate::SessionSettings;
 use crate::error::ConnectError;
 use crate::server_error::ServerError;
+use crate::written::Effects;
+use crate::{BeginningStatement, SessionSettings};
 
 /// Told of what happens on the connections of a pool. Every method is called on the path of
 /// the work itself, so it has to be quick and must not wait.
 pub trait PoolObserver: Send + Sync {
+    /// A statement of a user's is about to be sent: typed, raw, or several in one text. Not those
+    /// that begin and end transactions and savepoints, companions, and what the pool does for
+    /// itself. Each is told once, in the task that sends it. It may yet fail to be prepared.
+    fn statement_begins(&self, _: &BeginningStatement<'_>) {}
+
+    /// What has become of a transaction, in the task that did it.
+    fn transaction(&self, _: TransactionEvent) {}
+
+    /// Which values of a statement, by the numbers of their parameters from 0, name the rows that
+    /// it writes or reads. They are told with what was [written](crate::Written), and with what
+    /// was [recorded](crate::Recorded). Asked for statements that may write, and for all while
+    /// somebody records. By default none.
+    fn key_parameters(&self, _: &StatementProfile) -> Option<Arc<[u16]>> {
+        None
+    }
+
     /// A statement has ended: its answer was read to the end, it failed, or its caller left.
     fn statement_ended(&self, _: &EndedStatement<'_>) {}
 
@@ -89,6 +106,23 @@ pub trait PoolObserver: Send + Sync {
     fn released(&self, _: Duration) {}
 }
 
+/// What has become of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransactionEvent {
+    /// The outermost one has begun. Savepoints are not told.
+    Began,
+    /// The outermost one has been committed. What was written has been told to
+    /// [`PoolObserver::committed`] before; what is to be done after the commit follows.
+    Committed,
+    /// The outermost one has been rolled back, or cannot be committed any more, or a savepoint
+    /// has been rolled back. Where a future was dropped that ran a transaction, it is rolled back
+    /// by another task, and nothing is told.
+    RolledBack,
+    /// The connection was lost before COMMIT was answered: nobody knows whether it took effect.
+    InDoubt,
+}
+
 /// SQL that takes effect together with writes, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Companion {
@@ -113,6 +147,8 @@ pub struct EndedStatement<'a> {
     pub duration: Duration,
     /// The rows that it returned.
     pub rows: u64,
+    /// What these took on the wire, in bytes.
+    pub bytes: u64,
     /// How it ended.
     pub outcome: StatementOutcome<'a>,
 }
@@ -129,62 +165,6 @@ pub enum StatementOutcome<'a> {
     Lost,
     /// Its caller left before the end of the answer.
     Abandoned,
-}
-
-/// Statements that wrote, or may have written.
-#[derive(Debug, Clone, Default)]
-pub struct Effects {
-    statements: Vec<Arc<StatementProfile>>,
-    unclear: bool,
-}
-
-impl Effects {
-    /// More different statements than this count as writing everything.
-    const MOST: usize = 128;
-
-    /// The statements, each once.
-    pub fn statements(&self) -> &[Arc<StatementProfile>] {
-        &self.statements
-    }
-
-    /// Whether the names in the statements may mean other tables than usual, or the statements
-    /// were too many to keep: then it is not known what was written.
-    pub fn is_unclear(&self) -> bool {
-        self.unclear
-    }
-
-    /// Whether nothing was written.
-    pub fn is_empty(&self) -> bool {
-        self.statements.is_empty() && !self.unclear
-    }
-
-    pub(crate) fn of(profile: &Arc<StatementProfile>, unclear: bool) -> Self {
-        Self {
-            statements: vec![Arc::clone(profile)],
-            unclear,
-        }
-    }
-
-    pub(crate) fn add(&mut self, profile: &Arc<StatementProfile>, unclear: bool) {
-        self.unclear |= unclear;
-        let mut known = self.statements.iter().rev();
-        // The same statement comes in a row; its profile is the same one.
-        if known.any(|known| Arc::ptr_eq(known, profile)) {
-            return;
-        }
-        if self.statements.len() < Self::MOST {
-            self.statements.push(Arc::clone(profile));
-        } else {
-            self.unclear = true;
-        }
-    }
-
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.unclear |= other.unclear;
-        for profile in &other.statements {
-            self.add(profile, false);
-        }
-    }
 }
 
 /// Whether a statement may write something that others read, by its text.
@@ -223,6 +203,11 @@ impl Observer {
         self.0
             .as_ref()
             .is_none_or(|observer| observer.knows(settings))
+    }
+
+    /// Which values of a statement name its rows.
+    pub(crate) fn key_parameters(&self, profile: &StatementProfile) -> Option<Arc<[u16]>> {
+        self.0.as_ref()?.key_parameters(profile)
     }
 
     pub(crate) fn unread(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {

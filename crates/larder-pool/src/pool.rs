@@ -20,7 +20,7 @@ use crate::error::{AcquireError, ConnectError, Error};
 use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::session::{Lease, Session};
 use crate::transaction::{TransactionBuilder, TransactionError};
-use crate::{AsyncClosure, Connection, current};
+use crate::{AsyncClosure, Connection};
 
 /// A pool of connections to one server. Clones share the same pool.
 ///
@@ -262,23 +262,6 @@ impl Pool {
             deadline,
             in_use,
         })
-    }
-
-    /// Runs a future that holds one of the pool's connections, as the closure of a transaction
-    /// does: [`is_in_transaction`](Self::is_in_transaction) is true inside it.
-    ///
-    /// # Cancel safety
-    ///
-    /// It is as safe to drop as `future`.
-    pub async fn within<F: Future>(&self, future: F) -> F::Output {
-        current::within(self.0.connector.shared().watch.id(), future).await
-    }
-
-    /// Whether the current task runs within a transaction of this pool: inside the closure of
-    /// [`transaction`](Self::transaction) or of [`Connection::transaction`]. Tasks that it
-    /// spawned do not.
-    pub fn is_in_transaction(&self) -> bool {
-        current::is_within(self.0.connector.shared().watch.id())
     }
 
     /// Whether [`Pool::shutdown`] was called.

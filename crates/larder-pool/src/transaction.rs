@@ -117,7 +117,8 @@ impl TransactionBuilder {
             return Err(TransactionError::Pool(statement_failed(&session, error)));
         }
         let pool = self.pool.0.connector.shared().watch.id();
-        match current::within(pool, closure(&mut session)).await {
+        let notes = session.transaction.notes();
+        match current::within(pool, Some(notes), closure(&mut session)).await {
             Ok(value) => match self.commit(&mut session).await {
                 Ok(()) => Ok(value),
                 Err(error) => Err(TransactionError::Pool(error)),
@@ -176,6 +177,8 @@ impl TransactionBuilder {
             }
             Err(_) => tracing::warn!("failed to roll back within {limit:?}"),
         }
+        let observer = &self.pool.0.options.observer;
+        session.transaction.given_up(observer);
     }
 }
 

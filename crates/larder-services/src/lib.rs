@@ -22,6 +22,7 @@
 )]
 
 pub mod analytics;
+mod cached_calls;
 mod changes;
 mod closed_set;
 mod error;
@@ -45,9 +46,10 @@ pub mod schema;
 mod service;
 pub mod users;
 
+pub use cached_calls::CachedCalls;
 pub use error::{Error, ErrorKind, InvalidInput, Result};
 pub use ids::{RestaurantId, ReviewId, UserId};
-pub use larder_macros::operation;
+pub use larder_macros::{cache_put, cached, invalidates, operation};
 pub use larder_metrics::ServiceStatistics;
 pub use migrations::MIGRATIONS;
 pub use page::Page;

@@ -124,6 +124,12 @@ impl Service {
         self.shared.name
     }
 
+    /// How long results are good for where a read does not say, if that was set.
+    #[must_use]
+    pub fn ttl(&self) -> Option<Duration> {
+        self.ttl
+    }
+
     /// The database.
     #[must_use]
     pub fn database(&self) -> &Database {

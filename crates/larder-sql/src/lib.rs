@@ -96,6 +96,7 @@
 mod builtin_names;
 pub mod catalog;
 mod error;
+mod failpoints;
 mod lexer;
 mod memo;
 mod named;
@@ -112,8 +113,8 @@ pub use named::NamedStatement;
 pub use parameters::{ParameterFaults, UnusedParameter};
 pub use position::Position;
 pub use profile::{
-    Effect, Fingerprint, QualifiedName, SessionEffect, StatementKind, StatementProfile,
-    UnknownReason, classify, is_in_subquery,
+    Effect, Fingerprint, KeyCandidate, KeyCandidates, QualifiedName, SessionEffect, StatementKind,
+    StatementProfile, UnknownReason, classify, is_in_subquery,
 };
 pub use statement::{Statements, leading_keyword, statements};
 pub use transaction_control::{TransactionControl, transaction_control};

@@ -162,9 +162,11 @@ fn weight(text: &str, profile: &StatementProfile) -> u64 {
     let names = profile.reads.len() + profile.writes.len() + profile.functions.len();
     /// The letters of a name, beside the name itself.
     const LETTERS: usize = 32;
+    let keys = profile.key_candidates.as_ref().map_or(0, |k| k.bytes());
     let bytes = size_of::<StatementProfile>()
         + text.len()
         + profile.normalised.len()
+        + keys
         + names * (size_of::<QualifiedName>() + LETTERS);
     bytes as u64
 }

@@ -6,6 +6,7 @@ use crate::statement::{leading_keyword, statements};
 
 mod commands;
 mod expressions;
+mod keys;
 mod kind;
 mod lists;
 mod names;
@@ -23,6 +24,8 @@ mod unknown;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use keys::{Conflict, Verb};
+pub use keys::{KeyCandidate, KeyCandidates};
 pub use kind::StatementKind;
 pub use names::QualifiedName;
 pub use normal_text::Fingerprint;
@@ -85,6 +88,9 @@ pub struct StatementProfile {
     /// aggregates, windows and set operations. Queries within it may have all that. An aggregate
     /// that a user has made, called like any function, is not recognised.
     pub is_simple_selection: bool,
+    /// By which of its parameters it names the rows of its one table, if it does. Texts of one
+    /// fingerprint may differ in it.
+    pub key_candidates: Option<Box<KeyCandidates>>,
     /// The same for all texts that differ only in values, in the lengths of lists of values, in
     /// whitespace, comments and the case of what is not quoted.
     pub fingerprint: Fingerprint,
@@ -198,8 +204,10 @@ fn of_statement(statement: &str) -> StatementProfile {
         outcome = Outcome::unknown(outcome.kind, doubt);
     }
     let session_effect = session_effect::of_statement(&found.pieces, &outcome);
+    let key_candidates = keys::of_statement(statement, &outcome);
     profile(
         outcome,
+        key_candidates,
         session_effect,
         found.moving_time,
         Fingerprint::of_pieces(&found.pieces),
@@ -209,6 +217,7 @@ fn of_statement(statement: &str) -> StatementProfile {
 
 fn profile(
     outcome: Outcome,
+    key_candidates: Option<Box<KeyCandidates>>,
     session_effect: SessionEffect,
     moving_time: bool,
     fingerprint: Fingerprint,
@@ -226,6 +235,7 @@ fn profile(
         truncates_cascade: outcome.truncates_cascade,
         moving_time,
         is_simple_selection: outcome.is_simple_selection,
+        key_candidates,
         fingerprint,
         normalised: normalised.into(),
         actions: outcome.touched.actions,
@@ -263,7 +273,14 @@ fn together(profiles: Vec<StatementProfile>) -> StatementProfile {
             all.effect = profile.effect;
         }
     }
-    profile(all, session_effect, moving_time, fingerprint, normalised)
+    profile(
+        all,
+        None,
+        session_effect,
+        moving_time,
+        fingerprint,
+        normalised,
+    )
 }
 
 impl Effect {
@@ -284,6 +301,7 @@ fn too_long(text: &str) -> StatementProfile {
     let keyword = leading_keyword(text).unwrap_or_default();
     profile(
         Outcome::unknown(StatementKind::Other, UnknownReason::TooLong),
+        None,
         SessionEffect::Names,
         false,
         Fingerprint::of_text(text),

@@ -1,5 +1,7 @@
 //! Putting an instance together.
 
+use std::error::Error as StdError;
+
 use larder_config::{Config, ConfigLoader, Profile, SettingValue};
 use larder_database::{CacheMode, CacheSettings, Database, DatabaseOptions, Declarations};
 use larder_metrics::Exporter;
@@ -35,6 +37,7 @@ pub struct LarderBuilder {
 struct InCode {
     declarations: Declarations,
     local_types: Vec<fn(&mut CacheSettings)>,
+    warmings: Vec<Box<dyn FnOnce(&mut CacheSettings) + Send>>,
 }
 
 impl InCode {
@@ -42,6 +45,9 @@ impl InCode {
         cache.declarations = self.declarations;
         for keep_local in self.local_types {
             keep_local(cache);
+        }
+        for register in self.warmings {
+            register(cache);
         }
     }
 }
@@ -95,6 +101,32 @@ impl LarderBuilder {
     /// ```
     pub fn keep_local<T: 'static>(mut self) -> Self {
         self.code.local_types.push(CacheSettings::keep_local::<T>);
+        self
+    }
+
+    /// Registers a read that warms the cache: it runs in the background when the instance starts, and
+    /// whenever somebody asks for it, by [`Database::warm`] or by `larder cache warm`. See
+    /// [`Database::register_warming`]; `cache.warm` switches it off, `cache.warm_parallelism` says
+    /// how many run at a time.
+    ///
+    /// ```
+    /// use larder::prelude::*;
+    ///
+    /// let builder = Larder::builder().warm("number of restaurants", |db| async move {
+    ///     let restaurants = db.sql("SELECT count(*) FROM restaurants").cached();
+    ///     restaurants.fetch_scalar::<i64>().await?;
+    ///     Ok(())
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn warm<F, Fut>(mut self, name: impl Into<String>, read: F) -> Self
+    where
+        F: Fn(Database) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        let name = name.into();
+        let register = move |cache: &mut CacheSettings| cache.register_warming(name, read);
+        self.code.warmings.push(Box::new(register));
         self
     }
 

@@ -106,3 +106,12 @@ impl From<larder_pool::Error> for Error {
         Self::Database(error.into())
     }
 }
+
+/// So that a function that a [`CachedStore`](crate::CachedStore) keeps the values of needs no
+/// `map_error`.
+#[cfg(feature = "cached-crate")]
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use larder_config::Config;
-use larder_database::{Database, MigrationReport};
+use larder_database::{CacheAdvice, Database, MigrationReport};
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::Exporter;
 use larder_services::analytics::AnalyticsService;
@@ -147,6 +147,20 @@ impl Larder {
     /// What the instance did since its start, as a struct and, by serde, as JSON.
     pub fn statistics(&self) -> Statistics {
         Statistics::of(self.db(), self.0.monitor.report(), self.0.since.elapsed())
+    }
+
+    /// What to do about the results of reads that are cached, by what this instance has seen: see
+    /// [`Database::cache_advice`]. [`Larder::statistics`] has what would save most of it.
+    ///
+    /// ```no_run
+    /// # fn example(larder: larder::Larder) {
+    /// for advice in larder.cache_advice() {
+    ///     println!("{advice}");
+    /// }
+    /// # }
+    /// ```
+    pub fn cache_advice(&self) -> Vec<CacheAdvice> {
+        self.db().cache_advice()
     }
 
     /// How well the data layer is: what the last check in the background found. The first time

@@ -63,6 +63,8 @@ pub use crate::telemetry::init_tracing;
 
 pub use larder_config as config;
 pub use larder_database as database;
+#[cfg(feature = "cached-crate")]
+pub use larder_database::CachedStore;
 #[cfg(feature = "embedded")]
 pub use larder_embedded as embedded;
 pub use larder_health as health;
@@ -70,7 +72,7 @@ pub use larder_metrics as metrics;
 pub use larder_pool as pool;
 pub use larder_services as services;
 
-pub use larder_services::operation;
+pub use larder_services::{cache_put, cached, invalidates, operation};
 
 pub use diesel;
 pub use diesel_async;

@@ -13,6 +13,8 @@ pub use larder_config::{Config, Profile};
 pub use larder_database::{CacheTarget, Database, Declarations, sql};
 pub use larder_pool::{Connection, IsolationLevel, Session};
 pub use larder_services::inputs::{Distance, Limit, Point, Radius, kilometers, meters};
-pub use larder_services::{HasService, Service, operation};
+pub use larder_services::{
+    CachedCalls, HasService, Service, cache_put, cached, invalidates, operation,
+};
 
 pub use crate::{Larder, LarderBuilder};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder_database::{
-    CacheMode, CacheStatistics, ConnectionStatistics, Database, FollowerStatistics, HotTable,
-    QueryStatistics, RedisStatistics, SecondTierStatistics, ServiceStatistics, ShadowStatistics,
+    CacheAdvice, CacheMode, CacheStatistics, ConnectionStatistics, Database, FollowerStatistics,
+    HotTable, QueryStatistics, RedisStatistics, SecondTierStatistics, ServiceStatistics,
+    ShadowStatistics, WarmingProgress,
 };
 use larder_health::HealthReport;
 use serde::Serialize;
@@ -72,11 +73,21 @@ pub struct CacheTiers {
     /// What caching is switched off for: `everything`, `service:menus`, `tag:menu:7`,
     /// `table:16384`.
     pub switched_off: Vec<String>,
+    /// What to do about results that could be kept better: the twenty pieces of advice that would
+    /// save most. [`Larder::cache_advice`](crate::Larder::cache_advice) gives them all.
+    pub advice: Vec<CacheAdvice>,
+    /// How far filling the cache of this process has come.
+    pub warming: WarmingProgress,
 }
 
 impl CacheTiers {
     fn of(database: &Database) -> Self {
+        const MOST: usize = 20;
+        let mut advice = database.cache_advice();
+        advice.retain(|advice| !advice.is_fine());
+        advice.truncate(MOST);
         Self {
+            advice,
             process: database.cache_statistics(),
             mode: database.cache_mode(),
             l2_available: database.redis_available().unwrap_or(false),
@@ -86,6 +97,7 @@ impl CacheTiers {
             shadow: database.shadow_statistics(),
             hot_tables: database.hot_tables(),
             switched_off: database.switched_off(),
+            warming: database.warming(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Several entries that are loaded together, by one question to the database.
+//! Values that are stored from outside: of several keys that are loaded together, by one question
+//! to the database, and of writers.
 
 use super::Cache;
 use super::keep::Landing;
@@ -9,7 +10,8 @@ use crate::key::Key;
 use crate::request::{Loaded, Request};
 use crate::versions::Version;
 
-/// The beginning of a load of several entries; made by [`Cache::begin`] before anything is read.
+/// The beginning of a load of several entries, or of a writer's work; made by [`Cache::begin`]
+/// before anything is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Begun {
     as_of: Version,
@@ -81,6 +83,61 @@ impl Cache {
             name: loaded.storable.then(|| request.name.make()),
         };
         inner.keep(landing, loaded);
+    }
+
+    /// Stores a value that a writer made, if between `begun` and now nothing was invalidated but
+    /// by this writer itself, in `own` numbers of the sequence (what the calls that invalidated
+    /// gave, added up), and nothing that the value depends on is in doubt. Says whether it is
+    /// stored. The mode of the request does not count.
+    ///
+    /// `begun` must have been made before the writer's transaction took its snapshot, and the
+    /// value must be what a load after the writer's writes would give: what it had read before it
+    /// wrote is not looked at again. Whatever is kept under the key is replaced, and so is what
+    /// loads that are under way will give.
+    ///
+    /// # Why nothing stale gets in
+    ///
+    /// Let the sequence be at `b` when the work begins, and at `n = b + own` now. It grew by as
+    /// many numbers as the writer took, so all of them are the writer's, and no other writer took
+    /// one in between. What another one has written was invalidated either
+    ///
+    /// - by a number up to `b`: its commit came before that number was taken, which [`Cache::begin`]
+    ///   acquired, so the writer began after that commit and its value contains it; or
+    /// - by a number above `n`, taken already or yet to be: the entry is kept as of `n`, and found
+    ///   out by everybody who looks after that write was acknowledged, as any other entry is.
+    ///
+    /// The writer's own numbers do not make its own value wrong, because they are not above `n`.
+    /// The sequence is looked at once: were it looked at again for the version of the entry,
+    /// somebody else's number could come in between and pass for the writer's. A doubt that is
+    /// open on one of the dependencies is greater than any number, one that was closed meanwhile
+    /// took a number, and one that is opened later makes the entry wrong.
+    pub fn put_after_own_writes<V>(
+        &self,
+        request: Request,
+        begun: Begun,
+        own: u64,
+        loaded: &Loaded<V>,
+    ) -> bool
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let inner = &*self.0;
+        let as_of = inner.versions.now();
+        if as_of != begun.as_of.after(own) {
+            return false;
+        }
+        let landing = Landing {
+            key: request.key,
+            as_of,
+            // Not that of the beginning: a load that began meanwhile may not have seen what was
+            // written, and nothing else tells, where the writer invalidates nothing of it.
+            flight: inner.flights.take_number(),
+            known: &request.dependencies,
+            freshness: request.freshness,
+            took: inner.clock.now().since(begun.at),
+            name: loaded.storable.then(|| request.name.make()),
+        };
+        inner.keep(landing, loaded).is_stored
     }
 }
 

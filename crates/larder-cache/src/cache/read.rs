@@ -8,32 +8,39 @@ use futures::FutureExt;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use super::keep::Landing;
+use super::keep::{Kept, Landing};
 use super::{Cache, Inner};
-use crate::entry::{Age, Entry, Times};
+use crate::clock::Moment;
+use crate::entry::{Age, Entry};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::failpoints;
 use crate::flight::{Apron, Departure, Landed, Outcome, Seat};
 use crate::key::Key;
 use crate::options::Freshness;
-use crate::request::{EntryName, Loaded, Mode, Request, Served, Source};
+use crate::request::{Basis, EntryName, Loaded, Mode, Request, Served, Source};
 use crate::slots::Slots;
 use crate::statistics::Counters;
 
 /// What a read is told to do.
-enum Claim<V, E> {
+pub(super) enum Claim<V, E> {
     /// Return this, and if there is a departure, load in the background.
     Serve(Served<V>, Option<Departure<V, E>>),
     /// Wait for a load that is under way.
     Join(Seat<V, E>),
     /// Load, and wait for it.
-    Lead(Departure<V, E>, oneshot::Receiver<Outcome<V, E>>),
+    Lead(Departure<V, E>),
 }
 
+/// Flights that bring nothing are waited for at most so often; then a read loads for itself.
+///
+/// Once more than never, so that one leader that goes away does not send all who wait to the
+/// database. Not for ever, because each of the next ones may go away too.
+pub(super) const MOST_IN_VAIN: u32 = 2;
+
 /// How a load's result is stored.
-struct Storing {
-    freshness: Freshness,
-    name: EntryName,
+pub(super) struct Storing {
+    pub(super) freshness: Freshness,
+    pub(super) name: EntryName,
 }
 
 impl Cache {
@@ -45,6 +52,31 @@ impl Cache {
     /// `get_or_load` has to begin one.
     #[must_use]
     pub fn get<V>(&self, key: Key) -> Option<V>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        self.find(key, |_, value: &V, _| value.clone())
+    }
+
+    /// [`Cache::get`], with what the value rests on.
+    #[must_use]
+    pub fn get_with_basis<V>(&self, key: Key) -> Option<Served<V>>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        self.find(key, |entry, value: &V, now| Served {
+            value: value.clone(),
+            source: match entry.facts.times.age(now) {
+                Age::Fresh => Source::Hit,
+                Age::Stale | Age::Expired => Source::Stale,
+            },
+            basis: entry.basis(now),
+        })
+    }
+
+    /// What `take` makes of the entry under `key`, if it may be served as [`Cache::get`] says.
+    #[inline]
+    fn find<V, T>(&self, key: Key, take: impl FnOnce(&Entry, &V, Moment) -> T) -> Option<T>
     where
         V: Clone + Send + Sync + 'static,
     {
@@ -72,16 +104,16 @@ impl Cache {
             return None;
         }
         count.increment();
-        Some(value.clone())
+        Some(take(&entry, value, now))
     }
 
     /// The value under a key that may be served because the database has failed: within its time
     /// or its `stale_if_error`, and not invalidated.
     #[must_use]
     pub fn kept_for_errors<V: Clone + Send + Sync + 'static>(&self, key: Key) -> Option<V> {
-        let value = self.0.kept_for_errors(key)?;
+        let served = self.0.kept_for_errors(key)?;
         self.0.counters.stale_on_error.increment();
-        Some(value)
+        Some(served.value)
     }
 
     /// Counts a read that its caller sends past the cache by itself.
@@ -131,20 +163,21 @@ impl Cache {
         } = request;
         if mode == Mode::Bypass || freshness.ttl.is_zero() || !self.is_enabled() {
             self.0.counters.bypassed.increment();
-            return self.load_alone(load).await;
+            return self.load_alone(freshness, &dependencies, load).await;
         }
         let storing = Storing { freshness, name };
         let lookups = || self.0.counters.lookups();
         let mut has_joined = false;
+        let mut in_vain = 0;
         loop {
-            match self.claim(key, &dependencies, mode) {
+            match self.claim(key, &dependencies, mode, in_vain < MOST_IN_VAIN) {
                 Claim::Serve(served, refresh) => {
                     match served.source {
                         Source::Hit => lookups().hits.increment(),
                         _ => lookups().stale_hits.increment(),
                     }
                     if let Some(departure) = refresh {
-                        self.fly(departure, storing, load);
+                        self.fly(departure, storing, load, None);
                     }
                     return Ok(served);
                 }
@@ -155,16 +188,18 @@ impl Cache {
                     }
                     match seat.wait().await {
                         Ok(landed) if !seat.is_entitled(&landed, &self.0.versions) => {}
-                        // Its runtime ended. Ours has not.
-                        Err(LoadError::Cancelled) => {}
+                        // Its runtime ended, ours has not. Or a caller loaded by itself, and
+                        // went away or keeps its error.
+                        Err(LoadError::Cancelled) => in_vain += 1,
                         outcome => return self.served(key, outcome, Source::Joined),
                     }
                 }
-                Claim::Lead(departure, outcome) => {
+                Claim::Lead(departure) => {
                     if !has_joined {
                         lookups().misses.increment();
                     }
-                    self.fly(departure, storing, load);
+                    let (leader, outcome) = oneshot::channel();
+                    self.fly(departure, storing, load, Some(leader));
                     let outcome = outcome.await.unwrap_or(Err(LoadError::Cancelled));
                     return self.served(key, outcome, Source::Loaded);
                 }
@@ -174,7 +209,13 @@ impl Cache {
 
     /// Decides what a read does. One at a time for a key: between the look at the entry and the
     /// look at the flights, none lands.
-    fn claim<V, E>(&self, key: Key, known: &Slots, mode: Mode) -> Claim<V, E>
+    pub(super) fn claim<V, E>(
+        &self,
+        key: Key,
+        known: &Slots,
+        mode: Mode,
+        may_join: bool,
+    ) -> Claim<V, E>
     where
         V: Clone + Send + Sync + 'static,
         E: Send + Sync + 'static,
@@ -208,25 +249,34 @@ impl Cache {
                 if let Some(source) = source {
                     let under_way = apron.joinable(&inner.versions, &inner.patterns);
                     let refresh = (refresh && under_way.is_none())
-                        .then(|| depart(&mut apron, Some(Arc::clone(entry))).0);
+                        .then(|| depart(&mut apron, Some(Arc::clone(entry))));
                     drop(apron);
-                    let value = value.clone();
-                    return Claim::Serve(Served { value, source }, refresh);
+                    let served = Served {
+                        value: value.clone(),
+                        source,
+                        basis: entry.basis(now),
+                    };
+                    return Claim::Serve(served, refresh);
                 }
             }
-            if let Some(flight) = apron.joinable(&inner.versions, &inner.patterns)
+            if may_join
+                && let Some(flight) = apron.joinable(&inner.versions, &inner.patterns)
                 && let Some(seat) = flight.seat(&inner.versions)
             {
                 return Claim::Join(seat);
             }
         }
-        let (departure, outcome) = depart(&mut apron, None);
-        Claim::Lead(departure, outcome)
+        Claim::Lead(depart(&mut apron, None))
     }
 
-    /// Loads as a task of its own.
-    fn fly<V, E, F, Fut>(&self, mut departure: Departure<V, E>, storing: Storing, load: F)
-    where
+    /// Loads as a task of its own, for a leader if there is one.
+    fn fly<V, E, F, Fut>(
+        &self,
+        mut departure: Departure<V, E>,
+        storing: Storing,
+        load: F,
+        leader: Option<oneshot::Sender<Outcome<V, E>>>,
+    ) where
         V: Clone + Send + Sync + 'static,
         E: Send + Sync + 'static,
         F: FnOnce() -> Fut + Send + 'static,
@@ -247,44 +297,50 @@ impl Cache {
                 departure.as_of = cache.0.versions.now();
             }
             let took = cache.0.clock.now().since(began);
-            cache.land(departure, freshness, loaded, took);
+            let outcome = match loaded {
+                Ok((loaded, name)) => Ok(cache.keep(&departure, freshness, loaded, name, took)),
+                Err(error) => {
+                    let counters = &cache.0.counters;
+                    counters.load_failed(error.kind(), departure.is_refresh());
+                    Err(error)
+                }
+            };
+            departure.land(|| outcome.clone());
+            if let Some(leader) = leader {
+                // It may have gone away.
+                leader.send(outcome).ok();
+            }
         };
         tokio::spawn(flight.in_current_span());
     }
 
-    /// Stores what was loaded, if it is still current, and gives it to all who wait.
-    fn land<V, E>(
+    /// Stores what a flight has loaded, if it is still current.
+    pub(super) fn keep<V, E>(
         &self,
-        departure: Departure<V, E>,
+        departure: &Departure<V, E>,
         freshness: Freshness,
-        loaded: Result<(Loaded<V>, Option<String>), LoadError<E>>,
+        loaded: Loaded<V>,
+        name: Option<String>,
         took: Duration,
-    ) where
+    ) -> Landed<V>
+    where
         V: Clone + Send + Sync + 'static,
     {
-        let outcome = loaded.map(|(loaded, name)| {
-            let landing = Landing {
-                key: departure.key(),
-                as_of: departure.as_of,
-                flight: departure.number(),
-                known: &departure.known,
-                freshness,
-                took,
-                name,
-            };
-            let slots = self.0.keep(landing, &loaded);
-            Landed {
-                value: loaded.value,
-                slots,
-                fetched: loaded.kept.is_some(),
-            }
-        });
-        if let Err(error) = &outcome {
-            self.0
-                .counters
-                .load_failed(error.kind(), departure.is_refresh());
+        let landing = Landing {
+            key: departure.key(),
+            as_of: departure.as_of,
+            flight: departure.number(),
+            known: &departure.known,
+            freshness,
+            took,
+            name,
+        };
+        let Kept { basis, .. } = self.0.keep(landing, &loaded);
+        Landed {
+            value: loaded.value,
+            basis,
+            fetched: loaded.kept.is_some(),
         }
-        departure.land(outcome);
     }
 
     /// What a caller gets who waited for a flight.
@@ -298,36 +354,29 @@ impl Cache {
         V: Clone + Send + Sync + 'static,
     {
         match outcome {
-            Ok(Landed { value, fetched, .. }) => {
-                let source = match source {
-                    Source::Loaded if fetched => Source::Fetched,
-                    source => source,
-                };
-                Ok(Served { value, source })
-            }
+            Ok(landed) => Ok(landed.served(source)),
             Err(error) => {
-                let value = self.0.kept_for_errors(key).ok_or(error)?;
+                let served = self.0.kept_for_errors(key).ok_or(error)?;
                 self.0.counters.stale_on_error.increment();
-                Ok(Served {
-                    value,
-                    source: Source::StaleOnError,
-                })
+                Ok(served)
             }
         }
     }
 
     /// Loads past the cache, in the caller's task.
-    async fn load_alone<V, E, F, Fut>(&self, load: F) -> Result<Served<V>, LoadError<E>>
+    async fn load_alone<V, E, F, Fut>(
+        &self,
+        freshness: Freshness,
+        known: &Slots,
+        load: F,
+    ) -> Result<Served<V>, LoadError<E>>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Loaded<V>, E>>,
     {
         self.0.counters.loads.increment();
         match catch_panic(async { load().await }).await {
-            Ok(loaded) => Ok(Served {
-                value: loaded.value,
-                source: Source::Loaded,
-            }),
+            Ok(loaded) => Ok(self.0.not_kept(freshness, known, loaded)),
             Err(error) => {
                 self.0.counters.load_failed(error.kind(), false);
                 Err(error)
@@ -336,14 +385,40 @@ impl Cache {
     }
 }
 
-impl Inner {
-    /// The times of a value stored now, a little shorter than asked for by chance.
-    pub(super) fn times(&self, mut freshness: Freshness, load_time: Duration) -> Times {
-        if self.jitter > 0.0 {
-            let share = 1.0 - self.jitter * fastrand::f64();
-            freshness.ttl = freshness.ttl.mul_f64(share);
+impl<V> Landed<V> {
+    /// For one who led the flight, or joined it.
+    pub(super) fn served(self, source: Source) -> Served<V> {
+        Served {
+            value: self.value,
+            source: match source {
+                Source::Loaded if self.fetched => Source::Fetched,
+                source => source,
+            },
+            basis: self.basis,
         }
-        Times::new(self.clock.now(), freshness, self.eagerness(load_time))
+    }
+}
+
+impl Inner {
+    /// A value that goes past the cache.
+    pub(super) fn not_kept<V>(
+        &self,
+        freshness: Freshness,
+        known: &Slots,
+        loaded: Loaded<V>,
+    ) -> Served<V> {
+        let basis = Basis {
+            dependencies: self.versions.union(known, &loaded.dependencies),
+            fresh_for: loaded.freshness(freshness).ttl,
+            snapshot: loaded.snapshot,
+            by_time: loaded.by_time,
+            is_storable: loaded.storable,
+        };
+        Served {
+            value: loaded.value,
+            source: Source::Loaded,
+            basis,
+        }
     }
 
     /// The entry under `key`, if it was not invalidated. One that was is removed.
@@ -356,39 +431,17 @@ impl Inner {
         None
     }
 
-    /// Stores an entry, unless there is a good one of a later flight.
-    ///
-    /// An invalidation that comes between the check and the store does no harm: the entry
-    /// carries the version of its load and is checked again at every read.
-    pub(super) fn store(&self, key: Key, entry: Arc<Entry>) {
-        // Declared before the lock, and so dropped after it.
-        let (kept, inserted);
-        let _apron = self.flights.lock(key);
-        kept = self.store.peek(key);
-        if let Some(kept) = &kept
-            && kept.facts.flight > entry.facts.flight
-            && self.is_current(kept)
-        {
-            return;
-        }
-        if !self.patterns.spare(&entry.facts.name, &entry.facts.checked) {
-            return;
-        }
-        inserted = self.store.insert(key, entry);
-        self.counters.evictions.add(inserted.evicted);
-        if inserted.refused {
-            self.counters.refused.increment();
-        } else {
-            self.counters.sets.increment();
-        }
-    }
-
     /// The value to serve although its time is up, because a load failed.
-    fn kept_for_errors<V: Clone + 'static>(&self, key: Key) -> Option<V> {
+    pub(super) fn kept_for_errors<V: Clone + 'static>(&self, key: Key) -> Option<Served<V>> {
         let entry = self.store.get(key)?;
         let value = entry.value::<V>()?;
-        let allowed = entry.facts.times.allow_on_error(self.clock.now()) && self.is_current(&entry);
-        allowed.then(|| value.clone())
+        let now = self.clock.now();
+        let allowed = entry.facts.times.allow_on_error(now) && self.is_current(&entry);
+        allowed.then(|| Served {
+            value: value.clone(),
+            source: Source::StaleOnError,
+            basis: entry.basis(now),
+        })
     }
 }
 
@@ -405,7 +458,7 @@ async fn catch_panic<T, E>(loading: impl Future<Output = Result<T, E>>) -> Resul
 
 impl Counters {
     /// Counts a failed load, and logs what no caller may see.
-    fn load_failed(&self, kind: LoadErrorKind, in_background: bool) {
+    pub(super) fn load_failed(&self, kind: LoadErrorKind, in_background: bool) {
         self.load_errors.increment();
         match kind {
             LoadErrorKind::Panicked => {

@@ -56,6 +56,8 @@ proptest! {
                         as_of,
                         flight,
                         slots: versions.slots(&[]),
+                        snapshot: None,
+                        by_time: false,
                         name: "".into(),
                         checked: Checked::new(as_of),
                         times: Times::new(clock.now(), Freshness::for_ttl(ttl), Duration::ZERO),

@@ -152,6 +152,9 @@ async fn who_waits_alone_gets_the_value_and_the_error_themselves() {
             storable: false,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         })
     };
     let reading = cache.get_or_load(Read::new().request(&cache), load);

@@ -31,7 +31,7 @@ async fn an_invalidation_reaches_what_depends_on_it_and_nothing_else() {
         ],
         ..Read::of(key(2))
     };
-    let invalidations: [&dyn Fn(); 4] = [
+    let invalidations: [&dyn Fn() -> u64; 4] = [
         &|| cache.invalidate(&[TABLE], Cause::Write),
         &|| cache.invalidate_tags(["menu:6", "menu:7"]),
         &|| cache.invalidate_service("menus"),
@@ -41,11 +41,11 @@ async fn an_invalidation_reaches_what_depends_on_it_and_nothing_else() {
         services.value(&cache, 1).await;
         other.value(&cache, 2).await;
         assert!(is_kept(&cache, &services).await);
-        invalidate();
+        assert_eq!(invalidate(), 1, "it takes one number");
         assert!(!is_kept(&cache, &services).await);
         assert!(is_kept(&cache, &other).await);
     }
-    cache.invalidate(&[], Cause::Write);
+    assert_eq!(cache.invalidate(&[], Cause::Write), 0);
     assert!(is_kept(&cache, &services).await);
     cache.invalidate_everything(Cause::Everything);
     assert!(!is_kept(&cache, &services).await);
@@ -66,9 +66,9 @@ async fn everything_includes_what_depends_on_nothing() {
 #[tokio::test]
 async fn what_is_invalidated_during_a_load_is_not_stored() {
     let invalidations: [fn(&Cache); 4] = [
-        |cache| cache.invalidate(&[TABLE], Cause::Write),
-        |cache| cache.invalidate_everything(Cause::Everything),
-        |cache| cache.invalidate_matching("restaurants:*"),
+        |cache| assert_eq!(cache.invalidate(&[TABLE], Cause::Write), 1),
+        |cache| assert_eq!(cache.invalidate_everything(Cause::Everything), 1),
+        |cache| assert_eq!(cache.invalidate_matching("restaurants:*"), 1),
         |cache| drop(cache.versions().doubt([TABLE])),
     ];
     for read in [Read::new(), Read::finding(&[TABLE])] {

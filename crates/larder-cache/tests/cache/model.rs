@@ -54,6 +54,8 @@ enum Step {
         mode: Mode,
         known: Known,
         stale: bool,
+        /// Its load runs in place, and is dropped if the caller goes away.
+        in_place: bool,
     },
     /// Lets one of the loads that wait go on to its next stop.
     GoOn {
@@ -62,6 +64,14 @@ enum Step {
     },
     Commit {
         table: usize,
+    },
+    /// A writer begins that will keep the value of a key.
+    BeginWrite {
+        key: usize,
+    },
+    /// It writes and commits; or, when it has, it invalidates, keeps its value and acknowledges.
+    GoOnWriting {
+        writer: usize,
     },
     /// Invalidates what was committed and acknowledges it.
     Acknowledge {
@@ -104,11 +114,15 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         4 => (0..3_usize).prop_map(|key| Step::Get { key }),
-        8 => (0..3_usize, mode, known, any::<bool>())
-            .prop_map(|(key, mode, known, stale)| Step::Read { key, mode, known, stale }),
+        8 => (0..3_usize, mode, known, any::<bool>(), any::<bool>())
+            .prop_map(|(key, mode, known, stale, in_place)| {
+                Step::Read { key, mode, known, stale, in_place }
+            }),
         12 => (any::<usize>(), prop::bool::weighted(0.1))
             .prop_map(|(load, fails)| Step::GoOn { load, fails }),
         4 => (0..TABLES).prop_map(|table| Step::Commit { table }),
+        2 => (0..3_usize).prop_map(|key| Step::BeginWrite { key }),
+        5 => any::<usize>().prop_map(|writer| Step::GoOnWriting { writer }),
         5 => (0..TABLES, tell).prop_map(|(table, tell)| Step::Acknowledge { table, tell }),
         1 => (0..TABLES, prop::bool::weighted(0.2))
             .prop_map(|(table, everything)| Step::Doubt { table, everything }),
@@ -128,6 +142,13 @@ struct Begun {
     answer: JoinHandle<Option<Arc<BTreeMap<usize, u64>>>>,
 }
 
+/// A writer, and what it has written: the rows as it saw them.
+struct Writer {
+    key: usize,
+    begun: larder_cache::Begun,
+    written: Option<Rows>,
+}
+
 /// The loads that stand still, each with what lets it go on; `true` lets it fail.
 type Standing = Arc<Mutex<Vec<oneshot::Sender<bool>>>>;
 
@@ -139,6 +160,7 @@ struct World {
     begun: Vec<Begun>,
     standing: Standing,
     doubts: Vec<(Doubt, usize)>,
+    writers: Vec<Writer>,
 }
 
 impl World {
@@ -156,6 +178,7 @@ impl World {
             begun: Vec::new(),
             standing: Standing::default(),
             doubts: Vec::new(),
+            writers: Vec::new(),
         }
     }
 
@@ -171,9 +194,19 @@ impl World {
                 mode,
                 known,
                 stale,
-            } => self.read(key, mode, known, stale),
+                in_place,
+            } => self.read(key, mode, known, stale, in_place),
             Step::GoOn { load, fails } => self.go_on(load, fails),
             Step::Commit { table } => self.truth.lock().unwrap()[table] += 1,
+            Step::BeginWrite { key } => {
+                let begun = self.cache.begin(0);
+                self.writers.push(Writer {
+                    key,
+                    begun,
+                    written: None,
+                });
+            }
+            Step::GoOnWriting { writer } => self.go_on_writing(writer),
             Step::Acknowledge { table, tell } => self.acknowledge(table, tell),
             Step::Doubt { table, everything } => {
                 let versions = self.cache.versions();
@@ -199,11 +232,8 @@ impl World {
         self.check_answers().await;
     }
 
-    fn read(&mut self, number: usize, mode: Mode, known: Known, stale: bool) {
-        let all: Vec<Dependency> = READS[number]
-            .iter()
-            .flat_map(|table| [dependency(*table), tag(*table), service(*table)])
-            .collect();
+    fn read(&mut self, number: usize, mode: Mode, known: Known, stale: bool, in_place: bool) {
+        let all = dependencies(number);
         let known = match known {
             Known::All => &all[..],
             Known::Some => &all[..1],
@@ -225,29 +255,68 @@ impl World {
         let load = async move || {
             stand(&standing).await?;
             let rows = *truth.lock().unwrap();
-            let value = READS[number].iter().map(|table| (*table, rows[*table]));
-            let value = Arc::new(value.collect::<BTreeMap<_, _>>());
+            let value = value(number, &rows);
             stand(&standing).await?;
-            Ok(Loaded {
+            Ok::<_, &'static str>(Loaded {
                 value,
                 dependencies: all,
                 bytes: 64,
                 storable: true,
                 kept: None,
                 digest: None,
+                snapshot: None,
+                by_time: false,
+                fresh_for: None,
             })
         };
         let cache = self.cache.clone();
         let answer = tokio::spawn(async move {
-            let answer: Result<_, larder_cache::LoadError<&str>> =
-                cache.get_or_load(request, load).await;
-            answer.ok().map(|served| served.value)
+            let served = if in_place {
+                cache.get_or_run(request, load).await.ok()
+            } else {
+                cache.get_or_load(request, load).await.ok()
+            };
+            served.map(|served| served.value)
         });
         self.begun.push(Begun {
             key: number,
             least: self.acknowledged,
             answer,
         });
+    }
+
+    fn go_on_writing(&mut self, writer: usize) {
+        if self.writers.is_empty() {
+            return;
+        }
+        let at = writer % self.writers.len();
+        let Writer {
+            key: number,
+            begun,
+            written,
+        } = &mut self.writers[at];
+        let (number, begun) = (*number, *begun);
+        let table = READS[number][0];
+        let Some(rows) = written else {
+            let mut truth = self.truth.lock().unwrap();
+            truth[table] += 1;
+            *written = Some(*truth);
+            return;
+        };
+        let rows = *rows;
+        self.writers.swap_remove(at);
+        let own = self.cache.invalidate(&[dependency(table)], Cause::Write);
+        let request = Request {
+            key: key(number as u64),
+            freshness: Freshness::for_ttl(seconds(10)),
+            dependencies: self.cache.versions().slots(&dependencies(number)),
+            mode: Mode::Normal,
+            name: EntryName::new(move || name(number)),
+        };
+        let loaded = Loaded::new(value(number, &rows), Vec::new(), 64);
+        self.cache
+            .put_after_own_writes(request, begun, own, &loaded);
+        self.acknowledged[table] = self.acknowledged[table].max(rows[table]);
     }
 
     fn go_on(&self, load: usize, fails: bool) {
@@ -266,7 +335,7 @@ impl World {
             Tell::Service => self.cache.invalidate_service(&format!("table:{table}")),
             Tell::Pattern => self.cache.invalidate_matching(&format!("*:{table}:*")),
             Tell::Everything => self.cache.invalidate_everything(Cause::Everything),
-        }
+        };
         self.acknowledged[table] = written;
     }
 
@@ -324,6 +393,20 @@ async fn stand(standing: &Standing) -> Result<(), &'static str> {
         Ok(false) => Ok(()),
         _ => Err("no server"),
     }
+}
+
+fn value(key: usize, rows: &Rows) -> Arc<BTreeMap<usize, u64>> {
+    Arc::new(
+        READS[key]
+            .iter()
+            .map(|table| (*table, rows[*table]))
+            .collect(),
+    )
+}
+
+fn dependencies(key: usize) -> Vec<Dependency> {
+    let each = |table: &usize| [dependency(*table), tag(*table), service(*table)];
+    READS[key].iter().flat_map(each).collect()
 }
 
 fn dependency(table: usize) -> Dependency {

@@ -35,6 +35,9 @@ async fn an_empty_list_and_none_are_results() {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         }))
     };
     let request = Read::of(key(1)).request(&cache);
@@ -49,6 +52,9 @@ async fn an_empty_list_and_none_are_results() {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         }))
     };
     let request = Read::of(key(2)).request(&cache);
@@ -70,6 +76,9 @@ async fn another_type_under_a_key_is_a_miss() {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         }))
     };
     let served = cache.get_or_load(read.request(&cache), load).await.unwrap();
@@ -91,6 +100,9 @@ async fn another_type_does_not_join_a_flight() {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         }))
     };
     let served = cache.get_or_load(read.request(&cache), load).await.unwrap();

@@ -17,6 +17,7 @@ pub(crate) const TABLE: Dependency = Dependency::table(16_384);
 pub(crate) const OTHER_TABLE: Dependency = Dependency::table(16_385);
 
 pub(crate) type Failure = &'static str;
+pub(crate) type Ran = Result<Served<u64>, Failure>;
 pub(crate) type Answer = Result<Served<u64>, LoadError<Failure>>;
 
 pub(crate) fn options() -> (CacheOptions, ManualClock) {
@@ -128,6 +129,9 @@ impl Read {
             storable: true,
             kept: None,
             digest: None,
+            snapshot: None,
+            by_time: false,
+            fresh_for: None,
         }
     }
 
@@ -149,6 +153,32 @@ impl Read {
         let task = tokio::spawn(async move { read.load(&cache, Ok(value)).await });
         settle().await;
         task
+    }
+
+    /// As [`Read::load`], in place.
+    pub(crate) async fn run(&self, cache: &Cache, result: Result<u64, Failure>) -> Ran {
+        let loaded = result.map(|value| self.loaded(value));
+        at_last(cache.get_or_run(self.request(cache), || ready(loaded))).await
+    }
+
+    /// As [`Read::run`], in a task that has gone as far as it can when this returns.
+    pub(crate) async fn spawn_run(
+        &self,
+        cache: &Cache,
+        result: Result<u64, Failure>,
+    ) -> JoinHandle<Ran> {
+        let (read, cache) = (self.clone(), cache.clone());
+        let task = tokio::spawn(async move { read.run(&cache, result).await });
+        settle().await;
+        task
+    }
+
+    /// As [`Read::begin`], with a load that runs in place.
+    pub(crate) async fn begin_run(&self, cache: &Cache) -> (JoinHandle<Ran>, Gate) {
+        let (gate, load) = gate();
+        let (request, cache) = (self.request(cache), cache.clone());
+        let task = tokio::spawn(async move { cache.get_or_run(request, load).await });
+        (task, gate.reached().await)
     }
 
     /// Begins a read in a task; its load has begun when this returns, and waits at the gate.

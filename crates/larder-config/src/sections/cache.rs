@@ -86,6 +86,20 @@ section! {
             default: Everywhere("0s"),
             range: Range::of(0.0, 60.0),
         }
+        /// Whether a process that starts fills its cache in the background: it runs the reads that are registered for that, and fetches from Redis what was read most before.
+        warm: bool {
+            default: Everywhere("true"),
+        }
+        /// How many registered reads run at a time. At most as many as the pool has connections.
+        warm_parallelism: u32 {
+            default: Everywhere("2"),
+            range: Range::of(1.0, 1_000.0),
+        }
+        /// How many of the results that are read most a process lists in Redis, and fetches when it starts. 0 lists none.
+        warm_keys: u32 {
+            default: Everywhere("2000"),
+            range: Range::of(0.0, 100_000.0),
+        }
         /// Tables and views whose rows are never kept in Redis, only in the process that read them. Names as in SQL, with their schema where it is not on the search path. A table counts for its partitions, children and parents too, and for all views of it.
         never_in_redis: Vec<String> {}
         /// From which size on a result is compressed for Redis.

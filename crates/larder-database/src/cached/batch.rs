@@ -4,19 +4,24 @@ use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use larder_cache::{Begun, Dependency, Freshness, Key, KeyBuilder, Loaded, Mode, Request, Slots};
+use larder_cache::{
+    Begun, Dependency, Freshness, Key, KeyBuilder, Loaded, Mode, Request, Slots, Source, Version,
+};
 use larder_pool::{BoundValues, OwnedQuery, PortableRows, Row};
 
+use super::classes::Observed;
 use super::load::{BESIDE, ROWS, Run, RunFacts, keep};
 use super::options::ReadOptions;
 use super::plan::Plan;
 use super::portable::portable_bytes;
 use super::run::names_of;
 use crate::Error;
+use crate::coherence::read_dependencies;
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead};
+use crate::scope::Context;
 
 /// What is kept under a key: an absent row is a result too.
 type Kept<T> = Option<Arc<T>>;
@@ -30,6 +35,8 @@ pub(super) struct Batch<'a> {
     dependencies: Vec<Dependency>,
     slots: Slots,
     tier: Option<&'a SecondTier>,
+    /// In part its time alone keeps a row right.
+    by_time: bool,
     /// The beginning of all keys: the statement, its values beside the keys, the options.
     seed: Key,
 }
@@ -43,7 +50,7 @@ impl<'a> Batch<'a> {
         options: &'a ReadOptions,
     ) -> Option<Self> {
         let dependencies = match plan.reads(options.allow_volatile) {
-            Ok(reads) => options.all_dependencies(&reads.tables),
+            Ok(reads) => options.all_dependencies(read_dependencies(&reads.tables)),
             Err(reason) => {
                 tracing::debug!(statement = &*plan.profile.normalised, %reason, "not cached");
                 return None;
@@ -55,6 +62,7 @@ impl<'a> Batch<'a> {
             dependencies,
             tier: inner.second_tier_for::<Kept<T>>(&plan, options),
             seed: plan.shared_key(values, options, inner.default_ttl),
+            by_time: options.ttl_only || options.allow_volatile,
             inner,
             plan,
             options,
@@ -72,16 +80,35 @@ impl<'a> Batch<'a> {
         }
         let mut missing = Vec::new();
         for key in keys {
-            match self
-                .inner
-                .cache
-                .get_fresh::<Kept<T>>(self.key::<K, T>(&key))
-            {
-                Some(value) => found.extend(value.map(|value| (key, value))),
+            match self.kept(self.key::<K, T>(&key)) {
+                Some(value) => {
+                    self.plan.class.hit();
+                    if let Some(tier) = self.tier
+                        && tier.hot_keys.draws()
+                    {
+                        tier.hot_keys.hit(self.begin_key(&key).finish());
+                    }
+                    found.extend(value.map(|value| (key, value)));
+                }
                 None => missing.push(key),
             }
         }
         missing
+    }
+
+    /// What this process keeps under a key. Whoever records what the task reads hears of it.
+    fn kept<T: Send + Sync + 'static>(&self, key: Key) -> Option<Kept<T>> {
+        let cache = &self.inner.cache;
+        if !Context::is_heard() {
+            return cache.get_fresh(key);
+        }
+        let served = cache.get_with_basis(key)?;
+        if served.source != Source::Hit {
+            return None;
+        }
+        let class = || self.options.class(|| names_of(&self.plan));
+        self.inner.was_read(&served, key, class);
+        Some(served.value)
     }
 
     /// Takes what may be served because the database has failed; `None` unless that is all.
@@ -95,10 +122,8 @@ impl<'a> Batch<'a> {
         T: Send + Sync + 'static,
     {
         for key in keys {
-            let value = self
-                .inner
-                .cache
-                .kept_for_errors::<Kept<T>>(self.key::<K, T>(&key))?;
+            let key_of_row = self.key::<K, T>(&key);
+            let value = self.inner.kept_for_errors::<Kept<T>>(key_of_row)?;
             found.extend(value.map(|value| (key, value)));
         }
         Some(())
@@ -106,11 +131,16 @@ impl<'a> Batch<'a> {
 
     /// To be called before anything is fetched or loaded.
     pub(super) fn begin(&self, missing: usize) -> Beginning {
+        let as_of = self.inner.cache.versions().now();
         let begun = self.inner.cache.begin(missing);
         // Whether the plan still holds is asked after that: whoever changes definitions from here
         // on makes what is loaded outdated.
         let holds = self.inner.picture.is_current(self.plan.generation);
-        Beginning { begun, holds }
+        Beginning {
+            begun,
+            holds,
+            as_of,
+        }
     }
 
     /// Takes what other processes have kept, and gives the keys of the rest.
@@ -134,7 +164,9 @@ impl<'a> Batch<'a> {
             return keys;
         }
         let reads: Vec<SharedRead> = keys.iter().map(|key| self.shared(key)).collect();
+        let began = Instant::now();
         let fetched = tier.fetch_many(&reads).await;
+        let each = began.elapsed().div_f64(fetched.len().max(1) as f64);
         let mut missing = Vec::new();
         for ((key, read), fetched) in keys.into_iter().zip(reads).zip(fetched) {
             let Some(fetched) = fetched else {
@@ -143,7 +175,14 @@ impl<'a> Batch<'a> {
             };
             match loaded(&fetched, |rows| decode(&key, rows)) {
                 Some(loaded) => {
+                    Context::look(|context| {
+                        if let Some(call) = &context.call {
+                            let snapshot = loaded.snapshot.as_deref();
+                            call.was_fetched(loaded.dependencies.iter().copied(), snapshot);
+                        }
+                    });
                     let request = self.request(self.key::<K, T>(&key));
+                    self.observe(&request, beginning, &loaded, each, |_| {});
                     self.inner.cache.put(request, beginning.begun, &loaded);
                     found.extend(loaded.value.map(|value| (key, value)));
                 }
@@ -179,6 +218,18 @@ impl<'a> Batch<'a> {
         row: Option<Row>,
         value: Kept<T>,
     ) {
+        // What they take together is known: each counts as one like the others.
+        let each = run.rows.max(1);
+        let bytes = row.as_ref().map_or(0, |_| run.bytes / each);
+        let mut loaded = Loaded::new(value, Vec::new(), bytes);
+        loaded.storable = run.storable;
+        loaded.snapshot = run.snapshot.clone().map(Arc::new);
+        loaded.by_time = self.by_time;
+        let request = self.request(self.key::<K, T>(key));
+        let took = run.took.div_f64(each as f64);
+        self.observe(&request, beginning, &loaded, took, |observed| {
+            observed.rows(row.as_slice(), bytes);
+        });
         if !run.storable {
             return;
         }
@@ -188,11 +239,24 @@ impl<'a> Batch<'a> {
             let rows = PortableRows::of(row.as_slice());
             keep(tier, self.shared(key), snapshot.clone(), run.took, &rows);
         }
-        // What they take together is known: each counts as one like the others.
-        let bytes = row.map_or(0, |_| run.bytes / run.rows.max(1));
-        let loaded = Loaded::new(value, Vec::new(), bytes);
-        let request = self.request(self.key::<K, T>(key));
         self.inner.cache.put(request, beginning.begun, &loaded);
+    }
+
+    /// Tells what became of a row.
+    fn observe<T: 'static>(
+        &self,
+        request: &Request,
+        beginning: Beginning,
+        loaded: &Loaded<Kept<T>>,
+        took: Duration,
+        look: impl FnOnce(&Observed),
+    ) {
+        let cache = &self.inner.cache;
+        let by_time = self.options.ttl_only || self.plan.is_volatile();
+        let class = &self.plan.class;
+        let observed = self.inner.classes.observe(class, request, by_time);
+        look(&observed);
+        observed.loaded(observed.begun(beginning.as_of, cache), loaded, took, cache);
     }
 
     fn request(&self, key: Key) -> Request {
@@ -240,6 +304,7 @@ pub(super) struct Beginning {
     begun: Begun,
     /// Whether the plan held then.
     holds: bool,
+    as_of: Version,
 }
 
 /// What another process has kept, if it fits.
@@ -253,5 +318,6 @@ fn loaded<T>(
     let bytes = found.payload.len() as u64 + values * BESIDE;
     let mut loaded = Loaded::new(value, found.dependencies.clone(), bytes);
     loaded.kept = Some(found.kept);
+    loaded.snapshot = Some(Arc::new(found.snapshot.clone()));
     Some(loaded)
 }

@@ -15,6 +15,7 @@ use super::composite_load::{CompositeLoad, Form};
 use super::options::{ReadOptions, read_options};
 use super::portable::portable_bytes;
 use crate::fleet::SharedRead;
+use crate::scope::{CallKind, CallScope};
 use crate::{ClosureError, Connection, Database, Error};
 
 /// Several statements whose result is kept as one; made by [`Database::cached_read`].
@@ -204,6 +205,7 @@ impl CachedRead<'_> {
         let Some(state) = state else {
             OperationScope::record_miss();
             inner.cache.count_bypassed();
+            inner.went_past(|| options.class(String::new));
             // Boxed, so that the future of a hit stays small.
             let read = Box::pin(inner.pool.within(database.read(closure)));
             return read.await.map(Arc::new);
@@ -212,10 +214,27 @@ impl CachedRead<'_> {
         options.add_to(&mut key, inner.default_ttl);
         key.type_id(TypeId::of::<V>()).hash(&arguments);
         let key = key.finish();
+        let may_be_shared = form.is_some() && !options.local_only && inner.may_share_type::<V>();
+        let class = inner.classes.of_options(&options);
+        let shared_key = || {
+            let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
+            options.add_to(&mut key, inner.default_ttl);
+            key.text("several statements")
+                .text(type_name::<V>())
+                .u64(shared_arguments.as_u128() as u64)
+                .u64((shared_arguments.as_u128() >> 64) as u64);
+            key.finish()
+        };
         if options.mode == Mode::Normal
-            && let Some(value) = inner.cache.get::<Arc<V>>(key)
+            && let Some(value) = inner.kept::<Arc<V>>(key, || options.class(String::new))
         {
             OperationScope::record_hit();
+            class.hit();
+            if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
+                && tier.hot_keys.draws()
+            {
+                tier.hot_keys.hit(shared_key());
+            }
             return Ok(value);
         }
         let extra: Vec<Dependency> = options.dependencies().collect();
@@ -227,17 +246,12 @@ impl CachedRead<'_> {
             mode: options.mode,
             name: options.name(String::new, key),
         };
+        let name = options.class(String::new);
         let shared = form
-            .filter(|_| !options.local_only && inner.may_share_type::<V>())
+            .filter(|_| may_be_shared)
             .and_then(|form| Some((form.fingerprint()?, form)))
             .map(|(fingerprint, form)| {
-                let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
-                options.add_to(&mut key, inner.default_ttl);
-                key.text("several statements")
-                    .text(type_name::<V>())
-                    .u64(shared_arguments.as_u128() as u64)
-                    .u64((shared_arguments.as_u128() >> 64) as u64);
-                let key = key.finish();
+                let key = shared_key();
                 let read = SharedRead {
                     key,
                     fingerprint,
@@ -247,17 +261,25 @@ impl CachedRead<'_> {
                 };
                 (form, read)
             });
+        let by_time = options.ttl_only || options.allow_volatile;
+        let observed = inner.classes.observe(&class, &request, by_time);
         let load = CompositeLoad {
             database: Arc::clone(inner),
+            scope: Arc::new(CallScope::new(
+                key,
+                CallKind::Read,
+                Arc::clone(&inner.picture),
+                Arc::clone(&state),
+                options.allow_volatile,
+            )),
             state,
             closure,
-            allow_volatile: options.allow_volatile,
             ttl_only: options.ttl_only,
             extra,
             refresh: options.mode == Mode::Refresh,
         };
         let load = async move || load.run(shared).await;
         // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(inner.load(request, load)).await
+        Box::pin(inner.load(observed, request, load, name)).await
     }
 }

@@ -8,24 +8,23 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use larder_cache::l2::try_fingerprint_of;
 use larder_cache::{Dependency, Loaded, Snapshot};
 use larder_pool::AsyncClosure;
-use larder_sql::StatementProfile;
-use larder_sql::catalog::TableId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::plan::dependencies;
 use super::run::estimate;
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead, Turn};
+use crate::scope::{CallScope, Context};
 use crate::{ClosureError, Connection, Error, failpoints};
 
 /// The load of several statements, on its way to be run in a task of its own.
 pub(super) struct CompositeLoad<F> {
     pub(super) database: Arc<Inner>,
     pub(super) state: Arc<CatalogState>,
+    /// Takes note of what the closure reads.
+    pub(super) scope: Arc<CallScope>,
     pub(super) closure: F,
-    pub(super) allow_volatile: bool,
     /// No table makes the result go.
     pub(super) ttl_only: bool,
     /// What it depends on beside tables.
@@ -58,7 +57,7 @@ impl<V> Form<V> {
     }
 
     /// The value as bytes that can be read again.
-    fn write(&self, value: &V) -> postcard::Result<Vec<u8>> {
+    pub(super) fn write(&self, value: &V) -> postcard::Result<Vec<u8>> {
         let bytes = (self.write)(value)?;
         // Some types are written in a way that only tells when it is read.
         (self.read)(&bytes)?;
@@ -120,7 +119,7 @@ impl<F> CompositeLoad<F> {
             return self.load(holds, Some((tier, form, read))).await;
         }
         match tier.take_turn(&read).await {
-            Turn::Found(found) => match take(found, tier, &form, &read) {
+            Turn::Found(found) => match take(found, tier, &form, &read, Arc::new) {
                 Some(loaded) => Ok(loaded),
                 None => self.load(holds, Some((tier, form, read))).await,
             },
@@ -155,8 +154,10 @@ impl<F> CompositeLoad<F> {
             snapshot = snapshot_of(&mut session).await;
         }
         session.start_recording();
-        // A cached read inside would not be among what is recorded here.
-        let result = database.pool.within((self.closure)(&mut session)).await;
+        let context = Context::current().with_call(Arc::clone(&self.scope));
+        // A cached read inside would wait for a connection while it holds one.
+        let reading = database.pool.within((self.closure)(&mut session));
+        let result = context.enter(reading).await;
         let value = result.map_err(|error| error.into_outcome(session.last_server_error()))?;
         let recording = session.finish_recording();
         if failpoints::is_on("snapshot-after-load") {
@@ -167,20 +168,23 @@ impl<F> CompositeLoad<F> {
         } else {
             drop(session);
         }
-        let read = reads(&self.state, &recording.statements, self.allow_volatile);
-        let (tables, views) = read
-            .as_ref()
-            .map_or((&[][..], &[][..]), |(tables, views)| (tables, views));
-        let relations = tables.iter().chain(views).copied();
-        let written = dependencies(tables);
-        let storable =
-            holds && read.is_some() && !database.watcher.heat.is_hot(written.iter().copied());
-        let mut all = if self.ttl_only { Vec::new() } else { written };
+        let found = self.scope.close();
+        if let Some(reason) = &found.refusal {
+            tracing::debug!(%reason, "not cached");
+        }
+        let relations = found.relations.iter().copied();
+        let storable = holds && found.refusal.is_none();
+        let mut all = Vec::new();
+        if !self.ttl_only {
+            all.extend(&found.read);
+        }
         all.extend(self.extra);
+        let mut loaded_as_of = None;
         if let (Some((tier, form, mut place)), Some(snapshot), true) = (shared, snapshot, storable)
             && database.may_share_tables(&self.state, relations)
         {
             place.dependencies.clone_from(&all);
+            loaded_as_of = Some(Arc::new(snapshot.clone()));
             let took = database.cache.clock().now().since(began);
             match form.write(&value) {
                 Ok(payload) => tier.store(place, snapshot, took, &payload),
@@ -191,67 +195,35 @@ impl<F> CompositeLoad<F> {
                 ),
             }
         }
-        Ok(Loaded {
-            value: Arc::new(value),
-            bytes: estimate(&recording) + size_of::<V>() as u64,
-            storable,
-            kept: None,
-            digest: None,
-            dependencies: all,
-        })
+        let bytes = estimate(&recording) + size_of::<V>() as u64;
+        let mut loaded = Loaded::new(Arc::new(value), all, bytes);
+        loaded.storable = storable;
+        loaded.snapshot = loaded_as_of;
+        loaded.by_time = self.ttl_only || found.by_time;
+        Ok(loaded)
     }
 }
 
-async fn snapshot_of(connection: &mut Connection) -> Option<Snapshot> {
+pub(super) async fn snapshot_of(connection: &mut Connection) -> Option<Snapshot> {
     // Whoever cannot tell that cannot answer the closure either, which then says why.
     connection.snapshot().await.ok()?.parse().ok()
 }
 
 /// What another process has loaded, if it fits.
-fn take<V>(
+pub(super) fn take<V, W>(
     found: FoundValue,
     tier: &SecondTier,
     form: &Form<V>,
     read: &SharedRead,
-) -> Option<Loaded<Arc<V>>> {
+    wrap: impl FnOnce(V) -> W,
+) -> Option<Loaded<W>> {
     let Ok(value) = (form.read)(&found.payload) else {
         tier.does_not_fit(read.key, found);
         return None;
     };
     let bytes = found.payload.len() + size_of::<V>();
-    let mut loaded = Loaded::new(Arc::new(value), found.dependencies, bytes as u64);
+    let mut loaded = Loaded::new(wrap(value), found.dependencies, bytes as u64);
     loaded.kept = Some(found.kept);
+    loaded.snapshot = Some(Arc::new(found.snapshot));
     Some(loaded)
-}
-
-/// The tables that all of these statements read, and the views through which they read them;
-/// `None` if the result may not be stored.
-fn reads(
-    state: &CatalogState,
-    statements: &[Arc<StatementProfile>],
-    allow_volatile: bool,
-) -> Option<(Vec<TableId>, Vec<TableId>)> {
-    let (mut all, mut views) = (Vec::new(), Vec::new());
-    for profile in statements {
-        match state.catalog.reads(profile) {
-            Ok(reads) if reads.volatile.is_empty() || allow_volatile => {
-                all.extend(reads.tables);
-                views.extend(reads.views);
-            }
-            Ok(_) => {
-                tracing::debug!(
-                    statement = &*profile.normalised,
-                    "not cached: it changes by itself"
-                );
-                return None;
-            }
-            Err(reason) => {
-                tracing::debug!(statement = &*profile.normalised, %reason, "not cached");
-                return None;
-            }
-        }
-    }
-    all.sort_unstable();
-    all.dedup();
-    Some((all, views))
 }

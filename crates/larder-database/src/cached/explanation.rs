@@ -1,5 +1,6 @@
 //! What the cache makes of a query, told to whoever asks.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use serde::Serialize;
 use super::options::ReadOptions;
 use super::plan::{Plan, PlanKey};
 use super::query::CachedQuery;
+use crate::coherence::CatalogState;
 use crate::database::Inner;
+use crate::scope::{ReadOrigin, TracedRead};
 use crate::{Database, Error};
 
 /// What the cache makes of a query; made by [`Database::explain_cache`].
@@ -26,6 +29,11 @@ pub struct CacheExplanation {
     pub fingerprint: String,
     /// The tables that the result depends on; a write to any of them makes it go.
     pub tables: Vec<String>,
+    /// Those of them of which it depends on single rows only: a write that names other rows leaves
+    /// it.
+    pub by_row: Vec<String>,
+    /// Tags and services that make it go, as far as their names are known.
+    pub tags: Vec<String>,
     /// Functions in it whose results change by themselves.
     pub volatile: Vec<String>,
     /// Why it is not cached, if it is not.
@@ -47,9 +55,17 @@ pub struct CacheExplanation {
 impl fmt::Display for CacheExplanation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "statement   {}", self.statement)?;
-        writeln!(formatter, "fingerprint {}", self.fingerprint)?;
+        if !self.fingerprint.is_empty() {
+            writeln!(formatter, "fingerprint {}", self.fingerprint)?;
+        }
         if !self.tables.is_empty() {
             writeln!(formatter, "depends on  {}", self.tables.join(", "))?;
+        }
+        if !self.by_row.is_empty() {
+            writeln!(formatter, "by row      {}", self.by_row.join(", "))?;
+        }
+        if !self.tags.is_empty() {
+            writeln!(formatter, "tags        {}", self.tags.join(", "))?;
         }
         if !self.volatile.is_empty() {
             writeln!(formatter, "volatile    {}", self.volatile.join(", "))?;
@@ -159,15 +175,14 @@ impl<Q> CachedQuery<'_, Q> {
                 .err()
                 .map(|reason| reason.to_string())
         };
-        let depends_on =
-            reads.map_or_else(Vec::new, |reads| options.all_dependencies(&reads.tables));
-        let name_of = |table: TableId| match state.catalog.table(table) {
-            Some(name) => name.to_string(),
-            None => table.0.to_string(),
-        };
+        let depends_on = reads.map_or_else(Vec::new, |reads| {
+            options.all_dependencies(reads.dependencies(&values).dependencies)
+        });
+        let name_of = |table: TableId| name_of(&state, table);
         let is_hot = |table: &TableId| {
-            let table = Dependency::table(table.0);
-            inner.watcher.heat.is_hot([table])
+            let of_table = |one: &Dependency| one.table_oid() == Some(table.0);
+            let of_table = depends_on.iter().copied().filter(of_table);
+            inner.watcher.heat.is_hot(of_table)
         };
         let hot = tables.iter().filter(|table| is_hot(table));
         let key = plan.key::<Arc<[T]>>(&values, &options, inner.default_ttl);
@@ -175,6 +190,8 @@ impl<Q> CachedQuery<'_, Q> {
             statement: plan.profile.normalised.to_string(),
             fingerprint: plan.profile.fingerprint.to_string(),
             tables: tables.iter().copied().map(name_of).collect(),
+            by_row: by_row(&state, &depends_on),
+            tags: options.tags.clone(),
             ttl_only: options.ttl_only,
             not_in_redis: inner.why_not_shared::<Arc<[T]>>(&plan, &options),
             switched_off: inner.switches.concerning(&depends_on),
@@ -185,6 +202,85 @@ impl<Q> CachedQuery<'_, Q> {
             not_cached,
         })
     }
+}
+
+impl Database {
+    /// Runs a call of a decorated function, and tells what its result depends on, whether it is
+    /// kept and why not. Of a future that makes several cached reads, it tells of the one that ends
+    /// last; `None` if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of the call.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(db: larder_database::Database) -> Result<(), larder_database::Error> {
+    /// let call = db.cached_call("menus").run(async {
+    ///     db.sql("SELECT count(*) FROM menus").fetch_scalar::<i64>().await
+    /// });
+    /// let (menus, why) = db.explain_call(call).await;
+    /// println!("{} menus", menus?);
+    /// println!("{}", why.expect("it is a cached call"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn explain_call<F: Future>(&self, call: F) -> (F::Output, Option<CacheExplanation>) {
+        let (output, mut trace) = self.trace(call).await;
+        let explanation = trace.reads.pop().map(|read| self.explain_read(read));
+        (output, explanation)
+    }
+
+    fn explain_read(&self, read: TracedRead) -> CacheExplanation {
+        let inner = self.inner();
+        let (key, depends_on) = read.kept.unzip();
+        let depends_on = depends_on.unwrap_or_default();
+        let state = inner.picture.last();
+        let tables: BTreeSet<u32> = depends_on
+            .iter()
+            .filter_map(|one| one.table_oid())
+            .collect();
+        let names = tables.into_iter().map(|table| match &state {
+            Some(state) => name_of(state, TableId(table)),
+            None => table.to_string(),
+        });
+        let not_cached = match read.origin {
+            ReadOrigin::Bypassed => Some("it goes past the cache".to_owned()),
+            _ => read.not_kept,
+        };
+        CacheExplanation {
+            statement: read.name,
+            fingerprint: String::new(),
+            tables: names.collect(),
+            by_row: state.map_or_else(Vec::new, |state| by_row(&state, &depends_on)),
+            tags: read.tags,
+            volatile: Vec::new(),
+            not_cached,
+            ttl_only: false,
+            not_in_redis: None,
+            switched_off: inner.switches.concerning(&depends_on),
+            hot: Vec::new(),
+            entry: key.and_then(|key| inner.cache.explain(key)),
+            key: key.map(|key| key.to_string()),
+        }
+    }
+}
+
+fn name_of(state: &CatalogState, table: TableId) -> String {
+    match state.catalog.table(table) {
+        Some(name) => name.to_string(),
+        None => table.0.to_string(),
+    }
+}
+
+/// The tables of which these are single rows.
+fn by_row(state: &CatalogState, dependencies: &[Dependency]) -> Vec<String> {
+    let rows = dependencies.iter().filter(|one| one.is_row());
+    let tables: BTreeSet<u32> = rows.filter_map(|row| row.table_oid()).collect();
+    let is_whole = |table: &u32| dependencies.contains(&Dependency::some_row(*table));
+    let tables = tables.into_iter().filter(|table| !is_whole(table));
+    tables.map(|table| name_of(state, TableId(table))).collect()
 }
 
 impl Inner {

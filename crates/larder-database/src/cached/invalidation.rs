@@ -4,7 +4,7 @@ use larder_cache::{Cause, Dependency, Touched, TransactionId};
 use larder_sql::catalog::WriteSet;
 use larder_sql::{QualifiedName, classify};
 
-use super::plan::dependencies;
+use crate::coherence::written_dependencies;
 use crate::fleet::apply;
 use crate::sql::sql;
 use crate::{Database, Error};
@@ -31,7 +31,7 @@ impl Invalidation<'_> {
     /// Dropped, it has taken effect everywhere or nowhere.
     pub async fn tag(&self, tag: &str) -> Result<(), Error> {
         let touched = Touched::dependencies([Dependency::tag(tag)]);
-        self.invalidate(touched, Cause::Tag).await
+        self.all_of(touched, Cause::Tag).await
     }
 
     /// Results of this service.
@@ -45,7 +45,7 @@ impl Invalidation<'_> {
     /// As [`tag`](Self::tag).
     pub async fn service(&self, service: &str) -> Result<(), Error> {
         let touched = Touched::dependencies([Dependency::service(service)]);
-        self.invalidate(touched, Cause::Service).await
+        self.all_of(touched, Cause::Service).await
     }
 
     /// Results whose readable name matches a pattern, in which `*` stands for any characters:
@@ -59,8 +59,7 @@ impl Invalidation<'_> {
     ///
     /// As [`tag`](Self::tag).
     pub async fn matching(&self, pattern: &str) -> Result<(), Error> {
-        self.invalidate(Touched::pattern(pattern), Cause::Pattern)
-            .await
+        self.all_of(Touched::pattern(pattern), Cause::Pattern).await
     }
 
     /// All results.
@@ -73,8 +72,7 @@ impl Invalidation<'_> {
     ///
     /// As [`tag`](Self::tag).
     pub async fn everything(&self) -> Result<(), Error> {
-        self.invalidate(Touched::everything(), Cause::Everything)
-            .await
+        self.all_of(Touched::everything(), Cause::Everything).await
     }
 
     /// Results that depend on a table, as if a row had been inserted: those of its partitions
@@ -88,16 +86,12 @@ impl Invalidation<'_> {
     ///
     /// As [`tag`](Self::tag).
     pub async fn table(&self, name: &str) -> Result<(), Error> {
-        let touched = match self.database.written_with(name).await?.1 {
-            WriteSet::Everything(_) => Touched::everything(),
-            WriteSet::Tables(tables) => Touched::dependencies(dependencies(&tables)),
-            WriteSet::Nothing => Touched::default(),
-        };
-        self.invalidate(touched, Cause::Table).await
+        let touched = self.database.touched_by_table(name).await?;
+        self.all_of(touched, Cause::Table).await
     }
 
     /// At once here, and through the log in the other processes.
-    async fn invalidate(&self, touched: Touched, cause: Cause) -> Result<(), Error> {
+    pub(super) async fn all_of(&self, touched: Touched, cause: Cause) -> Result<(), Error> {
         let inner = self.database.inner();
         let Some(fleet) = &inner.fleet else {
             apply(&inner.cache, &touched, cause);
@@ -122,6 +116,15 @@ impl Invalidation<'_> {
 }
 
 impl Database {
+    /// What a write to a table touches of which no more is known.
+    pub(super) async fn touched_by_table(&self, name: &str) -> Result<Touched, Error> {
+        Ok(match self.written_with(name).await?.1 {
+            WriteSet::Everything(_) => Touched::everything(),
+            WriteSet::Tables(tables) => Touched::dependencies(written_dependencies(tables)),
+            WriteSet::Nothing => Touched::default(),
+        })
+    }
+
     /// The object id of a table, and what a row inserted into it would change: at least the table
     /// itself.
     pub(crate) async fn written_with(&self, name: &str) -> Result<(u32, WriteSet), Error> {

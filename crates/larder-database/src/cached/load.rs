@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{Dependency, Loaded, Snapshot};
-use larder_pool::{Connection, OwnedQuery, PortableRows, Row};
+use larder_pool::{BoundValues, Connection, OwnedQuery, PortableRows, Row};
 
+use super::classes::Observed;
 use super::options::ReadOptions;
 use super::plan::Plan;
 use super::run::{Decode, estimate, rows};
@@ -27,8 +28,13 @@ pub(super) struct StatementLoad<V> {
     /// How it is looked for and kept in the second tier, if it may be there.
     pub(super) shared: Option<SharedRead>,
     pub(super) dependencies: Vec<Dependency>,
+    /// What else it depends on if there are no rows.
+    pub(super) if_empty: Option<Dependency>,
+    /// In part its time alone keeps it right.
+    pub(super) by_time: bool,
     /// The caller wants what the database says.
     pub(super) refresh: bool,
+    pub(super) observed: Arc<Observed>,
 }
 
 impl<V> StatementLoad<V> {
@@ -86,14 +92,12 @@ impl<V> StatementLoad<V> {
             tier.does_not_fit(read.key, found);
             return None;
         };
-        Some(Loaded {
-            value,
-            bytes: bytes + values * BESIDE,
-            dependencies: found.dependencies,
-            storable: true,
-            kept: Some(found.kept),
-            digest: Some(digest),
-        })
+        let mut loaded = Loaded::new(value, found.dependencies, bytes + values * BESIDE);
+        loaded.kept = Some(found.kept);
+        loaded.digest = Some(digest);
+        loaded.snapshot = Some(Arc::new(found.snapshot));
+        loaded.by_time = self.by_time;
+        Some(loaded)
     }
 
     /// Loads from the database.
@@ -117,23 +121,28 @@ impl<V> StatementLoad<V> {
             )
             .await?;
         let Run { rows, facts } = run;
+        let beside: Vec<Dependency> = self
+            .if_empty
+            .filter(|_| rows.is_empty())
+            .into_iter()
+            .collect();
+        self.observed.rows(&rows, facts.bytes);
         let portable =
             (facts.snapshot.is_some() || database.verifies()).then(|| PortableRows::of(&rows));
         let digest = portable.as_ref().map(PortableRows::digest);
         let value = (self.decode)(rows).map_err(|error| Error::of_statement(error, None))?;
-        if let (Some((tier, read)), Some(snapshot), Some(portable)) =
-            (shared, facts.snapshot, &portable)
+        if let (Some((tier, mut read)), Some(snapshot), Some(portable)) =
+            (shared, &facts.snapshot, &portable)
         {
-            keep(tier, read, snapshot, facts.took, portable);
+            read.dependencies.extend(&beside);
+            keep(tier, read, snapshot.clone(), facts.took, portable);
         }
-        Ok(Loaded {
-            bytes: facts.bytes,
-            storable: facts.storable,
-            value,
-            dependencies: Vec::new(),
-            kept: None,
-            digest,
-        })
+        let mut loaded = Loaded::new(value, beside, facts.bytes);
+        loaded.storable = facts.storable;
+        loaded.digest = digest;
+        loaded.snapshot = facts.snapshot.map(Arc::new);
+        loaded.by_time = self.by_time;
+        Ok(loaded)
     }
 }
 
@@ -248,6 +257,20 @@ impl Inner {
         let tier = self.second_tier.as_ref()?;
         let allowed = plan.shareable && !options.local_only && self.may_share_type::<V>();
         allowed.then_some(tier)
+    }
+
+    /// Notes a hit among the keys that are read most, if other processes could find its result.
+    #[cold]
+    pub(super) fn note_hit<V: 'static>(
+        &self,
+        plan: &Plan,
+        values: &BoundValues,
+        options: &ReadOptions,
+    ) {
+        if let Some(tier) = self.second_tier_for::<V>(plan, options) {
+            let key = plan.shared_key(values, options, self.default_ttl);
+            tier.hot_keys.hit(key);
+        }
     }
 
     /// Whether results of this type may be kept outside of this process.

@@ -4,9 +4,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use larder_cache::{Dependency, EntryName, Freshness, Key, KeyBuilder, Mode};
-use larder_sql::catalog::TableId;
-
-use super::plan::dependencies;
 
 /// The options that all cached reads share.
 #[derive(Debug, Clone, Default)]
@@ -64,17 +61,26 @@ impl ReadOptions {
         tags.chain(service)
     }
 
-    /// All that the result depends on: tables too, unless it is kept for its time alone.
-    pub(super) fn all_dependencies(&self, tables: &[TableId]) -> Vec<Dependency> {
-        let tables = if self.ttl_only { &[] } else { tables };
-        let mut all = dependencies(tables);
-        all.extend(self.dependencies());
-        all
+    /// All that the result depends on: these too, unless it is kept for its time alone.
+    pub(super) fn all_dependencies(&self, mut tables: Vec<Dependency>) -> Vec<Dependency> {
+        if self.ttl_only {
+            tables.clear();
+        }
+        tables.extend(self.dependencies());
+        tables
     }
 
     /// Whether it depends on the tables that its statement reads, and on nothing else.
     pub(super) fn depends_on_tables_alone(&self) -> bool {
         !self.ttl_only && self.tags.is_empty() && self.operation.is_none()
+    }
+
+    /// The name of all reads of this kind: `restaurants:nearby`, or `fallback`.
+    pub(super) fn class(&self, fallback: impl FnOnce() -> String) -> String {
+        match &self.operation {
+            Some((service, operation)) => format!("{service}:{operation}"),
+            None => fallback(),
+        }
     }
 
     /// The readable name of the entry: `restaurants:nearby:` and the key, or `fallback` and the key.

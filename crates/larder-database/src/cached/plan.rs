@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use larder_cache::{Dependency, Key, KeyBuilder, Slots};
 use larder_pool::BoundValues;
-use larder_sql::catalog::{ReadSet, TableId, Uncacheable};
+use larder_sql::catalog::{ReadSet, RowAccess, TableId, Uncacheable};
 use larder_sql::{QualifiedName, StatementProfile};
 use quick_cache::sync::Cache as Memo;
 
+use super::classes::Class;
 use super::options::ReadOptions;
-use crate::coherence::CatalogState;
+use crate::coherence::{CatalogState, read_dependencies, row_dependencies};
 use crate::database::Inner;
+use crate::failpoints;
 
 /// The plan of one statement, as long as the picture of the catalog holds.
 #[derive(Debug)]
@@ -28,12 +30,16 @@ pub(crate) struct Plan {
     pub(crate) profile: Arc<StatementProfile>,
     /// Whether its results may be kept outside of this process.
     pub(super) shareable: bool,
+    /// What becomes of its results.
+    pub(super) class: Arc<Class>,
 }
 
 /// The tables that a result depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Reads {
     pub(crate) tables: Arc<[TableId]>,
+    /// How a key among its values decides which row it is all about, if one does.
+    pub(super) row: Option<Arc<RowAccess>>,
     /// The views that it reads them through.
     pub(crate) views: Arc<[TableId]>,
     pub(crate) slots: Slots,
@@ -83,7 +89,8 @@ impl Plan {
                 ..
             }) => Ok(Reads {
                 views: views.into(),
-                slots: cache.versions().slots(&dependencies(&tables)),
+                row: state.catalog.row_read(&profile).map(Arc::new),
+                slots: cache.versions().slots(&read_dependencies(&tables)),
                 tables: tables.into(),
                 volatile: volatile.into(),
             }),
@@ -102,6 +109,7 @@ impl Plan {
             generation: state.generation,
             seed: seed.finish(),
             shareable,
+            class: database.classes.of_statement(&profile),
             verdict,
             profile,
         }
@@ -162,6 +170,12 @@ impl Plan {
         Err(NotCached::Volatile(Arc::clone(&reads.volatile)))
     }
 
+    /// Whether its result changes by itself.
+    pub(super) fn is_volatile(&self) -> bool {
+        let reads = self.verdict.as_ref();
+        reads.is_ok_and(|reads| !reads.volatile.is_empty())
+    }
+
     /// Whether it speaks of a table that the picture does not have, which may be a new one.
     pub(crate) fn misses_a_table(&self) -> bool {
         matches!(
@@ -169,6 +183,58 @@ impl Plan {
             Err(NotCached::Statement(Uncacheable::UnknownTable(_)))
         )
     }
+}
+
+impl Reads {
+    /// What the result for these values depends on.
+    pub(super) fn dependencies(&self, values: &BoundValues) -> ReadDependencies {
+        if let Some(access) = &self.row
+            && let Some(mut dependencies) = self.row_of(access, values)
+        {
+            let new_rows = Dependency::new_rows(access.table.0);
+            let proves_its_row =
+                access.non_empty_proves_row && !failpoints::is_on("row-empty-result");
+            if failpoints::is_on("row-past-bulk") {
+                dependencies.retain(|dependency| dependency.is_row());
+            }
+            if !access.non_empty_proves_row {
+                dependencies.push(new_rows);
+            }
+            return ReadDependencies {
+                dependencies,
+                if_empty: proves_its_row.then_some(new_rows),
+                is_row: true,
+            };
+        }
+        ReadDependencies {
+            dependencies: read_dependencies(&self.tables),
+            if_empty: None,
+            is_row: false,
+        }
+    }
+
+    fn row_of(&self, access: &RowAccess, values: &BoundValues) -> Option<Vec<Dependency>> {
+        // Types whose ids are made up are nobody's.
+        if values.unresolved().next().is_some() {
+            return None;
+        }
+        let mut keys = Vec::with_capacity(1);
+        for parameter in &access.parameters {
+            // NULL is equal to nothing.
+            let (type_oid, value) = values.iter().nth(usize::from(*parameter))?;
+            keys.push((type_oid, value?));
+        }
+        row_dependencies(access, keys)
+    }
+}
+
+/// What a result depends on.
+pub(super) struct ReadDependencies {
+    pub(super) dependencies: Vec<Dependency>,
+    /// And on this, if it has no rows.
+    pub(super) if_empty: Option<Dependency>,
+    /// It depends on a row and not on all of a table.
+    pub(super) is_row: bool,
 }
 
 impl Inner {
@@ -189,13 +255,6 @@ impl Inner {
         };
         !self.never_in_redis.iter().any(is_named)
     }
-}
-
-pub(crate) fn dependencies(tables: &[TableId]) -> Vec<Dependency> {
-    tables
-        .iter()
-        .map(|table| Dependency::table(table.0))
-        .collect()
 }
 
 /// The plans that were made, bounded.

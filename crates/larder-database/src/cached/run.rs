@@ -8,17 +8,19 @@ use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error as DieselError;
 use futures::TryStreamExt;
-use larder_cache::{LoadError, Loaded, Mode, Request, Served, Source};
+use larder_cache::{Key, LoadError, Loaded, Mode, Request, Served, Source};
 use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
 use tokio::sync::MutexGuard;
 
+use super::classes::Observed;
 use super::load::{BESIDE, ROWS, StatementLoad};
 use super::options::ReadOptions;
 use super::plan::{Plan, PlanKey};
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::fleet::SharedRead;
+use crate::scope::{Context, ReadOrigin, TracedRead};
 use crate::{Connection, Database, Error};
 
 /// What the rows of a statement become.
@@ -58,9 +60,15 @@ impl Database {
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
             && let entry = plan.key::<V>(&values, options, inner.default_ttl)
-            && let Some(value) = inner.cache.get::<V>(entry)
+            && let Some(value) = inner.kept::<V>(entry, || options.class(|| names_of(&plan)))
         {
             OperationScope::record_hit();
+            plan.class.hit();
+            if let Some(tier) = &inner.second_tier
+                && tier.hot_keys.draws()
+            {
+                inner.note_hit::<V>(&plan, &values, options);
+            }
             if inner.shadow.draws() {
                 self.inner().verify(entry, plan, query, options);
             }
@@ -93,7 +101,7 @@ impl Database {
             // Without the catalog nothing can be loaded; what is kept for errors can be served.
             Err(error) => {
                 let key = last.map(|plan| plan.key::<V>(&values, &options, inner.default_ttl));
-                let kept = key.and_then(|key| inner.cache.kept_for_errors(key));
+                let kept = key.and_then(|key| inner.kept_for_errors(key));
                 return kept.ok_or(error);
             }
         };
@@ -105,8 +113,11 @@ impl Database {
             }
         };
         let key = plan.key::<V>(&values, &options, inner.default_ttl);
-        let dependencies = options.all_dependencies(&reads.tables);
-        let slots = if options.depends_on_tables_alone() {
+        let read = reads.dependencies(&values);
+        let if_empty = read.if_empty.filter(|_| !options.ttl_only);
+        let whole_tables = !read.is_row && options.depends_on_tables_alone();
+        let dependencies = options.all_dependencies(read.dependencies);
+        let slots = if whole_tables {
             reads.slots.clone()
         } else {
             inner.cache.versions().slots(&dependencies)
@@ -121,6 +132,7 @@ impl Database {
                 name: options.readable_name(|| names_of(&named), key),
             }
         });
+        let class = options.class(|| names_of(&plan));
         let named = Arc::clone(&plan);
         let request = Request {
             key,
@@ -129,54 +141,174 @@ impl Database {
             mode: options.mode,
             name: options.name(move || names_of(&named), key),
         };
+        let by_time = options.ttl_only || plan.is_volatile();
+        let observed = inner.classes.observe(&plan.class, &request, by_time);
         let load = StatementLoad {
+            observed: Arc::clone(&observed),
             database: Arc::clone(inner),
             plan,
             query,
             decode,
             shared,
             dependencies,
+            if_empty,
+            by_time: options.ttl_only || !reads.volatile.is_empty(),
             refresh: options.mode == Mode::Refresh,
         };
         let load = async move || load.run().await;
-        inner.load(request, load).await
+        inner.load(observed, request, load, class).await
     }
 }
 
 impl Inner {
+    /// What is kept under a key, if it may be served at once. Whoever records what the task reads
+    /// hears of it.
+    #[inline]
+    pub(super) fn kept<V>(&self, key: Key, class: impl FnOnce() -> String) -> Option<V>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        self.kept_with(key, class, &[])
+    }
+
+    /// The same for a read that has these tags.
+    #[inline]
+    pub(super) fn kept_with<V>(
+        &self,
+        key: Key,
+        class: impl FnOnce() -> String,
+        tags: &[String],
+    ) -> Option<V>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        if !Context::is_heard() {
+            return self.cache.get::<V>(key);
+        }
+        let served = self.cache.get_with_basis::<V>(key)?;
+        self.was_read_with(&served, key, class, tags, || None);
+        Some(served.value)
+    }
+
+    /// What may be served because the database has failed.
+    pub(super) fn kept_for_errors<V>(&self, key: Key) -> Option<V>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let value = self.cache.kept_for_errors(key)?;
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                call.refuse("a part of it was past its time");
+            }
+        });
+        Some(value)
+    }
+
+    /// Tells whoever traces the current task that a read goes past the cache.
+    pub(super) fn went_past(&self, name: impl FnOnce() -> String) {
+        Context::look(|context| {
+            if let Some(trace) = &context.trace {
+                trace.read(TracedRead {
+                    name: name(),
+                    origin: ReadOrigin::Bypassed,
+                    not_kept: None,
+                    kept: None,
+                    tags: Vec::new(),
+                });
+            }
+        });
+    }
+
+    /// Tells whoever records what the current task reads.
+    pub(super) fn was_read<V>(&self, served: &Served<V>, key: Key, name: impl FnOnce() -> String) {
+        self.was_read_with(served, key, name, &[], || None);
+    }
+
+    /// The same of a read that has these tags, and that was not kept for a reason that may be known.
+    pub(super) fn was_read_with<V>(
+        &self,
+        served: &Served<V>,
+        key: Key,
+        name: impl FnOnce() -> String,
+        tags: &[String],
+        not_kept: impl FnOnce() -> Option<String>,
+    ) {
+        Context::look(|context| {
+            if let Some(trace) = &context.trace {
+                trace.read(TracedRead {
+                    name: name(),
+                    origin: ReadOrigin::of(served.source),
+                    not_kept: not_kept(),
+                    kept: Some((key, served.basis.dependencies.dependencies().collect())),
+                    tags: tags.to_vec(),
+                });
+            }
+            let Some(call) = &context.call else {
+                return;
+            };
+            if !call.is_for(&self.picture) {
+                call.refuse("it reads from another database");
+            }
+            if matches!(served.source, Source::Stale | Source::StaleOnError) {
+                call.refuse("a part of it was past its time");
+            }
+            if !served.basis.is_storable {
+                call.refuse("a part of it must not be kept");
+            }
+            call.was_given(&served.basis);
+        });
+    }
+
     /// Loads through the cache, for the operation that the caller works for.
-    pub(super) async fn load<V, F, Fut>(&self, request: Request, load: F) -> Result<V, Error>
+    pub(super) async fn load<V, F, Fut>(
+        &self,
+        observed: Arc<Observed>,
+        request: Request,
+        load: F,
+        class: String,
+    ) -> Result<V, Error>
     where
         V: Clone + Send + Sync + 'static,
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded<V>, Error>> + Send + 'static,
     {
         let scope = OperationScope::current();
+        // What it reads is passed on by its result, and a trace goes along.
+        let context = Context::current().without_call();
+        let key = request.key;
         let loads = Arc::clone(&self.loads);
+        let (cache, seen) = (self.cache.clone(), Arc::clone(&observed));
         // On the heap, since the cache moves it into a task of its own.
         let scoped = move || {
             Box::pin(async move {
+                let beginning = seen.begin(&cache);
                 let began = Instant::now();
+                let loading = context.enter(load());
                 let loaded = match scope {
-                    Some(scope) => OperationScope::with(scope, load()).await,
-                    None => load().await,
+                    Some(scope) => OperationScope::with(scope, loading).await,
+                    None => loading.await,
                 };
                 // What the second tier had is no load from the database.
                 if loaded.as_ref().map_or(true, |loaded| loaded.kept.is_none()) {
                     loads.loaded(began.elapsed());
+                }
+                if let Ok(loaded) = &loaded {
+                    seen.loaded(beginning, loaded, began.elapsed(), &cache);
                 }
                 loaded
             })
         };
         let served = self.cache.get_or_load(request, scoped).await;
         match served {
-            Ok(Served { value, source }) => {
-                if matches!(source, Source::Hit | Source::Stale) {
+            Ok(served) => {
+                observed.served(served.source);
+                if matches!(served.source, Source::Hit | Source::Stale) {
                     OperationScope::record_hit();
                 } else {
                     OperationScope::record_miss();
                 }
-                Ok(value)
+                self.was_read(&served, key, || class);
+                Ok(served.value)
             }
             Err(error) => {
                 OperationScope::record_miss();
@@ -304,6 +436,7 @@ impl Inner {
     ) -> Result<V, Error> {
         OperationScope::record_miss();
         self.cache.count_bypassed();
+        self.went_past(|| query.profile().normalised.to_string());
         let mut session = self.pool.session().await?;
         let rows = rows(&mut session, query).await?;
         decode(rows).map_err(|error| Error::of_statement(error, None))

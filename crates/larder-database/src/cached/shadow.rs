@@ -159,11 +159,18 @@ impl Inner {
             let _permit = permit;
             let counters = &inner.shadow.counters;
             match inner.compare(&hit).await {
-                Ok(Verdict::Equal) => count(&counters.equal),
-                Ok(Verdict::ChangedMeanwhile) => count(&counters.changed_meanwhile),
+                Ok(Verdict::Equal) => {
+                    count(&counters.equal);
+                    hit.plan.class.verified(true);
+                }
+                Ok(Verdict::ChangedMeanwhile) => {
+                    count(&counters.changed_meanwhile);
+                    hit.plan.class.verified(true);
+                }
                 Ok(Verdict::Skipped) => count(&counters.skipped),
                 Ok(Verdict::Violation { name }) => {
                     count(&counters.violations);
+                    hit.plan.class.verified(false);
                     inner.report(hit, name);
                 }
                 Err(error) => {

@@ -57,7 +57,9 @@ impl Heat {
         }
         let now = Instant::now();
         let mut tables = self.lock();
-        for dependency in touched.iter() {
+        // A single row that is written all the time makes no reader of others wrong.
+        let concerns_many = |dependency: &Dependency| !dependency.is_row();
+        for dependency in touched.iter().filter(concerns_many) {
             if tables.len() >= Self::MOST && !tables.contains_key(&dependency) {
                 tables.retain(|_, table| now.duration_since(table.since) < Table::WINDOW * 2);
             }
@@ -70,7 +72,7 @@ impl Heat {
             table.writes = table.writes.saturating_add(1);
             if table.writes > self.bound && !table.hot {
                 table.hot = true;
-                if let Some(table) = dependency.as_table() {
+                if let Some(table) = dependency.table_oid() {
                     self.events.send(|| CacheEvent::TableHot { table });
                 }
                 tracing::info!(
@@ -105,12 +107,14 @@ impl Heat {
             .iter_mut()
             .filter_map(|(dependency, table)| {
                 self.turn(*dependency, table, now);
-                let oid = dependency.as_table().filter(|_| table.hot)?;
+                let oid = dependency.table_oid().filter(|_| table.hot)?;
                 let writes = table.writes;
                 Some(HotTable { oid, writes })
             })
             .collect();
-        hot.sort_by_key(|table| table.oid);
+        // A table can be hot by writes that name their rows, and by others.
+        hot.sort_by_key(|table| (table.oid, std::cmp::Reverse(table.writes)));
+        hot.dedup_by_key(|table| table.oid);
         hot
     }
 
@@ -120,7 +124,7 @@ impl Heat {
         table.turn(now, self.bound);
         if was_hot
             && !table.hot
-            && let Some(table) = dependency.as_table()
+            && let Some(table) = dependency.table_oid()
         {
             self.events.send(|| CacheEvent::TableCooled { table });
         }

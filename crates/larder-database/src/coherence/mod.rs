@@ -7,6 +7,7 @@
 mod care;
 mod heat;
 mod picture;
+mod rows;
 mod watcher;
 mod writes;
 
@@ -14,4 +15,7 @@ pub(crate) use self::care::care_for;
 pub(crate) use self::heat::Heat;
 pub use self::heat::HotTable;
 pub(crate) use self::picture::{CatalogState, Picture};
+pub(crate) use self::rows::{
+    new_rows_touched, read_dependencies, row_dependencies, row_touched, written_dependencies,
+};
 pub(crate) use self::watcher::Watcher;

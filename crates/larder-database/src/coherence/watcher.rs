@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use larder_cache::{Cache, Cause, Doubt, TransactionId};
 use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder};
 use larder_pool::{
-    Companion, ConnectError, Effects, EndedStatement, PoolObserver, SessionSettings,
+    BeginningStatement, Companion, ConnectError, Effects, EndedStatement, PoolObserver,
+    SessionSettings, TransactionEvent, Written,
 };
-use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, WriteSet};
+use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, RowWrite, WriteSet};
 use larder_sql::{Effect, Fingerprint, SessionEffect, StatementKind, StatementProfile, classify};
 
 use super::Picture;
@@ -17,6 +18,7 @@ use super::heat::Heat;
 use super::writes::{touched, writes_log};
 use crate::fleet::{Fleet, apply};
 use crate::observation;
+use crate::scope::{CallScope, Context};
 
 /// What is told to the observer of the pool.
 pub(crate) struct Watcher {
@@ -73,9 +75,29 @@ impl Watcher {
         (!touched.is_empty()).then(|| versions.doubt(touched.iter()))
     }
 
+    /// Since when connections lead to the server whose log is followed; `None` if that is since
+    /// the start.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        self.fleet.as_ref()?.begun()
+    }
+
     fn is_own(&self, effects: &Effects) -> bool {
-        let mut statements = effects.statements().iter();
-        statements.all(|profile| self.is_own_statement(profile))
+        let mut statements = effects.written().iter();
+        effects.notes().is_empty()
+            && statements.all(|written| self.is_own_statement(&written.profile))
+    }
+
+    /// Tells the call that the current task works for, if there is one for this database.
+    fn tell_call(&self, tell: impl FnOnce(&CallScope)) {
+        Context::look(|context| {
+            if let Some(call) = context
+                .call
+                .as_deref()
+                .filter(|call| call.is_for(&self.picture))
+            {
+                tell(call);
+            }
+        });
     }
 
     fn is_own_statement(&self, profile: &StatementProfile) -> bool {
@@ -133,10 +155,44 @@ impl PoolObserver for Watcher {
         Some(Box::new(doubt))
     }
 
+    fn key_parameters(&self, profile: &StatementProfile) -> Option<Arc<[u16]>> {
+        let state = self.picture.current()?;
+        let access = match state.catalog.row_write(profile) {
+            Some(RowWrite::Rows(access)) => access,
+            Some(RowWrite::NewRows(_)) => return None,
+            None => state.catalog.row_read(profile)?,
+        };
+        Some(access.parameters.into())
+    }
+
+    fn statement_begins(&self, statement: &BeginningStatement<'_>) {
+        Context::look(|context| {
+            if self.is_own_statement(statement.profile) {
+                return;
+            }
+            if let Some(trace) = &context.trace {
+                trace.sent(statement.profile);
+            }
+            if let Some(call) = &context.call {
+                call.note(self, statement);
+            }
+        });
+    }
+
+    fn transaction(&self, event: TransactionEvent) {
+        self.tell_call(|call| match event {
+            TransactionEvent::Began => call.began_transaction(),
+            TransactionEvent::Committed => call.committed_transaction(),
+            // What was read in it, or returned by it, never was, or nobody knows.
+            _ => call.refuse("a transaction in it was not committed"),
+        });
+    }
+
     fn statement_ended(&self, statement: &EndedStatement<'_>) {
         if !self.is_own_statement(statement.profile) {
             observation::record(&self.queries, self.connections.pool(), statement);
             OperationScope::record_query();
+            self.tell_call(|call| call.has_read(statement.bytes));
         }
     }
 
@@ -174,7 +230,8 @@ impl PoolObserver for Watcher {
         match (&self.fleet, transaction) {
             (Some(fleet), Some(transaction)) => {
                 let transaction = TransactionId(transaction);
-                fleet.committed(&self.cache, &touched, transaction, Cause::Write);
+                let times = fleet.committed(&self.cache, &touched, transaction, Cause::Write);
+                self.tell_call(|call| call.has_invalidated(times));
             }
             (Some(fleet), None) => {
                 // Its transaction is not known, and so neither is what of the second tier is from
@@ -185,7 +242,10 @@ impl PoolObserver for Watcher {
                 apply(&self.cache, &touched, Cause::Write);
                 fleet.announce();
             }
-            (None, _) => apply(&self.cache, &touched, Cause::Write),
+            (None, _) => {
+                let times = apply(&self.cache, &touched, Cause::Write);
+                self.tell_call(|call| call.has_invalidated(times));
+            }
         }
     }
 
@@ -196,7 +256,7 @@ impl PoolObserver for Watcher {
         let Some(doubt) = self.doubt(effects) else {
             return;
         };
-        if self.fleet.is_some() && !effects.statements().iter().any(may_commit_inside) {
+        if self.fleet.is_some() && !effects.written().iter().any(may_commit_inside) {
             // If it takes effect, its row in the log appears with it. What is kept goes all the
             // same, when the doubt is dropped here.
             tracing::warn!("the connection was lost under a write whose outcome is not known");
@@ -232,6 +292,9 @@ impl PoolObserver for Watcher {
 }
 
 /// Whether a statement may have been sent without its row in the log, because it commits by itself.
-fn may_commit_inside(profile: &Arc<StatementProfile>) -> bool {
-    matches!(profile.kind, StatementKind::Call | StatementKind::Do)
+fn may_commit_inside(written: &Written) -> bool {
+    matches!(
+        written.profile.kind,
+        StatementKind::Call | StatementKind::Do
+    )
 }

@@ -4,19 +4,27 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use larder_cache::{Dependency, Touched};
-use larder_pool::Effects;
-use larder_sql::catalog::WriteSet;
+use larder_pool::{Effects, Written};
+use larder_sql::catalog::{RowWrite, TableId, WriteSet};
 use larder_sql::{Effect, QualifiedName, StatementProfile};
 
-use super::Picture;
+use super::rows::{new_rows_touched, row_touched, written_dependencies};
+use super::{CatalogState, Picture};
 
 /// What these statements have written, or may have. Notes where definitions may have changed.
 pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
-    let statements = effects.statements();
+    let noted = effects.notes().iter();
+    let noted = noted.filter_map(|note| note.downcast_ref::<Touched>());
+    noted.fold(written(picture, effects), Touched::and)
+}
+
+/// The same without what somebody has noted on the transaction.
+fn written(picture: &Picture, effects: &Effects) -> Touched {
+    let statements = effects.written();
     let state = picture.current();
-    let changes_schema = |profile: &Arc<StatementProfile>| match &state {
-        Some(state) => state.catalog.may_change_schema(profile),
-        None => profile.writes_everything(),
+    let changes_schema = |written: &Written| match &state {
+        Some(state) => state.catalog.may_change_schema(&written.profile),
+        None => written.profile.writes_everything(),
     };
     if statements.iter().any(changes_schema) {
         // Before anything is invalidated: what is loaded from then on is judged by a
@@ -35,20 +43,20 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
                 .is_some_and(|last| last.writes(profile) == WriteSet::Nothing),
             _ => false,
         };
-        return if statements.iter().all(is_harmless) {
+        return if statements.iter().map(|one| &one.profile).all(is_harmless) {
             Touched::default()
         } else {
             Touched::everything()
         };
     };
-    let mut tables = BTreeSet::new();
+    let mut touched = BTreeSet::new();
     let mut wrote = false;
-    for profile in statements {
-        let writes = state.writes(profile);
+    for written in statements {
+        let writes = state.writes(&written.profile);
         wrote |= writes != WriteSet::Nothing;
         match writes {
             WriteSet::Nothing => {}
-            WriteSet::Tables(written) => tables.extend(written.iter().map(|table| table.0)),
+            WriteSet::Tables(tables) => touched.extend(touched_by(&state, written, &tables)),
             WriteSet::Everything(_) => {
                 // A function may change definitions too; the digest tells.
                 picture.changed();
@@ -57,11 +65,36 @@ pub(super) fn touched(picture: &Picture, effects: &Effects) -> Touched {
         }
     }
     // Under other names it would be other tables. What writes nothing has none.
-    if effects.is_unclear() && (wrote || statements.is_empty()) {
+    let is_nameless = statements.is_empty() && effects.notes().is_empty();
+    if effects.is_unclear() && (wrote || is_nameless) {
         return Touched::everything();
     }
-    let tables = tables.into_iter().map(Dependency::table);
-    Touched::dependencies(tables).known_by(state.definitions())
+    Touched::dependencies(touched).known_by(state.definitions())
+}
+
+/// What one statement has touched, which writes to these tables: single rows where it names them.
+fn touched_by(state: &CatalogState, written: &Written, tables: &[TableId]) -> Vec<Dependency> {
+    let rows = match state.catalog.row_write(&written.profile) {
+        // Asked once more: the values were taken by a picture that may have been another one.
+        Some(RowWrite::Rows(access)) => written.keys.as_ref().and_then(|keys| {
+            let are_of_key = *keys.parameters() == *access.parameters;
+            let values = keys.values().iter().filter(|_| are_of_key);
+            let values = values.map(|key| (key.type_oid, &*key.value));
+            let touched = row_touched(&access, values).filter(|_| are_of_key)?;
+            Some((access.table, touched))
+        }),
+        Some(RowWrite::NewRows(table)) => Some((table, new_rows_touched(table).to_vec())),
+        None => None,
+    };
+    match rows {
+        Some((table, mut touched)) => {
+            // What follows from it in other tables is not known row by row.
+            let others = tables.iter().copied().filter(|other| *other != table);
+            touched.extend(written_dependencies(others));
+            touched
+        }
+        None => written_dependencies(tables.iter().copied()).collect(),
+    }
 }
 
 /// Whether a statement writes to the log, and does nothing else.

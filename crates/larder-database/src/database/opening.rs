@@ -15,6 +15,7 @@ use crate::events::{CacheEvent, Events};
 use crate::fleet::{CHANNEL, Fleet, FleetSettings, Follower, SecondTier};
 use crate::options::{CacheMode, CacheSettings, Hints};
 use crate::sql::sql;
+use crate::warming::HotKeys;
 use crate::{Error, log, switches};
 
 impl Inner {
@@ -119,6 +120,10 @@ pub(super) fn second_tier(
         cache.clone(),
         &settings.namespace,
         settings.load_lock,
+        HotKeys::new(match settings.warm && settings.enabled {
+            true => settings.warm_keys,
+            false => 0,
+        }),
     )))
 }
 

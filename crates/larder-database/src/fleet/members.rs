@@ -128,20 +128,21 @@ impl Fleet {
     }
 
     /// A transaction of this process was committed: applies what it touched, before whoever waits
-    /// for it hears of it, and tells the others.
+    /// for it hears of it, and tells the others. Gives what [`apply`] gives.
     pub(crate) fn committed(
         &self,
         cache: &Cache,
         touched: &Touched,
         transaction: TransactionId,
         cause: Cause,
-    ) {
+    ) -> u64 {
         self.learn(touched, transaction);
-        apply(cache, touched, cause);
+        let times = apply(cache, touched, cause);
         // Not before it is applied: the follower leaves out what stands here, and renews the
         // lease for it.
         self.lock_own().insert(transaction, touched.clone());
         self.announce();
+        times
     }
 
     /// Tells the others that something was committed.
@@ -231,17 +232,17 @@ impl Drop for Unlogged {
     }
 }
 
-/// Makes what depends on what was touched wrong, in this process.
-pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) {
+/// Makes what depends on what was touched wrong, in this process. Gives how many numbers of the
+/// sequence of invalidations it took.
+pub(crate) fn apply(cache: &Cache, touched: &Touched, cause: Cause) -> u64 {
     if touched.is_everything() {
-        cache.invalidate_everything(cause);
-        return;
+        return cache.invalidate_everything(cause);
     }
-    if let Some(pattern) = touched.names() {
-        cache.invalidate_matching(pattern);
-    }
+    let by_pattern = touched
+        .names()
+        .map_or(0, |pattern| cache.invalidate_matching(pattern));
     let dependencies: Vec<_> = touched.iter().collect();
-    cache.invalidate(&dependencies, cause);
+    by_pattern + cache.invalidate(&dependencies, cause)
 }
 
 #[cfg(test)]

@@ -20,3 +20,4 @@ pub(crate) use self::members::{CHANNEL, Fleet, FleetSettings, apply};
 pub use self::second_tier::SecondTierStatistics;
 pub(crate) use self::second_tier::{FoundValue, PIECE, SecondTier, SharedRead, Turn};
 pub use self::statistics::FollowerStatistics;
+pub(crate) use self::statistics::milliseconds;

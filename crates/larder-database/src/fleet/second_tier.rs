@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::failpoints;
+use crate::warming::{HotKeys, Reserve};
 
 /// How many results are asked for at once, or given: little enough that others who use the
 /// connection do not wait long.
@@ -29,6 +30,10 @@ pub(crate) struct SecondTier {
     /// How long a load of another process is waited for.
     load_lock: Duration,
     counters: Counters,
+    /// Which results are read most.
+    pub(crate) hot_keys: HotKeys,
+    /// What was fetched before it is asked for.
+    pub(crate) reserve: Reserve,
 }
 
 /// What a result is looked for and kept under in the second tier.
@@ -46,6 +51,8 @@ pub(crate) struct FoundValue {
     pub(crate) payload: Vec<u8>,
     pub(crate) kept: Kept,
     pub(crate) dependencies: Vec<Dependency>,
+    /// Taken before its load.
+    pub(crate) snapshot: Snapshot,
     bytes: Vec<u8>,
 }
 
@@ -75,6 +82,8 @@ pub struct SecondTierStatistics {
     pub unavailable: u64,
     /// Results that were given to Redis.
     pub stored: u64,
+    /// Results that were served from what was fetched before anybody asked. They count as hits too.
+    pub from_reserve: u64,
 }
 
 #[derive(Default)]
@@ -99,6 +108,7 @@ impl SecondTier {
         cache: Cache,
         namespace: &str,
         load_lock: Duration,
+        hot_keys: HotKeys,
     ) -> Self {
         Self {
             redis,
@@ -108,6 +118,8 @@ impl SecondTier {
             prefix: format!("larder:{namespace}:"),
             load_lock,
             counters: Counters::default(),
+            hot_keys,
+            reserve: Reserve::default(),
         }
     }
 
@@ -126,14 +138,27 @@ impl SecondTier {
             undecodable: read(&counters.undecodable),
             unavailable: read(&counters.unavailable),
             stored: read(&counters.stored),
+            from_reserve: self.reserve.count_served(),
         }
     }
 
     /// The result, if it is there and to be believed. One round trip, bounded by the deadline.
     pub(crate) async fn fetch(&self, read: &SharedRead) -> Option<FoundValue> {
+        if let Some(found) = self.fetch_from_reserve(read) {
+            return Some(found);
+        }
         let key = self.key(read.key);
         let fetched = self.redis.get(&key).await;
         self.judge(read, &key, fetched)
+    }
+
+    /// The result, if it was fetched before anybody asked for it. Believed as one that Redis
+    /// answers now: it says itself as of when it is, and how much of its time has passed is known.
+    fn fetch_from_reserve(&self, read: &SharedRead) -> Option<FoundValue> {
+        let fetched = self.reserve.take(read.key)?;
+        let found = self.judge(read, &self.key(read.key), fetched)?;
+        self.reserve.served();
+        Some(found)
     }
 
     /// The same for several, some hundreds in one round trip together. Once Redis has not answered
@@ -142,15 +167,25 @@ impl SecondTier {
         let mut found = Vec::with_capacity(reads.len());
         let mut answers = true;
         for reads in reads.chunks(PIECE) {
-            let keys: Vec<String> = reads.iter().map(|read| self.key(read.key)).collect();
+            let mut reserved: Vec<_> = reads
+                .iter()
+                .inspect(|read| self.hot_keys.missed(read.key))
+                .map(|read| self.fetch_from_reserve(read))
+                .collect();
+            let asked = reads.iter().zip(&mut reserved);
+            let asked = asked.filter(|(_, found)| found.is_none());
+            let (keys, asked): (Vec<String>, Vec<_>) =
+                asked.map(|asked| (self.key(asked.0.key), asked)).unzip();
             let fetched = if answers {
                 self.redis.get_many(&keys).await
             } else {
                 vec![Fetch::Unavailable; keys.len()]
             };
-            answers = fetched.iter().any(|fetch| *fetch != Fetch::Unavailable);
-            let judged = reads.iter().zip(&keys).zip(fetched);
-            found.extend(judged.map(|((read, key), fetched)| self.judge(read, key, fetched)));
+            answers = keys.is_empty() || fetched.iter().any(|fetch| *fetch != Fetch::Unavailable);
+            for (((read, found), key), fetched) in asked.into_iter().zip(&keys).zip(fetched) {
+                *found = self.judge(read, key, fetched);
+            }
+            found.extend(reserved);
         }
         found
     }
@@ -168,6 +203,7 @@ impl SecondTier {
         if !self.has_lease() || !self.is_open_to(&read.dependencies) {
             return Turn::NotAsked;
         }
+        self.hot_keys.missed(read.key);
         if let Some(found) = self.fetch(read).await {
             return Turn::Found(found);
         }
@@ -298,6 +334,7 @@ impl SecondTier {
                 load_time: header.load_time,
             },
             dependencies: header.dependencies,
+            snapshot: header.snapshot,
             bytes,
         })
     }
@@ -319,7 +356,17 @@ impl SecondTier {
     }
 
     fn key(&self, key: Key) -> String {
-        format!("{}{key}", self.prefix)
+        self.key_of(&key.as_u128())
+    }
+
+    /// The key in Redis of a key of results, by its number.
+    pub(crate) fn key_of(&self, key: &u128) -> String {
+        format!("{}{key:032x}", self.prefix)
+    }
+
+    /// Where the hottest keys of this database are listed.
+    pub(crate) fn list_of_hot_keys(&self, database: &str) -> String {
+        format!("{}hot:{database}", self.prefix)
     }
 
     fn lock(&self, key: Key) -> String {

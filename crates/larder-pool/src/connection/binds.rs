@@ -19,6 +19,7 @@ use diesel::result::Error as DieselError;
 use tokio_postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
 
 use super::types::{TypeCatalog, TypeName, TypeOids};
+use crate::written::BoundKey;
 
 /// A value in the server's binary form; `None` is NULL.
 #[derive(Clone, PartialEq, Eq)]
@@ -134,6 +135,17 @@ impl Binds {
         })
     }
 
+    /// One of the values; `None` if it is NULL or too long for a key, if the object id of its type
+    /// is made up, or if there is none.
+    pub(crate) fn key(&self, index: usize) -> Option<BoundKey> {
+        /// No index of PostgreSQL takes a longer one.
+        const LONGEST: usize = 8 << 10;
+        let value = self.values.get(index)?.0.as_deref()?;
+        let type_oid = *self.oids.get(index)?;
+        let is_made_up = !self.unresolved.is_empty() && type_oid >= FIRST_MADE_UP;
+        (!is_made_up && value.len() <= LONGEST).then(|| BoundKey::new(type_oid, value))
+    }
+
     /// The types that the catalog has to be asked for.
     pub(crate) fn unresolved(&self) -> &[TypeName] {
         &self.unresolved
@@ -175,12 +187,14 @@ impl Binds {
     }
 }
 
-/// The ids of an unknown type and of its array: far above what a server hands out, so
-/// that they are never real ones in practice, and not among the built-in ones.
+/// The first id that is made up: far above what a server hands out, so that they are never
+/// real ones in practice, and not among the built-in ones.
+const FIRST_MADE_UP: u32 = 0xF0F0_0000;
+
+/// The ids of an unknown type and of its array.
 fn made_up(index: usize) -> (u32, u32) {
-    const FIRST: u32 = 0xF0F0_0000;
     // A statement has at most 65,535 binds, so the index fits.
-    let oid = FIRST + 2 * u32::try_from(index).unwrap_or(u32::MAX / 4);
+    let oid = FIRST_MADE_UP + 2 * u32::try_from(index).unwrap_or(u32::MAX / 4);
     (oid, oid + 1)
 }
 

@@ -2,19 +2,56 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use larder_sql::StatementProfile;
-
-use crate::observer::Effects;
+use crate::written::{Effects, Note, Written};
 
 /// What somebody does once a transaction has ended.
 pub(crate) type Hook = Box<dyn FnOnce() + Send>;
+
+/// What was noted in a transaction, by whoever runs inside it.
+#[derive(Default)]
+pub(crate) struct Notes(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    notes: Vec<Note>,
+    /// The transaction has ended.
+    over: bool,
+}
+
+impl Notes {
+    /// Says whether the transaction is still open, so that it takes the note.
+    pub(crate) fn add(&self, note: &Note) -> bool {
+        let mut taken = self.lock();
+        if !taken.over {
+            taken.notes.push(Arc::clone(note));
+        }
+        !taken.over
+    }
+
+    fn so_far(&self) -> Vec<Note> {
+        self.lock().notes.clone()
+    }
+
+    /// The transaction has ended; it takes no more.
+    fn end(&self) -> Vec<Note> {
+        let mut taken = self.lock();
+        taken.over = true;
+        std::mem::take(&mut taken.notes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What was written and asked for in a transaction, a level for it and for each savepoint.
 #[derive(Default)]
 pub(crate) struct TransactionEffects {
     levels: Vec<Level>,
+    /// Those of a savepoint that is rolled back stay: they are of use to whoever forgets too much.
+    notes: Arc<Notes>,
 }
 
 #[derive(Default)]
@@ -27,6 +64,9 @@ struct Level {
 impl TransactionEffects {
     /// A transaction or a savepoint begins.
     pub(crate) fn deepen(&mut self) {
+        if self.levels.is_empty() {
+            self.notes = Arc::default();
+        }
         self.levels.push(Level::default());
     }
 
@@ -34,9 +74,14 @@ impl TransactionEffects {
         !self.levels.is_empty()
     }
 
-    pub(crate) fn wrote(&mut self, profile: &Arc<StatementProfile>, unclear: bool) {
+    /// What is noted in the transaction that is open.
+    pub(crate) fn notes(&self) -> Arc<Notes> {
+        Arc::clone(&self.notes)
+    }
+
+    pub(crate) fn wrote(&mut self, written: Written, unclear: bool) {
         if let Some(level) = self.levels.last_mut() {
-            level.written.add(profile, unclear);
+            level.written.add(written, unclear);
         }
     }
 
@@ -84,6 +129,7 @@ impl TransactionEffects {
 
     /// All levels are rolled back.
     pub(crate) fn roll_back_all(&mut self) -> Vec<Hook> {
+        drop(self.notes.end());
         std::mem::take(&mut self.levels)
             .into_iter()
             .flat_map(|level| level.after_rollback)
@@ -96,6 +142,7 @@ impl TransactionEffects {
         for level in &self.levels {
             written.merge(level.written.clone());
         }
+        written.add_notes(self.notes.so_far());
         written
     }
 
@@ -107,6 +154,7 @@ impl TransactionEffects {
             written.merge(level.written);
             hooks.extend(level.after_commit);
         }
+        written.add_notes(self.notes.end());
         (written, hooks)
     }
 }

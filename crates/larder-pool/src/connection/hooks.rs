@@ -42,11 +42,13 @@ impl Connection {
 
     /// Begins to record which statements run.
     pub fn start_recording(&mut self) {
+        self.recording = true;
         self.link.record();
     }
 
     /// Ends the recording and gives what ran.
     pub fn finish_recording(&mut self) -> Recording {
+        self.recording = false;
         self.link.recorded()
     }
 

@@ -6,6 +6,7 @@
 //! statements and knows what became of each statement.
 
 mod as_of;
+mod beginning;
 mod binds;
 mod effects;
 mod hooks;
@@ -36,7 +37,8 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use tokio_postgres::CancelToken;
 
-pub use self::observation::Recording;
+pub use self::beginning::BeginningStatement;
+pub use self::observation::{Recorded, Recording};
 pub use self::owned_query::{BoundValues, OwnedQuery, query_text, static_query_id};
 pub use self::portable_rows::PortableRows;
 pub use self::row::{Row, Value};
@@ -44,14 +46,14 @@ pub use self::rows::Rows;
 pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
+pub(crate) use self::effects::Notes;
 pub(crate) use self::link::{Driver, Link, Shared};
 pub(crate) use self::observation::Watch;
 pub(crate) use self::transaction_manager::CommitFailure;
 
-use larder_sql::{SessionEffect, StatementKind, StatementProfile};
+use larder_sql::SessionEffect;
 
 use self::link::refuse_transaction_control;
-use self::observation::Observation;
 use self::statement::Statement;
 use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
@@ -77,6 +79,8 @@ pub struct Connection {
     opened: Instant,
     /// What its user did to the session beyond reading and writing tables.
     changed: SessionEffect,
+    /// Somebody records what runs.
+    recording: bool,
     /// Set where the connection must not be used again, whatever it looks like.
     condemned: bool,
 }
@@ -90,6 +94,7 @@ impl Connection {
             instrumentation: get_default_instrumentation(),
             opened,
             changed: SessionEffect::None,
+            recording: false,
             condemned: false,
         }
     }
@@ -129,7 +134,8 @@ impl Connection {
         <TransactionManager as diesel_async::TransactionManager<Self>>::begin_transaction(self)
             .await?;
         let pool = self.link.watch().id();
-        match current::within(pool, closure(&mut *self)).await {
+        let notes = self.transaction.notes();
+        match current::within(pool, Some(notes), closure(&mut *self)).await {
             Ok(value) => {
                 if self.transaction.level()? != outside + 1 {
                     TransactionManager::unwind(self, outside).await?;
@@ -144,6 +150,7 @@ impl Connection {
             Err(error) => {
                 if let Err(rollback) = TransactionManager::unwind(self, outside).await {
                     tracing::debug!(%rollback, "failed to roll back");
+                    self.transaction.given_up(&self.link.watch().observer);
                 }
                 Err(error)
             }
@@ -187,6 +194,7 @@ impl Connection {
     /// Makes it as it was before its user came, as far as this side of it goes.
     pub(crate) fn forget_user(&mut self) {
         self.changed = SessionEffect::None;
+        self.recording = false;
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);
@@ -210,47 +218,8 @@ impl Connection {
         self.changed = SessionEffect::None;
     }
 
-    /// A user's statement is about to be sent.
-    fn observe(&mut self, profile: Arc<StatementProfile>) -> QueryResult<Observation> {
-        self.transaction.refuse_in_doubt()?;
-        let effect = match self.link.watch().observer.session_effect(&profile) {
-            // Not by a command of its own but by a function that nobody knows: it may have set
-            // the search path or the role.
-            SessionEffect::State if calls_function(&profile) => SessionEffect::Names,
-            effect => effect,
-        };
-        let before = self.changed;
-        self.changed = before.max(effect);
-        if profile.kind == StatementKind::Prepare {
-            // Its name would be taken, and nothing undoes it without undoing our own.
-            self.condemned = true;
-        }
-        let watch = self.link.watch();
-        let in_transaction = self.transaction.is_open();
-        if !watch.observer.may_write(&profile) {
-            return Ok(Observation::of_read(watch, profile));
-        }
-        // A statement's own names are read before it runs; those of a batch one after the other.
-        let names = match profile.kind {
-            StatementKind::Batch => self.changed,
-            _ => before,
-        };
-        let unclear = names == SessionEffect::Names || !watch.observer.knows(self.link.settings());
-        if in_transaction {
-            self.transaction.effects.wrote(&profile, unclear);
-            return Ok(Observation::of_read(watch, profile));
-        }
-        Ok(Observation::of_write(watch, profile, unclear))
-    }
-
     fn statement<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> QueryResult<Statement> {
         Statement::of(query, self.link.types())
-    }
-
-    fn observe_statement(&mut self, statement: &Statement) -> QueryResult<Observation> {
-        let profiles = self.link.watch().profiles();
-        let profile = profiles.of(&statement.sql, statement.reuse);
-        self.observe(profile)
     }
 
     async fn run<'conn>(
@@ -283,7 +252,7 @@ impl SimpleAsyncConnection for Connection {
     async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         refuse_transaction_control(sql)?;
         let profile = self.link.watch().profiles().of_text(sql);
-        let observation = self.observe(profile)?;
+        let observation = self.observe(profile, None)?;
         let batch = self.link.watched_batch(sql, observation);
         observed(&mut self.instrumentation, sql, batch).await
     }
@@ -366,15 +335,6 @@ impl AsyncConnection for Connection {
         };
         self.link.resize_statement_cache(capacity);
     }
-}
-
-/// Whether what a statement leaves on its session comes from a function in it.
-fn calls_function(profile: &StatementProfile) -> bool {
-    !profile.functions.is_empty()
-        && !matches!(
-            profile.kind,
-            StatementKind::Set | StatementKind::Listen | StatementKind::Prepare
-        )
 }
 
 /// The text of a statement, where somebody observes.

@@ -9,8 +9,9 @@ use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
 
 use super::settings::SessionSettings;
 use super::statement::Reuse;
-use crate::observer::{Companion, Effects, EndedStatement, Observer, StatementOutcome};
+use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
+use crate::written::{Effects, Written, WrittenKeys};
 
 /// What watches all connections of a pool.
 pub(crate) struct Watch {
@@ -88,7 +89,7 @@ impl Profiles {
 /// A statement on its way.
 pub(crate) struct Observation {
     watch: Arc<Watch>,
-    profile: Arc<StatementProfile>,
+    statement: Written,
     started: Instant,
     rows: u64,
     bytes: u64,
@@ -103,10 +104,10 @@ pub(crate) struct Observation {
 
 impl Observation {
     /// A statement that writes nothing, or nothing before its transaction commits.
-    pub(crate) fn of_read(watch: &Arc<Watch>, profile: Arc<StatementProfile>) -> Self {
+    pub(crate) fn of_read(watch: &Arc<Watch>, statement: Written) -> Self {
         Self {
             watch: Arc::clone(watch),
-            profile,
+            statement,
             started: Instant::now(),
             rows: 0,
             bytes: 0,
@@ -118,15 +119,11 @@ impl Observation {
     }
 
     /// A statement outside of a transaction that may write.
-    pub(crate) fn of_write(
-        watch: &Arc<Watch>,
-        profile: Arc<StatementProfile>,
-        unclear: bool,
-    ) -> Self {
+    pub(crate) fn of_write(watch: &Arc<Watch>, statement: Written, unclear: bool) -> Self {
         Self {
             writes_now: true,
             unclear,
-            ..Self::of_read(watch, profile)
+            ..Self::of_read(watch, statement)
         }
     }
 
@@ -144,11 +141,16 @@ impl Observation {
     }
 
     fn effects(&self) -> Effects {
-        Effects::of(&self.profile, self.unclear)
+        Effects::of(self.statement.clone(), self.unclear)
     }
 
-    pub(crate) fn profile(&self) -> &Arc<StatementProfile> {
-        &self.profile
+    /// What is recorded of it when it is sent.
+    pub(crate) fn recorded(&self) -> Recorded {
+        Recorded {
+            profile: Arc::clone(&self.statement.profile),
+            keys: self.statement.keys.clone(),
+            rows: None,
+        }
     }
 
     /// It is sent in a transaction of its own.
@@ -173,6 +175,11 @@ impl Observation {
     /// How many values its rows had, NULLs included.
     pub(crate) fn values(&self) -> u64 {
         self.values
+    }
+
+    /// How many rows have arrived.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// How many bytes its rows had on the wire.
@@ -236,9 +243,10 @@ impl Observation {
         self.watch.observer.tell(|observer| {
             observer.statement_ended(&EndedStatement {
                 pool: &self.watch.pool,
-                profile: &self.profile,
+                profile: &self.statement.profile,
                 duration: self.started.elapsed(),
                 rows: self.rows,
+                bytes: self.bytes,
                 outcome,
             });
         });
@@ -249,10 +257,24 @@ impl Observation {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Recording {
-    /// What the statements do, in their order.
-    pub statements: Vec<Arc<StatementProfile>>,
+    /// The statements, in their order.
+    pub statements: Vec<Recorded>,
     /// How many bytes their rows had on the wire.
     pub bytes: u64,
     /// How many values these rows had, NULLs included.
     pub values: u64,
+}
+
+/// A statement that was recorded.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// What it does.
+    pub profile: Arc<StatementProfile>,
+    /// The values of the parameters that
+    /// [`PoolObserver::key_parameters`](crate::PoolObserver::key_parameters) told; `None` as for
+    /// [`Written::keys`].
+    pub keys: Option<WrittenKeys>,
+    /// How many rows it returned; `None` where its answer was not read to the end.
+    pub rows: Option<u64>,
 }

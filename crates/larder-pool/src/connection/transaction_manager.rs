@@ -8,6 +8,7 @@ mod commit;
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::connection::{
@@ -17,8 +18,8 @@ use diesel::connection::{
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::Connection;
-use super::effects::{self, TransactionEffects};
-use crate::observer::Observer;
+use super::effects::{self, Notes, TransactionEffects};
+use crate::observer::{Observer, TransactionEvent};
 use crate::server_error::ServerError;
 
 pub(crate) use self::commit::CommitFailure;
@@ -39,6 +40,8 @@ pub struct TransactionState {
     /// COMMIT was sent. If its answer is never read, what was written may have taken effect.
     commit_sent: bool,
     commit_failure: Option<CommitFailure>,
+    /// The observer was told that it began, and not yet how it ended.
+    told: bool,
     pub(super) effects: TransactionEffects,
 }
 
@@ -108,12 +111,39 @@ impl TransactionState {
         if !written.is_empty() {
             observer.tell(|observer| observer.committed(&written, transaction));
         }
+        self.ended(observer, TransactionEvent::Committed);
         effects::run(hooks);
     }
 
-    fn rolled_back(&mut self) {
+    fn rolled_back(&mut self, observer: &Observer) {
         self.commit_sent = false;
+        self.ended(observer, TransactionEvent::RolledBack);
         effects::run(self.effects.roll_back_all());
+    }
+
+    /// What is noted in the transaction that is open.
+    pub(crate) fn notes(&self) -> Arc<Notes> {
+        self.effects.notes()
+    }
+
+    /// The outermost transaction has begun.
+    fn began(&mut self, observer: &Observer) {
+        self.told = true;
+        observer.tell(|observer| observer.transaction(TransactionEvent::Began));
+    }
+
+    /// The outermost transaction has ended. That is told once.
+    fn ended(&mut self, observer: &Observer, event: TransactionEvent) {
+        if std::mem::take(&mut self.told) {
+            observer.tell(|observer| observer.transaction(event));
+        }
+    }
+
+    /// It could not be rolled back, and will be when its session ends: nobody commits it any more.
+    pub(crate) fn given_up(&mut self, observer: &Observer) {
+        if !self.commit_sent {
+            self.ended(observer, TransactionEvent::RolledBack);
+        }
     }
 
     pub(crate) fn take_commit_failure(&mut self) -> Option<CommitFailure> {
@@ -163,7 +193,10 @@ impl TransactionManager {
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
         send(connection, sql).await?;
-        connection.transaction.deepen()
+        connection.transaction.deepen()?;
+        let watch = connection.link.watch();
+        connection.transaction.began(&watch.observer);
+        Ok(())
     }
 
     /// Ends what was begun above a level: a nested transaction whose future was dropped is
@@ -187,11 +220,14 @@ impl TransactionManager {
         match result {
             Ok(()) => {
                 connection.link.forget_failures();
-                connection.transaction.rolled_back();
+                let watch = connection.link.watch();
+                connection.transaction.rolled_back(&watch.observer);
                 connection.transaction.surface()
             }
             Err(error) => {
                 connection.transaction.status.set_in_error();
+                let watch = connection.link.watch();
+                connection.transaction.given_up(&watch.observer);
                 Err(error)
             }
         }
@@ -208,6 +244,8 @@ impl TransactionManager {
         match send(connection, &sql).await {
             Ok(()) => {
                 connection.link.forget_failures();
+                let observer = &connection.link.watch().observer;
+                observer.tell(|observer| observer.transaction(TransactionEvent::RolledBack));
                 effects::run(connection.transaction.effects.roll_back());
                 connection.transaction.surface()
             }

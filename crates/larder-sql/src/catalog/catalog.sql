@@ -172,6 +172,21 @@ operator as (
     join pg_catalog.pg_operator other on other.oid in (o.oprcom, o.oprnegate)
     where o.oprcode::pg_catalog.oid in (select oid from suspect)
 ),
+-- Primary keys of one column that hold at every moment. A generated column changes with others.
+row_key as (
+    select i.indrelid, a.attname, a.atttypid, coalesce(l.collisdeterministic, true) as deterministic,
+           not exists (
+               select from pg_catalog.pg_index other
+               where other.indrelid = i.indrelid and other.indexrelid <> i.indexrelid
+                 and other.indisunique and other.indnkeyatts = 1
+                 and other.indkey[0] = i.indkey[0]) as sole
+    from pg_catalog.pg_index i
+    join relation r on r.oid = i.indrelid
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    left join pg_catalog.pg_collation l on l.oid = a.attcollation
+    where i.indisprimary and i.indnkeyatts = 1 and i.indimmediate and i.indisvalid and i.indisready
+      and i.indislive and a.attgenerated = '' and r.relkind = 'r' and not r.is_system
+),
 system_function as (
     select p.proname,
            case when pg_catalog.bool_or(p.provolatile = 'v') then 'v'
@@ -197,6 +212,22 @@ select pg_catalog.jsonb_build_object(
             'definition', case when relkind in ('v', 'm') and not is_system
                 then pg_catalog.pg_get_viewdef(oid) end
         )), '[]') from relation),
+    'row_keys', (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'table', indrelid::pg_catalog.int8,
+            'column', attname,
+            'type', atttypid::pg_catalog.int8,
+            'deterministic', deterministic,
+            'sole', sole)), '[]')
+        from row_key),
+    'own_equality', exists (
+        select from pg_catalog.pg_operator o
+        where o.oid >= 16384 and o.oprname = '=' and o.oprleft < 16384 and o.oprright < 16384),
+    'aggregates', (
+        select coalesce(pg_catalog.jsonb_agg(distinct p.proname), '[]')
+        from pg_catalog.pg_proc p
+        where p.prokind = 'a'
+          and (p.oid >= 16384 or p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)),
     'inheritance', (
         select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(
             i.inhrelid::pg_catalog.int8, i.inhparent::pg_catalog.int8)), '[]')

@@ -51,9 +51,18 @@ part as (
     union all
     -- Names of columns are in the texts of views; types of the user's may be domains.
     select 'attribute', a.attrelid::pg_catalog.int8 << 32 | a.attnum,
-           pg_catalog.hashtextextended(a.attname::pg_catalog.text, a.atttypid::pg_catalog.int8)
+           pg_catalog.hashtextextended(
+               pg_catalog.concat_ws('|', a.attcollation, a.attgenerated, a.attname),
+               a.atttypid::pg_catalog.int8)
     from pg_catalog.pg_attribute a join relation r on r.oid = a.attrelid
     where a.attnum > 0
+    union all
+    -- Its row changes by CLUSTER and REPLICA IDENTITY, too.
+    select 'unique index', i.indexrelid::pg_catalog.int8, pg_catalog.hashtextextended(
+               pg_catalog.concat_ws('|', i.indrelid, i.indisprimary, i.indimmediate, i.indisvalid,
+                   i.indisready, i.indislive, i.indnkeyatts, i.indkey), 0)
+    from pg_catalog.pg_index i join relation r on r.oid = i.indrelid
+    where i.indisunique
     union all
     select 'proc', p.oid::pg_catalog.int8, p.xmin::pg_catalog.text::pg_catalog.int8
     from pg_catalog.pg_proc p

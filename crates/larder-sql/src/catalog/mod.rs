@@ -3,10 +3,12 @@
 //! [`classify`](crate::classify) reads names from a text. Which tables they are, and what
 //! else a statement touches, only the catalog knows: views, partitions, foreign keys, triggers,
 //! rules, and what functions do. A [`Catalog`] is a picture of that, taken by one query
-//! ([`CATALOG_QUERY`]), and answers three questions without a server:
+//! ([`CATALOG_QUERY`]), and answers four questions without a server:
 //!
 //! - [`Catalog::reads`]: which tables decide the result, and may the result be cached at all?
 //! - [`Catalog::writes`]: whose readers have to be told when the statement commits?
+//! - [`Catalog::row_read`] and [`Catalog::row_write`]: is it about rows of one table that are known
+//!   by their keys, so that other rows do not matter?
 //! - [`Catalog::may_change_schema`]: does the picture have to be taken again?
 //!
 //! ```
@@ -44,11 +46,13 @@ mod builtin_functions;
 mod closure;
 mod declarations;
 mod functions;
+mod keys;
 mod log;
 mod names;
 mod query;
 mod reads;
 mod reasons;
+mod rows;
 mod snapshot;
 mod tables;
 mod views;
@@ -60,10 +64,12 @@ mod tests;
 
 pub use builtin_functions::RESULT_SETTINGS;
 pub use declarations::Declarations;
+pub use keys::KeyKind;
 pub use names::TableId;
 pub use query::{CATALOG_QUERY, DIGEST_QUERY};
 pub use reads::ReadSet;
 pub use reasons::{EverythingReason, Uncacheable};
+pub use rows::{RowAccess, RowWrite};
 pub use snapshot::CatalogSnapshot;
 #[doc(hidden)]
 pub use snapshot::EXAMPLE_DOCUMENT;

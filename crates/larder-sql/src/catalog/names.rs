@@ -63,6 +63,14 @@ impl Names {
                 .any(|searched| &**searched == schema)
     }
 
+    /// Whether PostgreSQL's own schema comes before all in which others may make objects. That
+    /// of temporary tables may precede it: no operator is looked for there.
+    pub(super) fn begins_with_system(&self) -> bool {
+        let mut path = self.search_path.iter();
+        let first = path.find(|schema| !is_temporary(schema));
+        first.is_some_and(|schema| &**schema == "pg_catalog")
+    }
+
     fn temporary_schema(&self) -> Option<&str> {
         let mut path = self.search_path.iter();
         path.find(|schema| is_temporary(schema))

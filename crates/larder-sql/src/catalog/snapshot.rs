@@ -14,6 +14,11 @@ pub struct CatalogSnapshot {
     pub(super) search_path: Vec<Box<str>>,
     /// Tables, views, sequences: all that a statement can name in the place of a table.
     pub(super) relations: Vec<Relation>,
+    pub(super) row_keys: Vec<RowKey>,
+    /// Whether a user made an operator `=` between types of PostgreSQL's own.
+    pub(super) own_equality: bool,
+    /// Names of the users' aggregates.
+    pub(super) aggregates: Vec<Box<str>>,
     /// Child and parent, by inheritance and by partitioning.
     pub(super) inheritance: Vec<(u32, u32)>,
     /// View and relation that it reads.
@@ -54,6 +59,20 @@ pub(super) struct Relation {
     pub(super) updatable: u32,
     /// Of a view: its query.
     pub(super) definition: Option<Box<str>>,
+}
+
+/// The primary key of a table, if it is one column and is checked at once.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct RowKey {
+    pub(super) table: u32,
+    pub(super) column: Box<str>,
+    /// `atttypid`.
+    #[serde(rename = "type")]
+    pub(super) type_oid: u32,
+    /// Whether its collation takes texts for one only if their bytes are.
+    pub(super) deterministic: bool,
+    /// Whether no other unique index is of this column alone.
+    pub(super) sole: bool,
 }
 
 /// A foreign key.

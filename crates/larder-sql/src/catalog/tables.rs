@@ -1,10 +1,11 @@
 //! Tables as the catalog connects them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::declarations::Declarations;
 use super::functions::{Declared, Functions};
+use super::keys::TableKey;
 use super::log;
 use super::names::{Names, TableId};
 use super::snapshot::{self, CatalogSnapshot, EventTrigger};
@@ -22,6 +23,9 @@ pub struct Catalog {
     pub(super) tables: HashMap<TableId, Table>,
     pub(super) functions: Functions,
     pub(super) event_triggers: Vec<EventTrigger>,
+    /// Whether `=` between a key and a parameter is PostgreSQL's own.
+    pub(super) is_equality_known: bool,
+    pub(super) aggregates: HashSet<Box<str>>,
     ineffective: Vec<String>,
 }
 
@@ -43,6 +47,8 @@ pub(super) struct Table {
     pub(super) declared_triggers: Option<Vec<TableId>>,
     /// Whether the user declared it to be cacheable.
     pub(super) declared_cacheable: bool,
+    /// Its primary key, if rows can be told apart by it.
+    pub(super) key: Option<TableKey>,
 }
 
 #[derive(Debug)]
@@ -107,8 +113,11 @@ impl Catalog {
             tables.insert(id, table);
         }
         connect(&mut tables, &mut snapshot);
+        let is_equality_known = names.begins_with_system() && !snapshot.own_equality;
         let mut catalog = Self {
             names,
+            is_equality_known,
+            aggregates: snapshot.aggregates.drain(..).collect(),
             tables,
             functions: Functions::new(&mut snapshot),
             event_triggers: std::mem::take(&mut snapshot.event_triggers),
@@ -239,6 +248,7 @@ impl Table {
             expressions: Vec::new(),
             declared_triggers: None,
             declared_cacheable: false,
+            key: None,
         }
     }
 
@@ -259,6 +269,9 @@ fn connect(tables: &mut HashMap<TableId, Table>, snapshot: &mut CatalogSnapshot)
             with(tables, child.0, |table| table.parents.push(parent));
             with(tables, parent.0, |table| table.children.push(child));
         }
+    }
+    for key in snapshot.row_keys.drain(..) {
+        with(tables, key.table, |table| table.key = TableKey::new(key));
     }
     for key in snapshot.foreign_keys.drain(..) {
         if tables.contains_key(&TableId(key.from)) {

@@ -38,19 +38,19 @@ impl Catalog {
             Effect::None => return WriteSet::Nothing,
             Effect::Read | Effect::Write => {}
         }
-        let mut writer = Writer {
-            catalog: self,
-            cascade: profile.truncates_cascade,
-            tables: BTreeSet::new(),
-            open: Vec::new(),
-            seen: HashSet::new(),
-            views: HashSet::new(),
-        };
+        let mut writer = Writer::new(self, profile, None);
         match writer.statement(profile) {
             Err(reason) => WriteSet::Everything(reason),
             Ok(()) if writer.tables.is_empty() => WriteSet::Nothing,
             Ok(()) => WriteSet::Tables(writer.tables.into_iter().collect()),
         }
+    }
+
+    /// Whether a statement writes the table `id` in no other way than by naming it: no foreign key,
+    /// no function, no trigger and no rule leads to it.
+    pub(super) fn is_written_by_name_alone(&self, profile: &StatementProfile, id: TableId) -> bool {
+        let mut writer = Writer::new(self, profile, Some(id));
+        writer.statement(profile).is_ok() && writer.arrivals == 1
     }
 
     /// Whether a statement may change what the catalog says, so that it has to be read again
@@ -78,9 +78,25 @@ struct Writer<'c> {
     seen: HashSet<(TableId, RowActions)>,
     /// Views whose functions have been looked at.
     views: HashSet<TableId>,
+    /// A table, and in how many ways the statement comes to write it.
+    watched: Option<TableId>,
+    arrivals: usize,
 }
 
 impl<'c> Writer<'c> {
+    fn new(catalog: &'c Catalog, profile: &StatementProfile, watched: Option<TableId>) -> Self {
+        Self {
+            catalog,
+            cascade: profile.truncates_cascade,
+            tables: BTreeSet::new(),
+            open: Vec::new(),
+            seen: HashSet::new(),
+            views: HashSet::new(),
+            watched,
+            arrivals: 0,
+        }
+    }
+
     fn statement(&mut self, profile: &StatementProfile) -> Result<(), EverythingReason> {
         for call in self.catalog.functions.calls(profile, &self.catalog.names) {
             self.call(call)?;
@@ -110,6 +126,9 @@ impl<'c> Writer<'c> {
 
     /// Notes a write, to look at its consequences later.
     fn write(&mut self, id: TableId, actions: RowActions) {
+        if self.watched == Some(id) {
+            self.arrivals += 1;
+        }
         if self.seen.insert((id, actions)) {
             self.open.push((id, actions));
         }

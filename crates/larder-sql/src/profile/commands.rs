@@ -18,6 +18,7 @@ pub(super) struct Outcome {
     pub(super) locks_rows: bool,
     pub(super) truncates_cascade: bool,
     pub(super) is_simple_selection: bool,
+    pub(super) finds_rows: bool,
 }
 
 impl Outcome {
@@ -29,6 +30,7 @@ impl Outcome {
             locks_rows: false,
             truncates_cascade: false,
             is_simple_selection: false,
+            finds_rows: false,
         }
     }
 
@@ -122,6 +124,7 @@ fn query(kind: StatementKind, pieces: &[Piece<'_>]) -> Outcome {
             Outcome {
                 locks_rows: parsed.locks_rows,
                 is_simple_selection: parsed.is_simple_selection,
+                finds_rows: parsed.finds_rows,
                 touched: parsed.touched,
                 ..Outcome::new(parsed.kind, effect)
             }

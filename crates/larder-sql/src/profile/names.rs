@@ -128,7 +128,7 @@ fn write_identifier(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
 }
 
 /// What PostgreSQL keeps of an identifier: whole characters within 63 bytes.
-fn cut(name: &str) -> &str {
+pub(super) fn cut(name: &str) -> &str {
     let mut end = name.len().min(LONGEST_IDENTIFIER);
     while !name.is_char_boundary(end) {
         end -= 1;

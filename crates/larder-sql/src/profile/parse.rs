@@ -34,6 +34,7 @@ pub(super) struct Parsed {
     pub(super) touched: Touched,
     pub(super) locks_rows: bool,
     pub(super) is_simple_selection: bool,
+    pub(super) finds_rows: bool,
 }
 
 /// Parses a query, an INSERT, an UPDATE, a DELETE or a MERGE.
@@ -68,6 +69,7 @@ fn parse_here(pieces: &[Piece<'_>]) -> Result<Parsed, UnknownReason> {
         touched,
         locks_rows: text.locks_rows,
         is_simple_selection: selection::is_simple(statement),
+        finds_rows: selection::finds_rows(statement),
     })
 }
 

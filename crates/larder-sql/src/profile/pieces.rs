@@ -1,7 +1,8 @@
 //! The normal form of a statement: what is left of its tokens without values, comments,
 //! whitespace and the case of letters.
 //!
-//! Everything that is said of a statement follows from its normal form alone. So two texts that
+//! Everything that is said of a statement follows from its normal form alone, but for the numbers
+//! of parameters in `key_candidates`. So two texts that
 //! differ only in what the normal form leaves out are classified alike, by construction.
 
 use std::borrow::Cow;
@@ -155,7 +156,7 @@ enum AfterUnicode {
     Uescape,
 }
 
-fn lower(word: &str) -> Cow<'_, str> {
+pub(super) fn lower(word: &str) -> Cow<'_, str> {
     if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(word.to_ascii_lowercase())
     } else {
@@ -164,7 +165,7 @@ fn lower(word: &str) -> Cow<'_, str> {
 }
 
 /// The identifier in `"..."` or `U&"..."`; `None` if an escape in it is wrong.
-fn quoted(token: &str) -> Option<Cow<'_, str>> {
+pub(super) fn quoted(token: &str) -> Option<Cow<'_, str>> {
     let start = token.find('"')?;
     let inner = token.get(start + 1..token.len() - 1)?;
     let name = if inner.contains('"') {

@@ -1,4 +1,5 @@
-//! Whether a query selects rows one by one: each is in its result, or not, whatever else is.
+//! Whether a query selects rows one by one: each is in its result, or not, whatever else is; and
+//! whether its result holds rows only if it found some.
 
 use std::ops::ControlFlow;
 
@@ -24,13 +25,28 @@ pub(super) fn is_simple(statement: &Statement) -> bool {
     takes_all && is_simple_select(select) && !calls_over_rows(query)
 }
 
-fn is_simple_select(select: &Select) -> bool {
-    let groups = match &select.group_by {
+/// Whether a row of its result can only come from a row of what it selects from. A query with an
+/// aggregate gives a row for nothing, too. LIMIT and DISTINCT only take rows away.
+pub(super) fn finds_rows(statement: &Statement) -> bool {
+    let Statement::Query(query) = statement else {
+        return false;
+    };
+    let SetExpr::Select(select) = &*query.body else {
+        return false;
+    };
+    !groups(select) && select.having.is_none() && !calls_over_rows(query)
+}
+
+fn groups(select: &Select) -> bool {
+    match &select.group_by {
         GroupByExpr::All(_) => true,
         GroupByExpr::Expressions(by, modifiers) => !by.is_empty() || !modifiers.is_empty(),
-    };
+    }
+}
+
+fn is_simple_select(select: &Select) -> bool {
     matches!(select.distinct, None | Some(Distinct::All))
-        && !groups
+        && !groups(select)
         && select.top.is_none()
         && select.having.is_none()
         && select.qualify.is_none()

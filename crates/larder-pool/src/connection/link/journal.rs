@@ -7,8 +7,8 @@ use diesel::result::Error as DieselError;
 
 use super::Link;
 use crate::connection::observation::Recording;
-use crate::observer::Effects;
 use crate::server_error::{ServerError, to_diesel};
+use crate::written::Effects;
 
 const UNDEFINED_OBJECT: &str = "42704";
 const INVALID_STATEMENT_NAME: &str = "26000";

@@ -59,7 +59,7 @@ impl Ticket {
         if let (Some(observation), Some(recording)) =
             (&observation, &mut self.link.journal().recording)
         {
-            recording.statements.push(Arc::clone(observation.profile()));
+            recording.statements.push(observation.recorded());
         }
         self.observation = observation;
     }
@@ -81,10 +81,21 @@ impl Ticket {
         Some(observation)
     }
 
+    /// All rows have arrived. Whoever records hears how many.
+    fn count_rows(&self, observation: &Observation) {
+        let mut journal = self.link.journal();
+        let statements = journal.recording.as_mut().map(|all| &mut all.statements);
+        // While rows are to come nothing else is sent, so the last one is this one.
+        if let Some(recorded) = statements.and_then(|statements| statements.last_mut()) {
+            recorded.rows = Some(observation.rows());
+        }
+    }
+
     /// The answer was read to its end.
     pub(crate) fn answered(&mut self) {
         self.settled();
         if let Some(observation) = self.end() {
+            self.count_rows(&observation);
             observation.answered(self.transaction);
         }
     }

@@ -7,8 +7,9 @@ use larder_sql::StatementKind;
 use super::{TransactionManager, TransactionState, aborted, send};
 use crate::connection::Connection;
 use crate::connection::link::{Sent, came_after_a_failure};
-use crate::observer::{Companion, Effects};
+use crate::observer::{Companion, TransactionEvent};
 use crate::server_error::ServerError;
+use crate::written::Effects;
 
 /// Why a commit was none.
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ impl TransactionState {
     /// Whether the server refuses every write of this transaction. One that was begun as read
     /// only can be made another one by SET, and by nothing else.
     fn only_reads(&self, written: &Effects) -> bool {
-        let mut statements = written.statements().iter();
+        let mut statements = written.statements();
         self.read_only
             && !written.is_unclear()
             && statements
@@ -63,7 +64,8 @@ impl TransactionManager {
         if connection.link.is_closed() {
             let cause = connection.link.lost().unwrap_or("closed").to_owned();
             connection.transaction.status.set_in_error();
-            connection.transaction.rolled_back();
+            let watch = connection.link.watch();
+            connection.transaction.rolled_back(&watch.observer);
             return Err(not_committed(connection, CommitFailure::Lost(cause)));
         }
         let mut before = Before {
@@ -118,13 +120,17 @@ impl TransactionManager {
                 connection.transaction.status.set_in_error();
                 let watch = connection.link.watch();
                 connection.transaction.doubt(&watch.observer);
+                let observer = &watch.observer;
+                let event = TransactionEvent::InDoubt;
+                connection.transaction.ended(observer, event);
                 Ok(())
             }
             // A ROLLBACK too many does no harm.
             _ if before.may_fail() => Self::roll_back_outermost(connection).await,
             _ => {
                 connection.link.forget_failures();
-                connection.transaction.rolled_back();
+                let watch = connection.link.watch();
+                connection.transaction.rolled_back(&watch.observer);
                 connection.transaction.surface()
             }
         };

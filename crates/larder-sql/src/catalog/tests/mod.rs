@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::snapshot::{
-    EventTrigger, Expression, ForeignKey, Function, Mention, Operator, Relation, Rule, Trigger,
+    EventTrigger, Expression, ForeignKey, Function, Mention, Operator, Relation, RowKey, Rule,
+    Trigger,
 };
 use super::*;
 use crate::{QualifiedName, StatementKind, classify};
@@ -11,6 +12,7 @@ use crate::{QualifiedName, StatementKind, classify};
 mod functions;
 mod names;
 mod reads;
+mod rows;
 mod statements;
 mod triggers;
 mod writes;
@@ -64,6 +66,24 @@ impl Builder {
         names
             .iter()
             .fold(self, |builder, name| builder.relation(name, |_| {}))
+    }
+
+    /// A table with a primary key of this type in the column `id`.
+    fn keyed(self, name: &str, type_oid: u32) -> Self {
+        self.tables(&[name]).key(name, type_oid, |_| {})
+    }
+
+    fn key(mut self, name: &str, type_oid: u32, change: impl FnOnce(&mut RowKey)) -> Self {
+        let mut key = RowKey {
+            table: self.id(name),
+            column: "id".into(),
+            type_oid,
+            deterministic: true,
+            sole: true,
+        };
+        change(&mut key);
+        self.snapshot.row_keys.push(key);
+        self
     }
 
     fn kind(self, name: &str, kind: char) -> Self {

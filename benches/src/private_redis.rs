@@ -1,4 +1,4 @@
-//! A Redis of the bench's own, to be killed.
+//! A Redis of the bench's own, that may be killed.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
@@ -12,14 +12,14 @@ use crate::servers::redis_server;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// It is gone when this is dropped, and keeps nothing.
-pub(super) struct PrivateRedis {
+pub(crate) struct PrivateRedis {
     child: Child,
     url: String,
     killed_at: Instant,
 }
 
 impl PrivateRedis {
-    pub(super) async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let failed = |error| Error::Redis(format!("start one: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
@@ -64,12 +64,12 @@ impl PrivateRedis {
         }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.url.clone()
     }
 
     /// Ends it at once, as a crash does.
-    pub(super) async fn kill(&mut self) -> Result<()> {
+    pub(crate) async fn kill(&mut self) -> Result<()> {
         self.killed_at = Instant::now();
         let failed = |error| Error::Redis(format!("kill it: {error}"));
         self.child.kill().map_err(failed)?;
@@ -78,7 +78,7 @@ impl PrivateRedis {
     }
 
     /// When it was.
-    pub(super) fn killed_at(&self) -> Instant {
+    pub(crate) fn killed_at(&self) -> Instant {
         self.killed_at
     }
 }

@@ -1,0 +1,193 @@
+//! Running the body of a decorated function, and keeping what it returns.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_cache::{Dependency, Freshness, Key, Loaded, Mode, Request, Source};
+use larder_metrics::OperationScope;
+
+use super::composite_load::{Form, snapshot_of, take};
+use super::options::ReadOptions;
+use crate::coherence::CatalogState;
+use crate::database::Inner;
+use crate::failpoints;
+use crate::fleet::{SecondTier, SharedRead};
+use crate::scope::{CallScope, Context, Found};
+
+/// A call whose result is not at hand.
+pub(super) struct CallLoad<'o, V> {
+    pub(super) database: Arc<Inner>,
+    pub(super) state: Arc<CatalogState>,
+    pub(super) scope: Arc<CallScope>,
+    pub(super) key: Key,
+    pub(super) freshness: Freshness,
+    pub(super) options: &'o ReadOptions,
+    /// What stands for this very call.
+    pub(super) call: Option<Dependency>,
+    pub(super) class: String,
+    /// What it is kept under in Redis, if it may be there.
+    pub(super) shared_key: Option<Key>,
+    pub(super) form: Option<Form<V>>,
+    /// Whether a value is kept at all.
+    pub(super) keep: fn(&V) -> bool,
+}
+
+impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
+    /// Serves what somebody keeps or makes just now, or runs the body.
+    pub(super) async fn serve<E, F>(self, body: F) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        let request = self.request();
+        // The error is the caller's alone: others who wait could not share it.
+        let mut failed = None;
+        let run = async || self.load(body).await.map_err(|error| failed = Some(error));
+        let outcome = self.database.cache.get_or_run(request, run).await;
+        match &outcome {
+            Ok(served) if matches!(served.source, Source::Hit | Source::Stale) => {
+                OperationScope::record_hit()
+            }
+            _ => OperationScope::record_miss(),
+        }
+        let served = match (outcome, failed) {
+            (Ok(served), _) => served,
+            (Err(()), Some(error)) => return Err(error),
+            // Nothing else fails than the body.
+            (Err(()), None) => unreachable!("the error of a body is noted"),
+        };
+        self.database.was_read_with(
+            &served,
+            self.key,
+            || self.class.clone(),
+            &self.options.tags,
+            || self.scope.close().refusal.map(Cow::into_owned),
+        );
+        Ok(served.value)
+    }
+
+    /// Runs the body and keeps what it returns, where that is certain to be right.
+    pub(super) async fn put<E, F>(self, body: F) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        let cache = &self.database.cache;
+        // Before the body runs: from here on all that is invalidated is looked at.
+        let begun = cache.begin(0);
+        let holds = self.database.picture.is_current(self.state.generation);
+        let value = self.within(body).await?;
+        let found = self.scope.close();
+        let own = found.own_invalidations;
+        let may_be_kept = holds && found.open_transactions == 0 && (self.keep)(&value);
+        let mut loaded = self.loaded(value, found);
+        loaded.storable &= may_be_kept;
+        // What others have in Redis of it is refused by its snapshot.
+        cache.put_after_own_writes(self.request(), begun, own, &loaded);
+        Ok(loaded.value)
+    }
+
+    async fn load<E, F>(&self, body: F) -> Result<Loaded<V>, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        // After the cache has noted as of when the load begins, see `StatementLoad::run`.
+        let holds = self.database.picture.is_current(self.state.generation);
+        let shared = self.shared().filter(|_| holds);
+        if let Some((tier, form, read)) = &shared
+            && self.options.mode == Mode::Normal
+            && let Some(found) = tier.fetch(read).await
+            && let Some(loaded) = take(found, tier, form, read, |value| value)
+        {
+            return Ok(loaded);
+        }
+        let mut snapshot = None;
+        if shared.is_some()
+            && !failpoints::is_on("snapshot-after-load")
+            && let Ok(mut session) = self.database.pool.session().await
+            && self.database.same_settings(&session, self.state.generation)
+        {
+            snapshot = snapshot_of(&mut session).await;
+        }
+        let began = self.database.cache.clock().now();
+        let value = self.within(body).await?;
+        let found = self.scope.close();
+        let snapshot = match (snapshot, &found.snapshot) {
+            _ if found.is_local || found.by_time => None,
+            (Some(own), Some(given)) => Some(own.and(given)),
+            (own, _) => own,
+        };
+        let relations = found.relations.iter().copied();
+        let may_leave = self.database.may_share_tables(&self.state, relations);
+        let mut loaded = self.loaded(value, found);
+        loaded.storable &= holds;
+        if !(self.keep)(&loaded.value) {
+            loaded.fresh_for = Some(Duration::ZERO);
+        }
+        if let (Some((tier, form, mut read)), Some(snapshot), true, true) = (
+            shared,
+            snapshot,
+            may_leave && (self.keep)(&loaded.value),
+            loaded.storable,
+        ) {
+            read.dependencies.clone_from(&loaded.dependencies);
+            let took = self.database.cache.clock().now().since(began);
+            loaded.snapshot = Some(Arc::new(snapshot.clone()));
+            match form.write(&loaded.value) {
+                Ok(payload) => tier.store(read, snapshot, took, &payload),
+                Err(error) => tracing::warn!(
+                    name = self.class,
+                    %error,
+                    "failed to write a result so that it can be read again: it is not kept in Redis"
+                ),
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Runs the body while what it reads is recorded.
+    async fn within<F: Future>(&self, body: F) -> F::Output {
+        let context = Context::current().with_call(Arc::clone(&self.scope));
+        context.enter(body).await
+    }
+
+    fn loaded(&self, value: V, found: Found) -> Loaded<V> {
+        if let Some(reason) = &found.refusal {
+            tracing::debug!(name = self.class, %reason, "not cached");
+        }
+        let dependencies = found.read.iter().chain(&found.written).copied();
+        let dependencies = dependencies.chain(self.options.dependencies());
+        let dependencies = dependencies.chain(self.call).collect();
+        let bytes = found.bytes + size_of::<V>() as u64;
+        let mut loaded = Loaded::new(value, dependencies, bytes);
+        loaded.storable = found.refusal.is_none();
+        loaded.by_time = found.by_time;
+        loaded.fresh_for = found.fresh_for;
+        loaded
+    }
+
+    fn request(&self) -> Request {
+        let class = self.class.clone();
+        Request {
+            key: self.key,
+            freshness: self.freshness,
+            // Not known before the load.
+            dependencies: self.database.cache.versions().slots(&[]),
+            mode: self.options.mode,
+            name: self.options.name(move || class, self.key),
+        }
+    }
+
+    /// How it is looked for and kept in the second tier, if it may be there.
+    fn shared(&self) -> Option<(&SecondTier, &Form<V>, SharedRead)> {
+        let (form, key) = (self.form.as_ref()?, self.shared_key?);
+        let tier = self.database.second_tier.as_ref()?;
+        let read = SharedRead {
+            key,
+            fingerprint: form.fingerprint()?,
+            dependencies: self.options.dependencies().chain(self.call).collect(),
+            freshness: self.freshness,
+            name: self.options.readable_name(|| self.class.clone(), key),
+        };
+        Some((tier, form, read))
+    }
+}

@@ -1,0 +1,152 @@
+//! A statement of a user's before it is sent: who is told of it, and what is kept of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use diesel::QueryResult;
+use larder_sql::{SessionEffect, StatementKind, StatementProfile};
+
+use super::binds::Binds;
+use super::observation::{Observation, Watch};
+use super::statement::Statement;
+use super::{Connection, SessionSettings};
+use crate::written::{BoundKey, Written, WrittenKeys};
+
+/// A statement that is about to be sent.
+#[non_exhaustive]
+pub struct BeginningStatement<'a> {
+    /// What it does.
+    pub profile: &'a Arc<StatementProfile>,
+    /// Whether a transaction is open on its connection.
+    pub in_transaction: bool,
+    /// What the user of the session has done to it before, beyond reading and writing tables.
+    /// Of several statements sent as one text, what they do themselves counts too.
+    pub session_effect: SessionEffect,
+    /// The settings with which the session began.
+    pub settings: &'a SessionSettings,
+    /// Whether the server was a standby when the connection was made.
+    pub is_standby: bool,
+    /// When somebody began to make the connection.
+    pub opened_at: Instant,
+    binds: Option<&'a Binds>,
+    watch: &'a Watch,
+}
+
+impl BeginningStatement<'_> {
+    /// The values that are bound to these parameters, counted from 0. `None` if one of them is
+    /// NULL or is not there, or its type is a user's that is not known yet.
+    pub fn keys(&self, parameters: &[u16]) -> Option<Vec<BoundKey>> {
+        keys(self.binds, parameters)
+    }
+
+    /// Whether its names may mean other tables than the observer takes them for.
+    pub fn is_unclear(&self) -> bool {
+        self.session_effect == SessionEffect::Names || !self.watch.observer.knows(self.settings)
+    }
+}
+
+/// Without the values, which may be anybody's.
+impl fmt::Debug for BeginningStatement<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("BeginningStatement")
+            .field("statement", &self.profile.normalised)
+            .field("in_transaction", &self.in_transaction)
+            .field("session_effect", &self.session_effect)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    pub(super) fn observe_statement(&mut self, statement: &Statement) -> QueryResult<Observation> {
+        let profiles = self.link.watch().profiles();
+        let profile = profiles.of(&statement.sql, statement.reuse);
+        self.observe(profile, Some(&statement.binds))
+    }
+
+    /// A user's statement is about to be sent, with these values if it has any.
+    pub(super) fn observe(
+        &mut self,
+        profile: Arc<StatementProfile>,
+        binds: Option<&Binds>,
+    ) -> QueryResult<Observation> {
+        self.transaction.refuse_in_doubt()?;
+        let names = self.note_session_effect(&profile);
+        let watch = self.link.watch();
+        let beginning = BeginningStatement {
+            profile: &profile,
+            in_transaction: self.transaction.is_open(),
+            session_effect: names,
+            settings: self.link.settings(),
+            is_standby: self.link.is_standby(),
+            opened_at: self.opened,
+            binds,
+            watch,
+        };
+        watch
+            .observer
+            .tell(|observer| observer.statement_begins(&beginning));
+        let may_write = watch.observer.may_write(&profile);
+        let mut keys = None;
+        if may_write || self.recording {
+            let parameters = watch.observer.key_parameters(&profile);
+            keys = parameters.and_then(|parameters| {
+                let values = beginning.keys(&parameters)?;
+                WrittenKeys::new(parameters, values)
+            });
+        }
+        if !may_write {
+            return Ok(Observation::of_read(watch, Written { profile, keys }));
+        }
+        let unclear = beginning.is_unclear();
+        let written = Written { profile, keys };
+        if self.transaction.is_open() {
+            // Its transaction tells what it wrote.
+            let observed = Written {
+                profile: Arc::clone(&written.profile),
+                keys: written.keys.as_ref().filter(|_| self.recording).cloned(),
+            };
+            self.transaction.effects.wrote(written, unclear);
+            return Ok(Observation::of_read(watch, observed));
+        }
+        Ok(Observation::of_write(watch, written, unclear))
+    }
+
+    /// Notes what a statement leaves behind on its session. Gives what decides which tables its
+    /// names mean.
+    fn note_session_effect(&mut self, profile: &StatementProfile) -> SessionEffect {
+        let effect = match self.link.watch().observer.session_effect(profile) {
+            // Not by a command of its own but by a function that nobody knows: it may have set
+            // the search path or the role.
+            SessionEffect::State if calls_function(profile) => SessionEffect::Names,
+            effect => effect,
+        };
+        let before = self.changed;
+        self.changed = before.max(effect);
+        if profile.kind == StatementKind::Prepare {
+            // Its name would be taken, and nothing undoes it without undoing our own.
+            self.condemned = true;
+        }
+        // A statement's own names are read before it runs; those of a batch one after the other.
+        match profile.kind {
+            StatementKind::Batch => self.changed,
+            _ => before,
+        }
+    }
+}
+
+/// The values of some parameters, if all of them are known.
+fn keys(binds: Option<&Binds>, parameters: &[u16]) -> Option<Vec<BoundKey>> {
+    let key = |parameter: &u16| binds?.key(usize::from(*parameter));
+    parameters.iter().map(key).collect()
+}
+
+/// Whether what a statement leaves on its session comes from a function in it.
+fn calls_function(profile: &StatementProfile) -> bool {
+    !profile.functions.is_empty()
+        && !matches!(
+            profile.kind,
+            StatementKind::Set | StatementKind::Listen | StatementKind::Prepare
+        )
+}

@@ -1,0 +1,93 @@
+//! Functions that Larder keeps the results of.
+//!
+//! ```text
+//! cargo run -p decorators                                    # on a PostgreSQL inside the program
+//! DATABASE_URL=postgres://... cargo run -p decorators        # on yours; it makes a table of its own
+//! ```
+//!
+//! The program counts the dishes of restaurants by two kinds of decorators, writes, and counts again.
+//! It prints for each call whether its function ran or its result was kept:
+//!
+//! ```text
+//! #[concurrent_cached]  dishes of 1: 2  ran
+//! #[concurrent_cached]  dishes of 1: 2  kept
+//! ```
+//!
+//! - [`concurrent`]: `#[concurrent_cached]` of the crate `cached`, with Larder as its store. Which
+//!   tables a function reads is said when the store is made. For programs that use `cached`
+//!   already.
+
+mod concurrent;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder::Larder;
+use larder::database::Database;
+
+/// The database, for functions that are not methods.
+static DATABASE: OnceLock<Database> = OnceLock::new();
+
+/// How often a decorated function ran.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+/// The database of the program.
+fn db() -> &'static Database {
+    #[expect(clippy::expect_used, reason = "main opens it first")]
+    DATABASE.get().expect("the database is opened first")
+}
+
+/// To be called by each function that really runs.
+fn runs() {
+    RUNS.fetch_add(1, Ordering::Relaxed);
+}
+
+#[tokio::main]
+async fn main() -> larder::Result<()> {
+    let larder = Larder::from_env().await?;
+    larder.migrate().await?;
+    DATABASE.get_or_init(|| larder.db().clone());
+    for statement in [
+        "CREATE TABLE IF NOT EXISTS example_dishes (restaurant bigint NOT NULL, name text NOT NULL)",
+        "TRUNCATE example_dishes",
+        "INSERT INTO example_dishes VALUES (1, 'Ropa vieja'), (1, 'Flan'), (2, 'Pho')",
+    ] {
+        db().sql(statement).execute().await?;
+    }
+
+    let name = "#[concurrent_cached]";
+    show(name, 1, concurrent::dishes(1)).await?;
+    show(name, 1, concurrent::dishes(1)).await?;
+    show(name, 2, concurrent::dishes(2)).await?;
+    write().await?;
+    show(name, 1, concurrent::dishes(1)).await?;
+    show(name, 1, concurrent::dishes(1)).await?;
+    println!("all of the service dishes is invalidated");
+    db().invalidate().service("dishes").await?;
+    show(name, 1, concurrent::dishes(1)).await?;
+
+    db().sql("DROP TABLE example_dishes").execute().await?;
+    larder.shutdown().await
+}
+
+/// Prints what a function gives, and whether it ran for that.
+async fn show(
+    decorator: &str,
+    restaurant: i64,
+    call: impl Future<Output = larder::Result<i64>>,
+) -> larder::Result<()> {
+    let before = RUNS.load(Ordering::Relaxed);
+    let dishes = call.await?;
+    let ran = RUNS.load(Ordering::Relaxed) > before;
+    let how = if ran { "ran" } else { "kept" };
+    println!("{decorator}  dishes of {restaurant}: {dishes}  {how}");
+    Ok(())
+}
+
+async fn write() -> larder::Result<()> {
+    println!("a dish is added to restaurant 1");
+    db().sql("INSERT INTO example_dishes VALUES (1, 'Tostones')")
+        .execute()
+        .await?;
+    Ok(())
+}
