@@ -4,7 +4,7 @@
 //! `cargo xtask differential` runs this program. Where to look:
 //! - [`schema`]: the tables, each there for a rule of row precision; `schema.sql` makes them.
 //! - [`chance`]: what is read and written, chosen by a seed; [`memory`]: what is read again.
-//! - [`read`], [`write`](mod@write), [`typed`], [`statement`]: reads and writes, as Larder and the judge do them.
+//! - [`read`], [`write`](mod@write), [`typed`], [`calls`], [`statement`]: reads and writes, as Larder and the judge do them.
 //! - [`subject`]: Larder as it is judged; [`judge`]: the plain database.
 //! - [`run`](mod@run): one run from its start to its findings; [`campaign`]: the runs of a command
 //!   line; [`report`]: how they are told.
@@ -15,6 +15,7 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests fail by panicking"))]
 
 mod arguments;
+mod calls;
 mod campaign;
 mod chance;
 mod error;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use larder::database::{Database, Error as LarderError};
 
+use crate::calls::{Call, kept_row};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::row::{RawRow, Row};
@@ -23,13 +24,18 @@ pub(crate) enum Read {
     Many(ManyRead),
     /// Several statements whose results are kept as one.
     Composite(Vec<Statement>),
+    /// A decorated function.
+    Call(Call),
+    /// A decorated function whose results are also put by a write.
+    Row(Statement),
 }
 
 impl Read {
     /// As the judge runs it: the rows of all of these are its result.
     pub(crate) fn bound(&self) -> Result<Vec<Bound>> {
         Ok(match self {
-            Self::Raw(statement) => vec![statement.bound()],
+            Self::Raw(statement) | Self::Row(statement) => vec![statement.bound()],
+            Self::Call(call) => call.bound()?,
             Self::Typed(read) => vec![read.bound()?],
             Self::Many(read) => vec![read.bound()?],
             Self::Composite(statements) => statements.iter().map(Statement::bound).collect(),
@@ -43,20 +49,22 @@ impl Read {
             Self::Typed(read) => read.run(database, how).await,
             Self::Many(read) => read.run(database, how).await,
             Self::Composite(statements) => self.composite(statements, database, how).await,
+            Self::Call(call) => call.run(database, how).await,
+            Self::Row(statement) => kept_row(database, statement, how).await,
         }
     }
 
     /// Asks what the cache makes of it, which must change nothing.
     pub(crate) async fn explain(&self, database: &Database) -> Result<()> {
         if let Self::Raw(statement) = self {
-            let explained = Box::pin(statement.cached(database).ttl(LONG).explain()).await;
+            let explained = Box::pin(statement.with(database).cached().ttl(LONG).explain()).await;
             explained.map_err(|error| Error::step(format!("explain {self}"), error))?;
         }
         Ok(())
     }
 
     async fn raw(&self, statement: &Statement, database: &Database, how: How) -> Result<Outcome> {
-        let read = bypassed!(how, statement.cached(database).ttl(LONG));
+        let read = bypassed!(how, statement.with(database).cached().ttl(LONG));
         let rows = Box::pin(read.fetch::<RawRow>()).await;
         let rows = rows.map(|rows| rows.iter().map(|row| row.0.clone()).collect());
         Outcome::of(rows.map(Outcome::rows), self)
@@ -88,6 +96,8 @@ impl fmt::Display for Read {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Raw(statement) => statement.fmt(formatter),
+            Self::Row(statement) => write!(formatter, "row by [{statement}]"),
+            Self::Call(call) => call.fmt(formatter),
             Self::Typed(read) => read.fmt(formatter),
             Self::Many(read) => read.fmt(formatter),
             Self::Composite(statements) => {

@@ -169,7 +169,7 @@ impl Trial {
     async fn write(&mut self, deed: &Deed) -> Result<()> {
         self.findings.steps += 1;
         self.findings.writes += 1;
-        let through = deed.through(&self.subject.writer);
+        let through = deed.through(&self.subject);
         let (through, by) = join(through, deed.by(&self.judge)).await;
         let (through, by) = (through?, by?);
         self.findings.refused += by.iter().filter(|outcome| outcome.is_refused()).count() as u64;

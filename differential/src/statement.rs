@@ -5,8 +5,7 @@ use std::fmt;
 use diesel::pg::{Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata};
 use diesel::query_builder::bind_collector::RawBytesBindCollector;
 use diesel::query_builder::{QueryBuilder as _, QueryFragment};
-use larder::database::CachedSql;
-use larder::database::{Database, Sql, sql};
+use larder::database::{BoundSql, Database, Sql, sql};
 
 use crate::error::{Error, Result};
 use crate::value::{Value, bind};
@@ -35,13 +34,12 @@ impl Statement {
             })
     }
 
-    /// To read through the cache.
-    pub(crate) fn cached<'a>(&self, database: &'a Database) -> CachedSql<'a> {
+    /// To run by itself.
+    pub(crate) fn with<'a>(&self, database: &'a Database) -> BoundSql<'a> {
         let sql = database.sql(self.text.clone());
         self.values
             .iter()
             .fold(sql, |sql, (name, value)| bind!(sql, *name, value))
-            .cached()
     }
 
     /// Whether it gives rows.

@@ -9,6 +9,7 @@ use larder::prelude::Connection;
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
+use crate::judge::Judge;
 use crate::mode::Mode;
 use crate::outcome::Outcome;
 
@@ -19,7 +20,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(100_000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a read is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum How {
     ThroughTheCache,
     PastTheCache,
@@ -42,6 +43,8 @@ pub(crate) struct Subject {
     pub(crate) writer: Database,
     /// Reads once it has heard of the writes.
     pub(crate) other: Option<Other>,
+    /// Writes past Larder.
+    pub(crate) plain: Judge,
 }
 
 /// Another process on the same database.
@@ -59,7 +62,12 @@ impl Subject {
             Mode::Local => None,
             Mode::Shared => Some(Other::open(url).await?),
         };
-        Ok(Self { writer, other })
+        let plain = Judge::connect(url).await?;
+        Ok(Self {
+            writer,
+            other,
+            plain,
+        })
     }
 
     /// Waits until the other process has heard of everything written so far.
@@ -142,7 +150,8 @@ async fn open(url: &str, mode: Mode) -> Result<Database> {
     cache.declarations = Declarations::new()
         .function_writes("write_neighbours", ["triggered"])
         .function_writes("choose_key", std::iter::empty::<&str>())
-        .triggers_write("ruled", ["ruled"]);
+        // Nothing but the table that the statement writes in any case.
+        .triggers_write("ruled", std::iter::empty::<&str>());
     let database = Database::open(options).await.map_err(failed)?;
     // The picture of the catalog is taken now.
     let read = sql_read(&database).await;

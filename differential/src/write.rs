@@ -8,11 +8,13 @@ use larder::database::{Database, Error as LarderError};
 use larder::prelude::Connection;
 use tokio::sync::oneshot;
 
+use crate::calls::{put_row, write_behind};
 use crate::error::{Error, Result};
 use crate::judge::Judge;
 use crate::outcome::Outcome;
 use crate::row::RawRow;
 use crate::statement::{Bound, Statement};
+use crate::subject::Subject;
 use crate::typed::TypedWrite;
 
 /// One statement that writes.
@@ -46,7 +48,17 @@ pub(crate) enum End {
 #[derive(Debug, Clone)]
 pub(crate) enum Deed {
     Alone(Write),
-    Transaction { steps: Vec<Step>, end: End },
+    Transaction {
+        steps: Vec<Step>,
+        end: End,
+    },
+    /// By a decorated function that keeps what it has written for the function that reads it.
+    Put {
+        read: Statement,
+        write: Statement,
+    },
+    /// To `numbers`, past Larder, by a decorated function that says so.
+    Behind(Statement),
 }
 
 impl Write {
@@ -116,9 +128,14 @@ impl From<diesel::result::Error> for Stop {
 
 impl Deed {
     /// Through Larder.
-    pub(crate) async fn through(&self, database: &Database) -> Result<Vec<Outcome>> {
+    pub(crate) async fn through(&self, subject: &Subject) -> Result<Vec<Outcome>> {
         let outcomes = Outcomes::default();
+        let database = &subject.writer;
         match self {
+            Self::Put { read, write } => outcomes.add(put_row(database, read, write).await?),
+            Self::Behind(write) => {
+                outcomes.add(write_behind(database, &subject.plain, write).await?);
+            }
             Self::Alone(write) => {
                 let session = database.session().await;
                 let mut session = session.map_err(|error| Error::step("get a session", error))?;
@@ -136,6 +153,9 @@ impl Deed {
         let mut outcomes = Vec::new();
         match self {
             Self::Alone(write) => outcomes.push(judge.ask(&write.bound()?).await?),
+            Self::Put { write, .. } | Self::Behind(write) => {
+                outcomes.push(judge.ask(&write.bound()).await?);
+            }
             Self::Transaction { steps, end } => {
                 judge.run("BEGIN").await?;
                 let runs_on = judged(judge, steps, &mut outcomes).await?;
@@ -271,6 +291,8 @@ impl fmt::Display for Deed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alone(write) => write.fmt(formatter),
+            Self::Put { write, .. } => write!(formatter, "put by [{write}]"),
+            Self::Behind(write) => write!(formatter, "past Larder [{write}]"),
             Self::Transaction { steps, end } => {
                 formatter.write_str("transaction: ")?;
                 for step in steps {

@@ -1,6 +1,7 @@
 //! What is read.
 
 use super::Chance;
+use crate::calls::{Call, Part};
 use crate::read::Read;
 use crate::schema::{TABLES, Table};
 use crate::statement::Statement;
@@ -93,9 +94,37 @@ impl Chance {
                 let statements = (0..self.up_to(3)).map(|_| self.raw_read(table, &mut families));
                 Read::Composite(statements.collect())
             }
+            10 | 11 => Read::Call(self.call(table, &mut families, 2)),
+            12 => Read::Row(self.row_read(table)),
             _ => Read::Raw(self.raw_read(table, &mut families)),
         };
         (read, families)
+    }
+
+    /// A row by its key, for a function whose results are also put.
+    pub(super) fn row_read(&mut self, table: &'static Table) -> Statement {
+        let text = format!("SELECT * FROM {} WHERE id = :k", table.name);
+        Statement::new(text, vec![("k", self.key(table))])
+    }
+
+    /// A decorated function, in which others may be called.
+    fn call(&mut self, table: &'static Table, families: &mut u32, depth: u32) -> Call {
+        let parts = (0..self.up_to(3)).map(|_| match self.random.u32(..8) {
+            0 => Part::Session(self.raw_read(table, families)),
+            1 => Part::Transaction(self.raw_read(table, families)),
+            2 => Part::Carried(self.raw_read(table, families)),
+            3 | 4 => Part::Kept(Box::new(Read::Raw(self.raw_read(table, families)))),
+            5 if depth > 1 => {
+                let call = self.call(table, families, depth - 1);
+                Part::Kept(Box::new(Read::Call(call)))
+            }
+            _ => Part::Plain(self.raw_read(table, families)),
+        });
+        let parts = parts.collect();
+        Call {
+            parts,
+            joined: self.random.bool(),
+        }
     }
 
     fn raw_read(&mut self, table: &'static Table, families: &mut u32) -> Statement {

@@ -85,9 +85,21 @@ const OF_UP: &[&str] = &[
 impl Chance {
     /// Something that is written to a family.
     pub(crate) fn deed(&mut self, family: u32) -> Deed {
-        if !self.once_in(4) {
-            return Deed::Alone(self.write(family));
+        match self.random.u32(..24) {
+            0 | 1 => {
+                let table = self.writable(family);
+                if let Some(put) = self.put(table) {
+                    return put;
+                }
+            }
+            2 if family == 1 => return self.behind(),
+            3..8 => return self.transaction(family),
+            _ => {}
         }
+        Deed::Alone(self.write(family))
+    }
+
+    fn transaction(&mut self, family: u32) -> Deed {
         let mut steps: Vec<Step> = (0..self.up_to(2))
             .map(|_| Step::Write(self.write(family)))
             .collect();
@@ -112,11 +124,45 @@ impl Chance {
         Step::Savepoint { steps, is_kept }
     }
 
-    fn write(&mut self, family: u32) -> Write {
-        let mut table = self.table(family);
-        while table.name == "both_seen" {
-            table = self.table(family);
+    fn writable(&mut self, family: u32) -> &'static Table {
+        loop {
+            let table = self.table(family);
+            if table.name != "both_seen" {
+                return table;
+            }
         }
+    }
+
+    /// A write of a row that gives what the row is then. Where triggers write too, it does not.
+    fn put(&mut self, table: &'static Table) -> Option<Deed> {
+        if matches!(table.name, "triggered" | "rekeyed") {
+            return None;
+        }
+        let read = self.row_read(table);
+        let text = format!(
+            "UPDATE {} SET n = n + :n, grp = :g WHERE id = :k RETURNING *",
+            table.name
+        );
+        let mut values = read.values.clone();
+        values.push(("n", Value::Long(self.amount())));
+        values.push(("g", Value::Integer(self.group())));
+        let write = Statement::new(text, values);
+        Some(Deed::Put { read, write })
+    }
+
+    fn behind(&mut self) -> Deed {
+        let values = vec![
+            ("n", Value::Long(self.amount())),
+            ("g", Value::Integer(self.group())),
+        ];
+        Deed::Behind(Statement::new(
+            "UPDATE numbers SET n = n + :n WHERE grp = :g",
+            values,
+        ))
+    }
+
+    fn write(&mut self, family: u32) -> Write {
+        let table = self.writable(family);
         match table.typed {
             Some(typed) if self.once_in(3) => {
                 let shapes = WriteShape::ALL;
