@@ -8,6 +8,7 @@
 //!   which a cached result depends ([`verdict`]).
 //! - A write that really changes the result of a cacheable read must meet the tables of that
 //!   read, for each write with each read ([`pairs`]).
+//! - The same holds where both are about single rows, which parameters name ([`rows`]).
 //! - A cacheable result is the same on another session, at another time, under other settings
 //!   ([`sessions`]).
 //! - The opinion is the one that the corpus expects, so that saying too much is deliberate.
@@ -20,6 +21,7 @@ mod deeds;
 mod opinion;
 mod pairs;
 mod readers;
+mod rows;
 mod server;
 mod sessions;
 mod verdict;

@@ -1,6 +1,7 @@
 //! The cache: entries, flights and versions as one thing.
 
 mod batch;
+mod fly;
 mod invalidation;
 mod keep;
 mod read;

@@ -16,6 +16,7 @@ pub struct Touched {
     everything: bool,
     definitions: bool,
     switches: bool,
+    warming: bool,
     definitions_known: Option<u64>,
     pattern: Option<String>,
 }
@@ -36,6 +37,7 @@ const RESERVED: u64 = 0b11 << 62;
 const EVERYTHING: u64 = RESERVED;
 const DEFINITIONS: u64 = RESERVED | 1;
 const SWITCHES: u64 = RESERVED | 2;
+const WARMING: u64 = RESERVED | 3;
 /// Set in a number that says by which definitions tables were found.
 const KNOWN: u64 = RESERVED | 1 << 61;
 
@@ -137,7 +139,7 @@ impl Touched {
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self == other
-            || self.everything && !other.switches && other.pattern.is_none()
+            || self.everything && !other.switches && !other.warming && other.pattern.is_none()
             || self.contains(other)
     }
 
@@ -203,6 +205,15 @@ impl Touched {
         }
     }
 
+    /// Somebody asks all processes to warm their caches.
+    #[must_use]
+    pub fn warming() -> Self {
+        Self {
+            warming: true,
+            ..Self::default()
+        }
+    }
+
     /// The entries whose names match a pattern.
     #[must_use]
     pub fn pattern(pattern: &str) -> Self {
@@ -233,6 +244,12 @@ impl Touched {
     #[must_use]
     pub fn changes_switches(&self) -> bool {
         self.switches
+    }
+
+    /// Whether somebody asks all processes to warm their caches.
+    #[must_use]
+    pub fn asks_for_warming(&self) -> bool {
+        self.warming
     }
 
     /// The pattern of names, if it is one.
@@ -273,6 +290,9 @@ impl Touched {
         if self.switches {
             numbers.push(SWITCHES);
         }
+        if self.warming {
+            numbers.push(WARMING);
+        }
         if let Some(definitions) = self.definitions_known.filter(|_| !self.everything) {
             numbers.push(KNOWN | definitions);
         }
@@ -291,6 +311,7 @@ impl Touched {
                 EVERYTHING => touched.everything = true,
                 DEFINITIONS => (touched.everything, touched.definitions) = (true, true),
                 SWITCHES => touched.switches = true,
+                WARMING => touched.warming = true,
                 known if known & KNOWN == KNOWN => {
                     touched.definitions_known = Some(known & !KNOWN);
                 }

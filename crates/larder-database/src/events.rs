@@ -139,7 +139,10 @@ impl Events {
             let (mut tables, mut pattern) = (Vec::new(), None);
             match what {
                 Invalidated::Dependencies(dependencies) => {
-                    tables = dependencies.iter().filter_map(|d| d.as_table()).collect();
+                    tables = dependencies.iter().filter_map(|d| d.table_oid()).collect();
+                    // Of one table there may be several rows.
+                    tables.sort_unstable();
+                    tables.dedup();
                 }
                 Invalidated::Matching(names) => pattern = Some(names.to_owned()),
                 Invalidated::Everything => {}

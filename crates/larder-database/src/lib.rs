@@ -46,7 +46,9 @@ pub use crate::scope::{CacheTrace, ReadOrigin, TracedRead, TracedStatement, carr
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
-pub use crate::warming::{WarmingFailure, WarmingProgress, WarmingReport};
+pub use crate::warming::{
+    WarmingAnswer, WarmingFailure, WarmingProgress, WarmingReport, WarmingRequest,
+};
 
 pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};

@@ -1,25 +1,19 @@
 //! A cached read: from the entry, from a flight, or by a load of its own.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::FutureExt;
 use tokio::sync::oneshot;
-use tracing::Instrument;
 
-use super::keep::{Kept, Landing};
+use super::fly::{Storing, catch_panic};
 use super::{Cache, Inner};
 use crate::clock::Moment;
 use crate::entry::{Age, Entry};
-use crate::error::{LoadError, LoadErrorKind};
-use crate::failpoints;
-use crate::flight::{Apron, Departure, Landed, Outcome, Seat};
+use crate::error::LoadError;
+use crate::flight::{Apron, Departure, Outcome, Seat};
 use crate::key::Key;
 use crate::options::Freshness;
-use crate::request::{Basis, EntryName, Loaded, Mode, Request, Served, Source};
+use crate::request::{Basis, Loaded, Mode, Request, Served, Source};
 use crate::slots::Slots;
-use crate::statistics::Counters;
 
 /// What a read is told to do.
 pub(super) enum Claim<V, E> {
@@ -36,12 +30,6 @@ pub(super) enum Claim<V, E> {
 /// Once more than never, so that one leader that goes away does not send all who wait to the
 /// database. Not for ever, because each of the next ones may go away too.
 pub(super) const MOST_IN_VAIN: u32 = 2;
-
-/// How a load's result is stored.
-pub(super) struct Storing {
-    pub(super) freshness: Freshness,
-    pub(super) name: EntryName,
-}
 
 impl Cache {
     /// The value under `key`, if it is there, has this type, may be served, and no load needs
@@ -269,85 +257,11 @@ impl Cache {
         Claim::Lead(depart(&mut apron, None))
     }
 
-    /// Loads as a task of its own, for a leader if there is one.
-    fn fly<V, E, F, Fut>(
-        &self,
-        mut departure: Departure<V, E>,
-        storing: Storing,
-        load: F,
-        leader: Option<oneshot::Sender<Outcome<V, E>>>,
-    ) where
-        V: Clone + Send + Sync + 'static,
-        E: Send + Sync + 'static,
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<Loaded<V>, E>> + Send + 'static,
-    {
-        self.0.counters.loads.increment();
-        let cache = self.clone();
-        let Storing { freshness, name } = storing;
-        let flight = async move {
-            let began = cache.0.clock.now();
-            let loading = async {
-                let loaded = load().await?;
-                let name = loaded.storable.then(|| name.make());
-                Ok((loaded, name))
-            };
-            let loaded = catch_panic(loading).await;
-            if failpoints::is_on("counter-after-load") {
-                departure.as_of = cache.0.versions.now();
-            }
-            let took = cache.0.clock.now().since(began);
-            let outcome = match loaded {
-                Ok((loaded, name)) => Ok(cache.keep(&departure, freshness, loaded, name, took)),
-                Err(error) => {
-                    let counters = &cache.0.counters;
-                    counters.load_failed(error.kind(), departure.is_refresh());
-                    Err(error)
-                }
-            };
-            departure.land(|| outcome.clone());
-            if let Some(leader) = leader {
-                // It may have gone away.
-                leader.send(outcome).ok();
-            }
-        };
-        tokio::spawn(flight.in_current_span());
-    }
-
-    /// Stores what a flight has loaded, if it is still current.
-    pub(super) fn keep<V, E>(
-        &self,
-        departure: &Departure<V, E>,
-        freshness: Freshness,
-        loaded: Loaded<V>,
-        name: Option<String>,
-        took: Duration,
-    ) -> Landed<V>
-    where
-        V: Clone + Send + Sync + 'static,
-    {
-        let landing = Landing {
-            key: departure.key(),
-            as_of: departure.as_of,
-            flight: departure.number(),
-            known: &departure.known,
-            freshness,
-            took,
-            name,
-        };
-        let Kept { basis, .. } = self.0.keep(landing, &loaded);
-        Landed {
-            value: loaded.value,
-            basis,
-            fetched: loaded.kept.is_some(),
-        }
-    }
-
     /// What a caller gets who waited for a flight.
     fn served<V, E>(
         &self,
         key: Key,
-        outcome: Result<Landed<V>, LoadError<E>>,
+        outcome: Outcome<V, E>,
         source: Source,
     ) -> Result<Served<V>, LoadError<E>>
     where
@@ -381,20 +295,6 @@ impl Cache {
                 self.0.counters.load_failed(error.kind(), false);
                 Err(error)
             }
-        }
-    }
-}
-
-impl<V> Landed<V> {
-    /// For one who led the flight, or joined it.
-    pub(super) fn served(self, source: Source) -> Served<V> {
-        Served {
-            value: self.value,
-            source: match source {
-                Source::Loaded if self.fetched => Source::Fetched,
-                source => source,
-            },
-            basis: self.basis,
         }
     }
 }
@@ -442,32 +342,5 @@ impl Inner {
             source: Source::StaleOnError,
             basis: entry.basis(now),
         })
-    }
-}
-
-/// Runs a load; a panic in it becomes an error.
-///
-/// Nothing that the load may have left half-done is used afterwards but what its caller shared
-/// with it on purpose.
-async fn catch_panic<T, E>(loading: impl Future<Output = Result<T, E>>) -> Result<T, LoadError<E>> {
-    match AssertUnwindSafe(loading).catch_unwind().await {
-        Ok(loaded) => loaded.map_err(|error| LoadError::Failed(Arc::new(error))),
-        Err(payload) => Err(LoadError::panicked(&*payload)),
-    }
-}
-
-impl Counters {
-    /// Counts a failed load, and logs what no caller may see.
-    pub(super) fn load_failed(&self, kind: LoadErrorKind, in_background: bool) {
-        self.load_errors.increment();
-        match kind {
-            LoadErrorKind::Panicked => {
-                tracing::error!(target: "larder::cache", "a load panicked");
-            }
-            _ if in_background => {
-                tracing::warn!(target: "larder::cache", "a load in the background failed");
-            }
-            _ => {}
-        }
     }
 }

@@ -7,7 +7,8 @@ use futures::FutureExt;
 use tokio::time::timeout;
 
 use super::Cache;
-use super::read::{Claim, MOST_IN_VAIN, Storing};
+use super::fly::Storing;
+use super::read::{Claim, MOST_IN_VAIN};
 use crate::entry::Age;
 use crate::error::LoadErrorKind;
 use crate::failpoints;

@@ -97,6 +97,11 @@ async fn a_leader_that_goes_away_leaves_the_place_free() {
     assert!(cache.explain(key(1)).is_none(), "nothing is stored");
     let ran = Read::new().run(&cache, Ok(8)).await;
     assert_eq!(told(ran), (8, Source::Loaded));
+    assert_eq!(
+        cache.statistics().joined,
+        0,
+        "nobody waits for one that is gone"
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder_cache::{Cache, Cause};
-use tokio::task::yield_now;
+use tokio::task::{JoinHandle, yield_now};
 
 use crate::support::{Read, TABLE, cache, key};
 
@@ -21,9 +21,7 @@ struct Row {
 async fn no_reader_gets_less_than_was_acknowledged_before_it_began() {
     for read in [Read::new(), Read::finding(&[TABLE])] {
         let (cache, row) = (cache(), Arc::new(Row::default()));
-        let readers: Vec<_> = (0..4)
-            .map(|_| tokio::spawn(read_on(cache.clone(), read.clone(), Arc::clone(&row))))
-            .collect();
+        let readers = readers(&cache, &read, &row);
         for value in 1..=WRITES {
             // Relaxed: whoever may rely on it has it through the cache.
             row.value.store(value, Ordering::Relaxed);
@@ -37,7 +35,50 @@ async fn no_reader_gets_less_than_was_acknowledged_before_it_began() {
     }
 }
 
-async fn read_on(cache: Cache, read: Read, row: Arc<Row>) {
+/// Writers that keep what they have written: of two that write at the same time, none may keep
+/// what the other one has overwritten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_reader_gets_less_than_was_acknowledged_where_writers_keep_their_values() {
+    let (cache, row) = (cache(), Arc::new(Row::default()));
+    let readers = readers(&cache, &Read::new(), &row);
+    let writers: Vec<_> = (0..2)
+        .map(|_| tokio::spawn(write_on(cache.clone(), Arc::clone(&row))))
+        .collect();
+    for task in writers.into_iter().chain(readers) {
+        task.await.unwrap();
+    }
+}
+
+async fn write_on(cache: Cache, row: Arc<Row>) {
+    let read = Read::new();
+    loop {
+        let begun = cache.begin(0);
+        // Not beyond the last one, which all readers wait for.
+        let next = |value| (value < WRITES).then_some(value + 1);
+        let written = row
+            .value
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let Ok(before) = written else { return };
+        let value = before + 1;
+        yield_now().await;
+        let own = cache.invalidate(&[TABLE], Cause::Write);
+        let loaded = read.loaded(value);
+        cache.put_after_own_writes(read.request(&cache), begun, own, &loaded);
+        row.acknowledged.fetch_max(value, Ordering::AcqRel);
+        yield_now().await;
+    }
+}
+
+/// Half of them load in place.
+fn readers(cache: &Cache, read: &Read, row: &Arc<Row>) -> Vec<JoinHandle<()>> {
+    let reader = |in_place| read_on(cache.clone(), read.clone(), Arc::clone(row), in_place);
+    [true, false, true, false]
+        .into_iter()
+        .map(|in_place| tokio::spawn(reader(in_place)))
+        .collect()
+}
+
+async fn read_on(cache: Cache, read: Read, row: Arc<Row>, in_place: bool) {
     loop {
         let least = row.acknowledged.load(Ordering::Acquire);
         let value = match cache.get::<u64>(read.key) {
@@ -49,14 +90,20 @@ async fn read_on(cache: Cache, read: Read, row: Arc<Row>) {
                     yield_now().await;
                     Ok::<_, ()>(found.loaded(value))
                 };
-                let served = cache.get_or_load(read.request(&cache), load).await;
-                served.unwrap().value
+                let request = read.request(&cache);
+                if in_place {
+                    cache.get_or_run(request, load).await.unwrap().value
+                } else {
+                    cache.get_or_load(request, load).await.unwrap().value
+                }
             }
         };
         assert!(value >= least, "{value} after {least} was acknowledged");
         if least == WRITES {
             return;
         }
+        // A writer may need the thread.
+        yield_now().await;
     }
 }
 

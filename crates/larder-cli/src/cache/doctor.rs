@@ -191,6 +191,16 @@ async fn log(database: &Database, findings: &mut Vec<Finding>) -> Result<bool, E
             cure: missing.grant.clone(),
         });
     }
+    if let Some(cure) = &status.warming_cure {
+        findings.push(Finding {
+            check: "warming",
+            problem: format!(
+                "the role {} cannot be asked to warm its cache: larder.warming is missing, or may not be used",
+                status.role
+            ),
+            cure: cure.clone(),
+        });
+    }
     let problem = match status.check() {
         _ if !status.present => "there is none".to_owned(),
         // Told one by one already.

@@ -9,6 +9,7 @@ mod migration;
 mod status;
 mod tables;
 mod track;
+mod warm;
 
 use clap::{Args, Subcommand};
 
@@ -29,6 +30,7 @@ enum Command {
     Untrack(track::Untrack),
     RenewEpoch(epoch::RenewEpoch),
     Doctor(doctor::Doctor),
+    Warm(warm::Warm),
 }
 
 /// Runs a command of `larder cache`.
@@ -40,5 +42,6 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Command::Untrack(command) => command.run(),
         Command::RenewEpoch(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Warm(command) => command.run(),
     }
 }

@@ -75,6 +75,13 @@ fn rows(status: &LogStatus) -> Vec<(&'static str, String)> {
                     false => rights.join(", "),
                 },
             ),
+            (
+                "warming",
+                match &status.warming_cure {
+                    None => "can be asked for".to_owned(),
+                    Some(cure) => format!("cannot be asked for: run `{cure}`"),
+                },
+            ),
             ("rows", number(status.rows)),
             ("oldest", number(status.oldest)),
             ("newest", number(status.newest)),

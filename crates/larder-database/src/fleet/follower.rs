@@ -15,6 +15,7 @@ use super::statistics::count;
 use crate::database::Inner;
 use crate::events::CacheEvent;
 use crate::sql::sql;
+use crate::warming::answer_requests;
 use crate::{Error, log, switches};
 
 /// Follows the log until the database is shut down or nobody holds it any more.
@@ -43,6 +44,9 @@ pub(crate) async fn follow(database: Weak<Inner>, mut follower: Follower) {
                     tracing::info!("the log of invalidations is followed again");
                 }
                 failed = 0;
+                if std::mem::take(&mut follower.must_warm) {
+                    tokio::spawn(answer_requests(Arc::downgrade(&inner)));
+                }
                 chores.tend(&inner, &mut follower).await;
             }
             Err(error) => {

@@ -26,6 +26,8 @@ pub(crate) struct Follower {
     pub(super) is_lost: bool,
     /// Somebody has switched something that is not applied here yet.
     pub(crate) must_load_switches: bool,
+    /// Somebody has asked for warming.
+    pub(super) must_warm: bool,
 }
 
 impl Follower {
@@ -53,6 +55,7 @@ impl Follower {
             horizon,
             is_lost: false,
             must_load_switches: true,
+            must_warm: false,
         })
     }
 

@@ -68,6 +68,7 @@ pub(super) async fn go_on(
             inner.picture.changed();
         }
         follower.must_load_switches |= touched.changes_switches();
+        follower.must_warm |= touched.asks_for_warming();
         inner.watcher.heat.wrote(touched);
         apply(&inner.cache, touched, Cause::Remote);
     }

@@ -156,7 +156,9 @@ impl SecondTier {
     /// answers now: it says itself as of when it is, and how much of its time has passed is known.
     fn fetch_from_reserve(&self, read: &SharedRead) -> Option<FoundValue> {
         let fetched = self.reserve.take(read.key)?;
-        let found = self.judge(read, &self.key(read.key), fetched)?;
+        // What is not believed counts when Redis has answered: it may have a newer one.
+        let found = self.weigh(read, &self.key(read.key), fetched).ok()?;
+        count(&self.counters.hits);
         self.reserve.served();
         Some(found)
     }
@@ -270,23 +272,36 @@ impl SecondTier {
         self.redis.remove_if_unchanged(self.key(key), found.bytes);
     }
 
+    /// The result, if it is to be believed, and counts what became of it.
     fn judge(&self, read: &SharedRead, key: &str, fetched: Fetch) -> Option<FoundValue> {
+        let weighed = self.weigh(read, key, fetched);
+        count(match &weighed {
+            Ok(_) => &self.counters.hits,
+            Err(counter) => counter,
+        });
+        weighed.ok()
+    }
+
+    /// The result, if it is to be believed; otherwise as what it counts.
+    fn weigh(
+        &self,
+        read: &SharedRead,
+        key: &str,
+        fetched: Fetch,
+    ) -> Result<FoundValue, &AtomicU64> {
         let (bytes, life) = match fetched {
             Fetch::Found { bytes, life } => (bytes, life),
             Fetch::Missing => {
-                count(&self.counters.misses);
-                return None;
+                return Err(&self.counters.misses);
             }
             Fetch::Unavailable => {
-                count(&self.counters.unavailable);
-                return None;
+                return Err(&self.counters.unavailable);
             }
         };
         let (header, payload) = match self.codec.decode(key, &bytes, read.fingerprint) {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::debug!("failed to {error}: a result in Redis is not used");
-                count(&self.counters.undecodable);
                 // What another version or another holder of keys can read is theirs: two that
                 // removed each other's results would never keep any.
                 let is_anybodys = matches!(
@@ -298,7 +313,7 @@ impl SecondTier {
                 if !is_anybodys {
                     self.redis.remove_if_unchanged(key.to_owned(), bytes);
                 }
-                return None;
+                return Err(&self.counters.undecodable);
             }
         };
         let dependencies = header
@@ -314,20 +329,16 @@ impl SecondTier {
             // What is known is forgotten where another history begins, after the lease has ended.
             Ok(()) if self.has_lease() && self.is_open_to(&header.dependencies) => {}
             Ok(()) | Err(Disbelief::Invalidated) => {
-                count(&self.counters.invalidated);
-                return None;
+                return Err(&self.counters.invalidated);
             }
             Err(_) => {
-                count(&self.counters.beyond_horizon);
-                return None;
+                return Err(&self.counters.beyond_horizon);
             }
         }
         let Some(fresh_for) = fresh_for(&header, life) else {
-            count(&self.counters.misses);
-            return None;
+            return Err(&self.counters.misses);
         };
-        count(&self.counters.hits);
-        Some(FoundValue {
+        Ok(FoundValue {
             payload,
             kept: Kept {
                 fresh_for,

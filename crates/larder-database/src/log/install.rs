@@ -3,11 +3,14 @@
 use diesel_async::SimpleAsyncConnection;
 use larder_pool::{Connection, IsolationLevel};
 
-use super::status::{KNOWN_VERSION, RIGHTS, State, look, missing, version_on};
+use super::status::{KNOWN_VERSION, RIGHTS, State, WARMING_RIGHTS, look, missing, version_on};
 use crate::sql::sql;
 use crate::{Database, Error};
 
 const SCHEMA: &str = include_str!("schema.sql");
+
+/// What a log that an earlier version made may lack.
+const WARMING: &str = include_str!("warming.sql");
 
 /// One process at a time: those that start together would make the same objects. "larder" in
 /// ASCII, plus one; the lock of the migrations is another.
@@ -18,8 +21,8 @@ const FIRST_EPOCH: &str = "INSERT INTO larder.epoch (id, version, horizon) \
     VALUES (pg_catalog.gen_random_uuid(), 1, '0') ON CONFLICT DO NOTHING";
 
 impl Database {
-    /// Makes the log of invalidations, the schema `larder`, where it is not there yet. Says
-    /// whether it was made now. Processes that do this at the same time wait for each other.
+    /// Makes the log of invalidations, the schema `larder`, where it is not there yet, and what one
+    /// that an earlier version made lacks. Says whether anything was made now. Processes that do this at the same time wait for each other.
     ///
     /// # Errors
     ///
@@ -56,7 +59,8 @@ impl Database {
                 if !state.present {
                     return Err(state.log_is_missing());
                 }
-                for right in RIGHTS {
+                let beside = WARMING_RIGHTS.iter().filter(|_| state.warming.is_some());
+                for right in RIGHTS.iter().chain(beside) {
                     sql(right.grant_to(&role)).execute_on(connection).await?;
                 }
                 Ok(())
@@ -93,6 +97,7 @@ async fn install(connection: &mut Connection) -> Result<bool, Error> {
             });
         }
         batch(connection, SCHEMA).await?;
+        batch(connection, WARMING).await?;
         return Ok(true);
     }
     if !state.may_read_epoch() {
@@ -103,6 +108,10 @@ async fn install(connection: &mut Connection) -> Result<bool, Error> {
             found: version,
             known: KNOWN_VERSION,
         }),
+        Some(_) if state.warming.is_none() && state.may_install => {
+            batch(connection, WARMING).await?;
+            Ok(true)
+        }
         Some(_) => Ok(false),
         None => {
             sql(FIRST_EPOCH).execute_on(connection).await?;

@@ -32,7 +32,12 @@ const STATE: &str = "\
             (SELECT pg_catalog.has_function_privilege(p.oid, 'EXECUTE') FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = (SELECT oid FROM log) AND p.proname = 'prune'),
             (SELECT pg_catalog.has_function_privilege(p.oid, 'EXECUTE') FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = (SELECT oid FROM log) AND p.proname = 'note')))";
+             WHERE p.pronamespace = (SELECT oid FROM log) AND p.proname = 'note')),
+        'warming', (SELECT pg_catalog.has_table_privilege(oid, 'SELECT')
+            AND pg_catalog.has_table_privilege(oid, 'INSERT')
+            AND pg_catalog.has_table_privilege(oid, 'UPDATE')
+            AND pg_catalog.has_table_privilege(oid, 'DELETE')
+            FROM tables WHERE relname = 'warming'))";
 
 const VERSION: &str = "SELECT pg_catalog.array_agg(version) FROM larder.epoch";
 
@@ -55,6 +60,11 @@ pub(super) const RIGHTS: [Right; 8] = [
     Right("EXECUTE", "FUNCTION larder.prune()"),
     Right("EXECUTE", "FUNCTION larder.note(smallint, bigint[], text)"),
 ];
+
+/// What a service needs beside, to be asked for warming and to answer. Without it the log works as
+/// well.
+pub(super) const WARMING_RIGHTS: [Right; 1] =
+    [Right("SELECT, INSERT, UPDATE, DELETE", "larder.warming")];
 
 /// A privilege and what it is on.
 pub(super) struct Right(&'static str, &'static str);
@@ -79,6 +89,9 @@ pub struct LogStatus {
     pub role: String,
     /// What the role lacks to use the log as a service does. Empty where there is no log.
     pub rights: Vec<MissingRight>,
+    /// What makes that processes can be asked to warm their caches, if they cannot: nothing else
+    /// depends on it. `None` where they can, and where there is no log.
+    pub warming_cure: Option<String>,
     /// How many rows are kept. `None` if they cannot be read.
     pub rows: Option<u64>,
     /// The transaction of the first row that is kept, by its `xid8`.
@@ -188,6 +201,7 @@ pub(super) async fn look(connection: &mut Connection) -> Result<(LogStatus, Stat
             true => state.missing_rights(),
             false => Vec::new(),
         },
+        warming_cure: state.cure_of_warming(),
         rows: None,
         oldest: None,
         newest: None,
@@ -209,6 +223,8 @@ pub(super) struct State {
     pub(super) may_install: bool,
     /// By the order of [`RIGHTS`]. Null where the object is missing.
     rights: [Option<bool>; RIGHTS.len()],
+    /// Whether the role may use the table of warming. Null where it is missing.
+    pub(super) warming: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -254,6 +270,14 @@ impl State {
         Error::LogMissing {
             database: self.database.clone(),
         }
+    }
+
+    /// What lets the role be asked for warming, if something is missing.
+    fn cure_of_warming(&self) -> Option<String> {
+        if !self.present || self.warming == Some(true) {
+            return None;
+        }
+        Some(format!("larder cache install --grant {}", self.role))
     }
 
     /// What lets the role make the log.

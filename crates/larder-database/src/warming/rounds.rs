@@ -150,12 +150,19 @@ pub(super) async fn round(
     };
     report.stopped = is_stopped;
     drop(begun);
+    // A start with nothing to warm is nothing to tell of.
+    if report.done > 0 || report.fetched > 0 || !report.is_complete() {
+        tell(inner, &report);
+    }
+    report
+}
+
+fn tell(inner: &Inner, report: &WarmingReport) {
     inner.events.send(|| CacheEvent::Warmed {
         done: report.done,
         failed: report.failed.len() as u64,
         fetched: report.fetched,
     });
-    report
 }
 
 /// Runs reads, so many at a time.

@@ -12,6 +12,8 @@ use crate::options::CacheSettings;
 pub(crate) struct Warmer {
     /// Whether it warms without being asked.
     is_on: bool,
+    /// What tells this process from others.
+    pub(super) process: String,
     /// How many reads run at a time.
     pub(super) parallelism: usize,
     state: Mutex<State>,
@@ -50,6 +52,7 @@ impl Warmer {
         let is_on = settings.warm && settings.enabled;
         Self {
             is_on,
+            process: format!("{:032x}", fastrand::u128(..)),
             parallelism: settings.warm_parallelism.clamp(1, most_connections.max(1)),
             state: Mutex::new(State {
                 reads: reads

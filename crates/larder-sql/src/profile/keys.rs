@@ -21,6 +21,9 @@ mod tests;
 /// The most rows of a `VALUES` whose parameters are kept.
 const MOST_ROWS: usize = 128;
 
+/// The most conditions of a statement that are looked at.
+const MOST_CONDITIONS: usize = 64;
+
 /// By which parameters a statement names the rows of its one table, as far as its text tells.
 ///
 /// Of a SELECT, an UPDATE or a DELETE these are the conditions `column = $n` that every row must

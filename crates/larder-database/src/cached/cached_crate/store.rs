@@ -163,8 +163,8 @@ impl<K, V> CachedStore<K, V> {
     }
 
     /// How long a call waits for the database at most before the function runs, where its answer
-    /// decides what is kept: 50 ms by default. After that the value stays in this process, or is
-    /// not kept.
+    /// decides what may be kept in Redis: 50 ms by default. After that the value stays in this
+    /// process.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -24,6 +24,10 @@ use crate::fleet::{FoundValue, SecondTier, SharedRead, apply};
 use crate::scope::Context;
 use crate::{Error, failpoints};
 
+/// How long a call waits at least for the definitions of the database to be read: after a start or
+/// a change of definitions.
+const LOOKING: Duration = Duration::from_millis(500);
+
 /// How long whoever removes values waits until the others are told.
 const TELLING: Duration = Duration::from_secs(1);
 
@@ -299,7 +303,7 @@ impl<K, V> CachedStore<K, V> {
         }
         let inner = Arc::clone(inner);
         let looking = async move { inner.picture_that_holds().await.ok().flatten() };
-        soon(self.patience, looking).await?
+        soon(self.patience.max(LOOKING), looking).await?
     }
 
     /// Whether a value would be wrong again before anybody else could use it.

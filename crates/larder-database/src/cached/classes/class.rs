@@ -307,8 +307,8 @@ mod tests {
         time.advance(HOUR * 10);
         load(1);
         let seen = class.evidence(clock.now());
-        assert_eq!((seen.loads, seen.hits), (11, 10));
-        assert_eq!((seen.unchanged, seen.changed), (9, 0));
+        assert_eq!((seen.loads, seen.hits), (20 / 2 + 1, 10));
+        assert_eq!((seen.unchanged, seen.changed), (18 / 2 + 1, 0));
         assert_eq!(seen.observed_for, HOUR * 15);
         assert_eq!(seen.load_time, Duration::from_millis(10));
         assert_eq!((seen.ttl, seen.ttl_varies), (HOUR, false));

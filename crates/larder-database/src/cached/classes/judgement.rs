@@ -34,7 +34,8 @@ pub(super) fn judge(evidence: &CacheEvidence) -> Option<Judgement> {
     if evidence.loads < LEAST || evidence.observed_for < LEAST_TIME || evidence.ttl.is_zero() {
         return None;
     }
-    let found = wrong(evidence)
+    let found = changing(evidence)
+        .or_else(|| violated(evidence))
         .or_else(|| useless(evidence))
         .or_else(|| too_short(evidence))
         .or_else(|| slower_shared(evidence))
@@ -56,8 +57,8 @@ pub(super) fn judge(evidence: &CacheEvidence) -> Option<Judgement> {
     Some(judgement)
 }
 
-/// Results that are not what the database would return.
-fn wrong(evidence: &CacheEvidence) -> Option<Judgement> {
+/// Results that came back different too often when their time was up.
+fn changing(evidence: &CacheEvidence) -> Option<Judgement> {
     let compared = evidence.changed + evidence.unchanged;
     let (least, _) = share(evidence.changed, compared);
     let from = evidence.ttl;
@@ -78,7 +79,7 @@ fn wrong(evidence: &CacheEvidence) -> Option<Judgement> {
         let cause = if evidence.by_time {
             "it is kept for its time alone, or changes by itself"
         } else {
-            "no write to its tables was heard of: something writes past Larder (`larder cache track` finds what), or the server is free in what it returns, as with LIMIT without an order"
+            "no write to its tables was heard of: something writes past Larder (`larder cache track` makes such writes heard), or the server is free in what it returns, as with LIMIT without an order"
         };
         return Some(Judgement {
             verdict: CacheVerdict::Shorten { from, to },
@@ -90,15 +91,21 @@ fn wrong(evidence: &CacheEvidence) -> Option<Judgement> {
             saves: saved_by_time(evidence, to),
         });
     }
+    None
+}
+
+/// Results that were found wrong while they were served.
+fn violated(evidence: &CacheEvidence) -> Option<Judgement> {
     let (least, _) = share(evidence.violations, evidence.verified);
     if evidence.verified >= LEAST && least > 0.01 {
+        let from = evidence.ttl;
         let seen = evidence.violations as f64 / evidence.verified as f64;
         // What is wrong for a part of its time on average is so for a part that grows with it.
         let to = shorter(from, from.as_secs_f64() * 0.005 / seen);
         return Some(Judgement {
             verdict: CacheVerdict::Shorten { from, to },
             why: format!(
-                "{} of {} hits that were compared were not what the database returns: something writes past Larder (`larder cache track` finds what), or a function is not what it is declared to be",
+                "{} of {} hits that were compared were not what the database returns: something writes past Larder (`larder cache track` makes such writes heard), or a function is not what it is declared to be",
                 evidence.violations, evidence.verified
             ),
             confidence: Confidence::of(evidence.verified),

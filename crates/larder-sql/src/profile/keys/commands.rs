@@ -1,7 +1,7 @@
 //! The forms of SELECT, UPDATE and DELETE that name rows of one table.
 
 use super::terms::{Term, first_outside, outside};
-use super::{KeyCandidate, KeyCandidates, Verb, assignments, condition};
+use super::{KeyCandidate, KeyCandidates, MOST_CONDITIONS, Verb, assignments, condition};
 use crate::QualifiedName;
 use crate::failpoints;
 use crate::profile::StatementKind;
@@ -154,7 +154,8 @@ fn candidates(
     assigned: &[Box<str>],
 ) -> Option<(QualifiedName, KeyCandidates)> {
     let mut columns: Vec<KeyCandidate> = Vec::new();
-    for (column, parameter) in condition::equalities(condition, relation) {
+    let equalities = condition::equalities(condition, relation);
+    for (column, parameter) in equalities.into_iter().take(MOST_CONDITIONS) {
         let is_known = columns.iter().any(|known| *known.column == *column);
         if !is_known && !assigned.contains(&column) {
             columns.push(KeyCandidate {
