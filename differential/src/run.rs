@@ -1,5 +1,6 @@
 //! One run: steps chosen at random, on Larder and by the judge, until they differ or are enough.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::future::join;
@@ -31,13 +32,13 @@ pub(crate) struct Run {
 }
 
 /// After so many steps other tables and keys are likely.
-const TURN: u64 = 300;
+const TURN: u64 = 600;
 
 /// After so many steps the other process is asked, once it has heard of all writes.
 const OTHER: u64 = 60;
 
 /// So many reads are made again after a write to what they read.
-const AGAIN: usize = 5;
+const AGAIN: usize = 4;
 
 impl Run {
     /// What it is called for people.
@@ -79,6 +80,7 @@ impl Run {
             subject,
             chance: Chance::new(self.seed),
             memory: Memory::new(),
+            around: HashMap::new(),
             written: 0,
             findings: Findings::default(),
         };
@@ -104,6 +106,8 @@ struct Trial {
     subject: Subject,
     chance: Chance,
     memory: Memory,
+    /// By family, what is read after each write until others are likely.
+    around: HashMap<u32, Vec<Read>>,
     /// The families that were written since the other process was last asked.
     written: u32,
     findings: Findings,
@@ -129,8 +133,9 @@ impl Trial {
             }
             if self.findings.steps >= turn {
                 turn = self.findings.steps + TURN;
-                self.chance.turn();
                 self.compare_tables().await?;
+                self.chance.turn();
+                self.around.clear();
             }
             if self.findings.steps >= other {
                 other = self.findings.steps + OTHER;
@@ -152,11 +157,19 @@ impl Trial {
         self.check(&reads, Who::Writer).await
     }
 
+    /// Writes, and reads all that this may have made wrong: what is around it, and some of what was
+    /// read before.
     async fn write_and_read_again(&mut self, family: u32) -> Result<()> {
+        if !self.around.contains_key(&family) {
+            let around = self.chance.around(family);
+            self.check(&around, Who::Writer).await?;
+            self.around.insert(family, around);
+        }
         let deed = self.chance.deed(family);
         self.write(&deed).await?;
         self.written |= 1 << family;
-        let reads = self.memory.some(family, AGAIN, &mut self.chance);
+        let mut reads = self.around.get(&family).cloned().unwrap_or_default();
+        reads.extend(self.memory.some(family, AGAIN, &mut self.chance));
         let before = self.subject.writer.cache_statistics().hits;
         self.check(&reads, Who::Writer).await?;
         let kept = self.subject.writer.cache_statistics().hits - before;
@@ -255,6 +268,7 @@ impl Trial {
         let written = std::mem::take(&mut self.written);
         let mut reads = Vec::new();
         for family in (0..FAMILIES as u32).filter(|family| written & 1 << family != 0) {
+            reads.extend(self.around.get(&family).cloned().unwrap_or_default());
             reads.extend(self.memory.some(family, AGAIN, &mut self.chance));
         }
         self.check(&reads, Who::Other).await

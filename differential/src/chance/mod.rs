@@ -24,8 +24,8 @@ pub(crate) struct Chance {
 }
 
 /// So many families and keys are likely at a time.
-const FEW_FAMILIES: usize = 4;
-const FEW_KEYS: usize = 5;
+const FEW_FAMILIES: usize = 3;
+const FEW_KEYS: usize = 4;
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
@@ -86,12 +86,26 @@ impl Chance {
     fn number(&mut self, table: &Table) -> u8 {
         if table.makes_keys && !self.once_in(3) {
             // One that comes soon.
-            return (self.made + self.random.u8(..4)) % (KEYS - 1) + 1;
+            let ahead = self.random.u8(..4);
+            return self.soon(ahead);
         }
         if self.once_in(6) {
             return self.random.u8(..KEYS);
         }
         self.keys[self.random.usize(..self.keys.len())]
+    }
+
+    /// The key that the server makes after so many others.
+    fn soon(&self, ahead: u8) -> u8 {
+        (self.made + ahead) % (KEYS - 1) + 1
+    }
+
+    /// The keys of a table that are likely now.
+    fn likely(&self, table: &Table) -> Vec<u8> {
+        if table.makes_keys {
+            return (0..6).map(|ahead| self.soon(ahead)).collect();
+        }
+        self.keys.clone()
     }
 
     /// A key as the table has it.

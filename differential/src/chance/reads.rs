@@ -26,6 +26,9 @@ const OF_A_ROW: &[&str] = &[
     "SELECT 'there' FROM {t} WHERE id = :k FOR UPDATE",
 ];
 
+/// So many of these can be kept.
+const KEPT_OF_A_ROW: usize = OF_A_ROW.len() - 1;
+
 /// Of a row and others, or of a row in a way that is not to be told from that.
 const BY_MORE: &[&str] = &[
     "SELECT id, n FROM {t} WHERE id = :k OR grp = :g",
@@ -55,7 +58,7 @@ const BY_MORE: &[&str] = &[
 /// Of a whole table.
 const OF_A_TABLE: &[&str] = &[
     "SELECT * FROM {t} ORDER BY id",
-    "SELECT id, n FROM {t} ORDER BY id DESC LIMIT 3",
+    "SELECT id, n FROM {t} ORDER BY id DESC, n LIMIT 3",
     "SELECT id, n FROM {t} WHERE grp = :g",
     "SELECT count(*), sum(n)::int8 FROM {t}",
     "SELECT grp, count(*), max(n) FROM {t} GROUP BY grp",
@@ -127,6 +130,34 @@ impl Chance {
         }
     }
 
+    /// Rows of all tables of a family, by the keys that are likely now: what a write may make wrong.
+    pub(crate) fn around(&mut self, family: u32) -> Vec<Read> {
+        let mut reads = Vec::new();
+        for table in TABLES.iter().filter(|table| table.family == family) {
+            for number in self.likely(table) {
+                let key = table.key.value(number, self.random.u8(..));
+                reads.push(match table.typed {
+                    Some(typed) if self.random.bool() => {
+                        let shapes = ReadShape::BY_KEY;
+                        Read::Typed(TypedRead {
+                            table: typed,
+                            shape: shapes[self.random.usize(..shapes.len())],
+                            key,
+                            grp: self.group(),
+                        })
+                    }
+                    _ => {
+                        let bound = table.key.as_bound(number, self.random.u8(..));
+                        let templates = &OF_A_ROW[..KEPT_OF_A_ROW];
+                        let template = templates[self.random.usize(..templates.len())];
+                        Read::Raw(self.filled(template, table, table.name, bound))
+                    }
+                });
+            }
+        }
+        reads
+    }
+
     fn raw_read(&mut self, table: &'static Table, families: &mut u32) -> Statement {
         let all = match self.random.u32(..20) {
             0..3 if table.up => OF_UP,
@@ -142,6 +173,12 @@ impl Chance {
         } else {
             table.name
         };
+        let key = self.bound_key(table);
+        self.filled(template, table, other, key)
+    }
+
+    /// The statement of a template.
+    fn filled(&mut self, template: &str, table: &Table, other: &str, key: Value) -> Statement {
         let mut values = Vec::new();
         let mut give = |name, value: Value| {
             if template.contains(&format!(":{name}")) {
@@ -149,7 +186,7 @@ impl Chance {
             }
         };
         // Each is chosen in any case, so that a change of the templates changes little else.
-        give("k", self.bound_key(table));
+        give("k", key);
         give("l", self.bound_key(table));
         give("g", Value::Integer(self.group()));
         give("u", self.up(table));

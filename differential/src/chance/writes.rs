@@ -27,7 +27,7 @@ const BY_MORE: &[&str] = &[
     "UPDATE {t} SET n = n + :n WHERE NOT (id = :k) AND grp = :g",
     "UPDATE {t} SET n = n + :n WHERE id <> :k AND grp = :g",
     "UPDATE {t} SET n = :n WHERE grp = :g",
-    "UPDATE {t} AS a SET n = a.n + b.n % 10 FROM {t} AS b WHERE b.id = :k AND a.grp = b.grp",
+    "UPDATE {t} AS a SET n = a.n + :n FROM {t} AS b WHERE b.id = :k AND a.grp = b.grp",
     "UPDATE {t} SET n = n + :n WHERE grp = (SELECT grp FROM {t} WHERE id = :k)",
     "UPDATE {t} SET n = n + :n WHERE EXISTS (SELECT FROM {t} AS o WHERE o.id = :k AND o.grp = :g)",
     "WITH one AS (UPDATE {t} SET n = n + :n WHERE id = :k RETURNING grp) SELECT * FROM one",

@@ -45,6 +45,9 @@ impl ReadShape {
         Self::OfGroup,
         Self::Smallest,
     ];
+
+    /// Those that name a row by its key.
+    pub(crate) const BY_KEY: &[Self] = Self::ALL.split_at(8).0;
 }
 
 /// A read of a table by a query of Diesel's.
