@@ -32,7 +32,7 @@ pub(crate) struct Run {
 }
 
 /// After so many steps other tables and keys are likely.
-const TURN: u64 = 600;
+const TURN: u64 = 500;
 
 /// After so many steps the other process is asked, once it has heard of all writes.
 const OTHER: u64 = 60;
@@ -126,10 +126,10 @@ impl Trial {
             interrupts::check()?;
             progress.tell(self.findings.steps);
             let family = self.chance.family();
-            if self.chance.once_in(2) {
-                self.write_and_read_again(family).await?;
-            } else {
+            if self.chance.once_in(3) {
                 self.read(family).await?;
+            } else {
+                self.write_and_read_again(family).await?;
             }
             if self.findings.steps >= turn {
                 turn = self.findings.steps + TURN;

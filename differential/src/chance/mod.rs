@@ -17,6 +17,8 @@ pub(crate) struct Chance {
     random: Rng,
     /// The families that are likely now.
     families: Vec<u32>,
+    /// Those that will be, before the others are again.
+    waiting: Vec<u32>,
     /// The keys that are likely now.
     keys: Vec<u8>,
     /// The last key that the server made.
@@ -32,6 +34,7 @@ impl Chance {
         let mut chance = Self {
             random: Rng::with_seed(seed),
             families: Vec::new(),
+            waiting: Vec::new(),
             keys: Vec::new(),
             made: 0,
         };
@@ -41,9 +44,18 @@ impl Chance {
 
     /// Makes other families and keys likely.
     pub(crate) fn turn(&mut self) {
-        let random = &mut self.random;
-        self.families = random.choose_multiple(0..FAMILIES as u32, FEW_FAMILIES);
-        self.keys = random.choose_multiple(0..KEYS, FEW_KEYS);
+        if self.waiting.len() < FEW_FAMILIES {
+            self.waiting = (0..FAMILIES as u32).collect();
+            self.random.shuffle(&mut self.waiting);
+        }
+        let rest = self.waiting.len() - FEW_FAMILIES;
+        self.families = self.waiting.split_off(rest);
+        // Neighbours: triggers lead from the one to the other.
+        let pairs = self.random.choose_multiple(0..KEYS / 2, FEW_KEYS / 2);
+        self.keys = pairs
+            .iter()
+            .flat_map(|pair| [pair * 2, pair * 2 + 1])
+            .collect();
     }
 
     /// Tells which key the server made last.

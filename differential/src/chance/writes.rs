@@ -33,7 +33,12 @@ const BY_MORE: &[&str] = &[
     "WITH one AS (UPDATE {t} SET n = n + :n WHERE id = :k RETURNING grp) SELECT * FROM one",
     "DELETE FROM {t} WHERE id = :k OR id = :l",
     "DELETE FROM {t} AS a USING {t} AS b WHERE b.id = :k AND a.id = b.id",
+];
+
+/// Of the key itself.
+const OF_KEYS: &[&str] = &[
     "UPDATE {t} SET id = :l WHERE id = :k",
+    "UPDATE {t} SET n = n + 1, id = :l WHERE :k = id",
     "UPDATE {t} SET id = :l, n = :n WHERE id = :k AND grp <> :g",
 ];
 
@@ -185,8 +190,9 @@ impl Chance {
             0..15 if table.up => OF_UP,
             0..30 if table.makes_keys => OF_MADE,
             0..40 if table.is_table => OF_NEW,
-            0..75 => OF_A_ROW,
-            75..95 => BY_MORE,
+            0..66 => OF_A_ROW,
+            66..76 => OF_KEYS,
+            76..95 => BY_MORE,
             _ => OF_A_TABLE,
         };
         let template = all[self.random.usize(..all.len())];
