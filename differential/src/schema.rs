@@ -10,7 +10,7 @@ pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 pub(crate) const KEYS: u8 = 30;
 
 /// So many groups.
-pub(crate) const GROUPS: i32 = 5;
+pub(crate) const GROUPS: i32 = 4;
 
 /// What keys a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,7 @@ pub(crate) struct Chance {
 
 /// So many families and keys are likely at a time.
 const FEW_FAMILIES: usize = 3;
-const FEW_KEYS: usize = 4;
+const FEW_KEYS: usize = 2;
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
@@ -98,10 +98,10 @@ impl Chance {
     fn number(&mut self, table: &Table) -> u8 {
         if table.makes_keys && !self.once_in(3) {
             // One that comes soon.
-            let ahead = self.random.u8(..4);
+            let ahead = self.random.u8(..3);
             return self.soon(ahead);
         }
-        if self.once_in(6) {
+        if self.once_in(8) {
             return self.random.u8(..KEYS);
         }
         self.keys[self.random.usize(..self.keys.len())]
@@ -115,7 +115,7 @@ impl Chance {
     /// The keys of a table that are likely now.
     fn likely(&self, table: &Table) -> Vec<u8> {
         if table.makes_keys {
-            return (0..6).map(|ahead| self.soon(ahead)).collect();
+            return (0..4).map(|ahead| self.soon(ahead)).collect();
         }
         self.keys.clone()
     }

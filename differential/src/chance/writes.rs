@@ -16,6 +16,7 @@ const OF_A_ROW: &[&str] = &[
     "UPDATE {t} SET n = n - :n WHERE (id = :k) AND (grp = :g OR n > 500) RETURNING id, n",
     "UPDATE {t} SET n = n + 3 WHERE id = :k RETURNING n",
     "DELETE FROM {t} WHERE id = :k",
+    "DELETE FROM {t} WHERE :k = id AND grp < 3",
     "DELETE FROM {t} AS x WHERE x.id = :k RETURNING x.n",
     "DELETE FROM {t} WHERE id = :k AND n % 2 = 0",
 ];
@@ -82,6 +83,7 @@ const OF_MADE: &[&str] = &[
 /// Of tables with the column `up`.
 const OF_UP: &[&str] = &[
     "UPDATE {t} SET up = :u WHERE id = :k",
+    "UPDATE {t} SET n = n + :n, up = :u WHERE :k = id AND id <> :u",
     "UPDATE {t} SET n = n + :n WHERE up = :u",
     "UPDATE {t} SET n = n + :n WHERE id = :k AND up = :u",
     "DELETE FROM {t} WHERE up = :u",
@@ -187,8 +189,11 @@ impl Chance {
     fn raw_write(&mut self, table: &'static Table) -> Statement {
         let all = match self.random.u32(..100) {
             0..2 if table.is_table => return self.emptying(table),
-            0..15 if table.up => OF_UP,
-            0..30 if table.makes_keys => OF_MADE,
+            0..20 if table.up => OF_UP,
+            0..6 if table.makes_keys => return self.emptying(table),
+            0..50 if table.makes_keys => OF_MADE,
+            // A row that is there already may be found by more than its key.
+            0..60 if table.unique.len() > 1 => OF_NEW,
             0..40 if table.is_table => OF_NEW,
             0..66 => OF_A_ROW,
             66..76 => OF_KEYS,
