@@ -42,6 +42,15 @@ pub(crate) enum Bench {
         cargo xtask bench outage --quick --json")]
     Outage(Options),
 
+    /// How much of point reads is answered while other rows are written, with and without row
+    /// precision.
+    ///
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes databases of its own.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench rows\n  \
+        cargo xtask bench rows --quick --json")]
+    Rows(Options),
+
     /// What the database sees of a process that is killed under load and started again.
     ///
     /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own,

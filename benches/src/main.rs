@@ -10,6 +10,7 @@
 //! - [`cache`]: hits, invalidations, misses and memory of the cache, Redis as its second tier.
 //! - [`log`]: what the log of invalidations costs those who write.
 //! - [`outage`]: reads while Redis is killed or slow.
+//! - [`rows`]: what row precision is worth.
 //! - [`warm`]: what the database sees of a process that is restarted under load.
 //!
 //! Exit codes: 0 measured, 1 something failed, 2 the arguments are wrong, 130 interrupted.
@@ -28,6 +29,7 @@ mod outcome;
 mod private_redis;
 mod race;
 mod report;
+mod rows;
 mod servers;
 mod table;
 mod warm;
@@ -60,6 +62,7 @@ async fn main() -> ExitCode {
     let (Bench::Cache(options)
     | Bench::Log(options)
     | Bench::Outage(options)
+    | Bench::Rows(options)
     | Bench::Warm(options)) = &bench
     else {
         return ExitCode::from(FAILED);
@@ -72,6 +75,7 @@ async fn main() -> ExitCode {
             Bench::Cache(_) => cache::run(effort).await,
             Bench::Log(_) => log::run(effort).await,
             Bench::Outage(_) => outage::run(effort).await,
+            Bench::Rows(_) => rows::run(effort).await,
             Bench::Warm(_) | Bench::WarmProcess => warm::run(effort).await,
         }
     });

@@ -53,6 +53,74 @@ pub(crate) struct Restart {
     pub(crate) percent: f64,
 }
 
+/// How much of the same reads of rows was answered while rows were written.
+#[derive(Debug, Serialize)]
+pub(crate) struct RowLoads {
+    pub(crate) title: &'static str,
+    pub(crate) rows: Vec<RowLoad>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// How much of a load of reads and writes of rows was answered by the cache.
+#[derive(Debug, Serialize)]
+pub(crate) struct RowLoad {
+    pub(crate) name: &'static str,
+    pub(crate) label: String,
+    pub(crate) reads: u64,
+    pub(crate) hits: u64,
+    #[serde(rename = "hit_percent")]
+    pub(crate) percent: f64,
+    pub(crate) writes: u64,
+    /// Invalidations that the writes caused.
+    pub(crate) invalidations: u64,
+    /// Entries that made room for others.
+    pub(crate) evictions: u64,
+    /// How long reads took: nanoseconds.
+    #[serde(rename = "median_ns")]
+    pub(crate) median: f64,
+    #[serde(rename = "p99_ns")]
+    pub(crate) p99: f64,
+    /// Its share of hits divided by that without row precision; none where that is 0.
+    pub(crate) ratio: Option<f64>,
+}
+
+impl RowLoad {
+    pub(crate) fn new(
+        name: &'static str,
+        label: String,
+        times: Vec<Duration>,
+        hits: u64,
+        writes: u64,
+        invalidations: u64,
+    ) -> Self {
+        let Latency {
+            label,
+            reads,
+            median,
+            p99,
+            ..
+        } = Latency::of_times(name, label, times, 0);
+        Self {
+            name,
+            label,
+            reads,
+            hits,
+            percent: 100.0 * hits as f64 / reads as f64,
+            writes,
+            invalidations,
+            evictions: 0,
+            median,
+            p99,
+            ratio: None,
+        }
+    }
+
+    pub(crate) fn evicted(mut self, evictions: u64) -> Self {
+        self.evictions = evictions;
+        self
+    }
+}
+
 /// How long the reads of loads took.
 #[derive(Debug, Serialize)]
 pub(crate) struct Latencies {

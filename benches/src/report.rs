@@ -5,7 +5,7 @@ use std::time::Instant;
 use larder_database::Database;
 use serde::Serialize;
 
-use crate::outcome::{HitRatios, Latencies, Restarts};
+use crate::outcome::{HitRatios, Latencies, Restarts, RowLoads};
 use crate::race::Effort;
 
 /// All that a bench gave.
@@ -21,6 +21,7 @@ pub(crate) struct Report {
     pub(crate) latencies: Vec<Latencies>,
     pub(crate) hit_ratios: Vec<HitRatios>,
     pub(crate) restarts: Vec<Restarts>,
+    pub(crate) row_loads: Vec<RowLoads>,
     pub(crate) memory: Vec<Memory>,
 }
 
@@ -100,6 +101,7 @@ impl Report {
             latencies: Vec::new(),
             hit_ratios: Vec::new(),
             restarts: Vec::new(),
+            row_loads: Vec::new(),
             memory: Vec::new(),
         }
     }

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::outcome::{HitRatio, HitRatios, Latencies, Latency, Restart, Restarts};
+use crate::outcome::{
+    HitRatio, HitRatios, Latencies, Latency, Restart, Restarts, RowLoad, RowLoads,
+};
 use crate::report::{Figure, Group, Memory, Report};
 
 /// The widest line.
@@ -30,6 +32,7 @@ impl Display for Report {
             .iter()
             .try_for_each(|table| table.fmt(out))?;
         self.restarts.iter().try_for_each(|table| table.fmt(out))?;
+        self.row_loads.iter().try_for_each(|table| table.fmt(out))?;
         if !self.memory.is_empty() {
             let columns = ["entries", "process", "estimate", "ratio"].map(str::to_owned);
             row(out, "\nMemory for each entry", &columns)?;
@@ -137,6 +140,34 @@ impl Display for Restart {
             out,
             "    from Redis {:.0}, fetched before it was asked for {:.0}",
             self.from_redis, self.from_reserve
+        )
+    }
+}
+
+impl Display for RowLoads {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let columns = ["median", "p99", "hits", "ratio"].map(str::to_owned);
+        row(out, &format!("\n{}", self.title), &columns)?;
+        self.rows.iter().try_for_each(|load| load.fmt(out))?;
+        self.notes.iter().try_for_each(|text| note(out, text))
+    }
+}
+
+impl Display for RowLoad {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let ratio = self
+            .ratio
+            .map_or_else(String::new, |ratio| format!("{} x", significant(ratio)));
+        let percent = match self.percent {
+            percent if percent > 0.0 && percent < 1.0 => format!("{percent:.3} %"),
+            percent => format!("{percent:.1} %"),
+        };
+        let columns = [time(self.median), time(self.p99), percent, ratio];
+        row(out, &format!("  {}", self.label), &columns)?;
+        writeln!(
+            out,
+            "    {} hits of {} reads, {} writes, {} invalidations, {} evicted",
+            self.hits, self.reads, self.writes, self.invalidations, self.evictions
         )
     }
 }

@@ -335,3 +335,64 @@ async fn a_redis_that_is_not_there_keeps_nobody() {
         .unwrap();
     assert_eq!(db.warming().done, 1);
 }
+
+#[tokio::test]
+async fn all_processes_on_the_server_are_asked_through_the_log() {
+    let test = accounts().await;
+    let asks = process(&test, |_| {}).await;
+    // One that would not warm by itself is asked as well.
+    let warms = process(&test, |options| {
+        options.cache.warm = false;
+        options.cache.register_warming("total", |db| async move {
+            total(&db).await;
+            Ok(())
+        });
+        options
+            .cache
+            .register_warming("fails", |_| async { Err("out of flour".into()) });
+    })
+    .await;
+    let before = warms.cache_statistics().loads;
+    let kept = asks.cache_statistics().invalidations;
+    let request = asks.request_warming().await.unwrap();
+    let answers = async || asks.warming_answers(&request).await.unwrap();
+    until("both have finished", async || {
+        let answers = answers().await;
+        answers.len() == 2 && answers.iter().all(|answer| answer.finished)
+    })
+    .await;
+    let answers = answers().await;
+    let one = answers.iter().find(|answer| answer.total == 2).unwrap();
+    assert_eq!((one.done, one.failed), (1, 1));
+    assert_eq!(
+        one.problem.as_deref(),
+        Some("fails: failed to out of flour")
+    );
+    assert!(one.process.contains("pid "));
+    let other = answers.iter().find(|answer| answer.total == 0).unwrap();
+    assert_eq!((other.done, &other.problem), (0, &None));
+    assert_eq!(warms.cache_statistics().loads, before + 1);
+    // The row of the log invalidates nothing.
+    assert_eq!(asks.cache_statistics().invalidations, kept);
+    let hits = warms.cache_statistics().hits;
+    total(&warms).await;
+    assert_eq!(warms.cache_statistics().hits, hits + 1);
+}
+
+#[tokio::test]
+async fn a_log_that_an_earlier_version_made_works_and_is_completed_by_install() {
+    let test = accounts().await;
+    let db = process(&test, |_| {}).await;
+    assert_eq!(db.log_status().await.unwrap().warming_cure, None);
+    let drop = "DROP TABLE larder.warming";
+    test.database().sql(drop).execute().await.unwrap();
+    let db = process(&test, |_| {}).await;
+    super::keep(&db).await;
+    db.check_log().await.unwrap();
+    let status = db.log_status().await.unwrap();
+    assert!(status.warming_cure.unwrap().contains("cache install"));
+    db.request_warming().await.unwrap_err();
+    assert!(test.database().install_log().await.unwrap());
+    assert!(!test.database().install_log().await.unwrap());
+    db.request_warming().await.unwrap();
+}

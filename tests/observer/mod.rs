@@ -111,7 +111,7 @@ fn all(effects: &Effects) -> String {
 
 impl PoolObserver for Witness {
     fn statement_begins(&self, statement: &BeginningStatement<'_>) {
-        let place = if statement.in_transaction {
+        let place = if statement.transaction.is_some() {
             " in a transaction"
         } else {
             ""
@@ -129,7 +129,7 @@ impl PoolObserver for Witness {
         self.tell(format!("begins {verb}{keys}{place}{unclear}{}", by()));
     }
 
-    fn transaction(&self, event: TransactionEvent) {
+    fn transaction(&self, _: u64, event: TransactionEvent) {
         self.tell(format!("transaction {event:?}{}", by()));
     }
 

@@ -44,9 +44,10 @@ impl Patterns {
         }
         // The number is taken under the lock: once an entry is noted as checked up to a
         // number, no smaller one may come into the list.
-        let number = versions.take_number();
-        list.insert(pattern.into(), number);
-        self.latest.store(number, Ordering::Release);
+        versions.at_next_number(|number| {
+            list.insert(pattern.into(), number);
+            self.latest.store(number, Ordering::Release);
+        });
         1
     }
 

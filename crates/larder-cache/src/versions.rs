@@ -52,6 +52,11 @@ pub struct Versions(Arc<Inner>);
 
 struct Inner {
     sequence: AtomicU64,
+    /// Invalidations that have taken their number, or are about to, and have not written it to all
+    /// of their slots.
+    under_way: AtomicU64,
+    /// The greatest number up to which all invalidations are known to be complete.
+    complete: AtomicU64,
     everything: Slot,
     table: SlotTable,
     open_doubts: AtomicU64,
@@ -62,6 +67,8 @@ impl Versions {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Inner {
             sequence: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
+            complete: AtomicU64::new(0),
             everything: Slot::default(),
             table: SlotTable::new(),
             open_doubts: AtomicU64::new(0),
@@ -75,6 +82,31 @@ impl Versions {
         Version(self.0.sequence.load(Ordering::Acquire))
     }
 
+    /// The version that a load takes before it begins which may be given results that are kept: a
+    /// number up to which all invalidations are complete.
+    ///
+    /// What is read from the database after [`Versions::now`] contains all writes up to that number.
+    /// What is kept does not: between the two steps of an invalidation an old result still passes
+    /// for current, and what is made of it then would carry a number that covers the invalidation.
+    /// Up to this number none is between its steps, so a result that is current now is right for
+    /// it. Where one is under way, an earlier number is given, which is right, too.
+    ///
+    /// # Why it is complete
+    ///
+    /// An invalidation counts itself as under way, takes its number, writes it to its slots, and
+    /// then counts itself out. Whoever sees its number (acquire, release) sees that it was counted,
+    /// so if nothing is under way *after* the sequence was read, each invalidation up to that number
+    /// has counted itself out, and its slots are seen as it left them.
+    #[must_use]
+    pub fn complete(&self) -> Version {
+        let now = self.0.sequence.load(Ordering::Acquire);
+        if self.0.under_way.load(Ordering::Acquire) == 0 {
+            self.0.complete.fetch_max(now, Ordering::AcqRel);
+            return Version(now);
+        }
+        Version(self.0.complete.load(Ordering::Acquire))
+    }
+
     /// Makes everything loaded so far that depends on one of these wrong.
     ///
     /// When this returns, no result from before is served, stored or joined any more. Gives how
@@ -84,16 +116,17 @@ impl Versions {
         if dependencies.peek().is_none() {
             return 0;
         }
-        let number = self.take_number();
-        for dependency in dependencies {
-            self.0.table.slot(dependency).invalidate(number);
-        }
+        self.at_next_number(|number| {
+            for dependency in dependencies {
+                self.0.table.slot(dependency).invalidate(number);
+            }
+        });
         1
     }
 
     /// Makes everything loaded so far wrong. Gives how many numbers of the sequence it took: 1.
     pub fn invalidate_everything(&self) -> u64 {
-        self.0.everything.invalidate(self.take_number());
+        self.at_next_number(|number| self.0.everything.invalidate(number));
         1
     }
 
@@ -146,12 +179,21 @@ impl Versions {
         self.0.table.union(known, dependencies)
     }
 
-    /// The next number of an invalidation; it must be written to slots next.
+    /// Writes the next number of an invalidation to its slots.
     ///
-    /// Release: a load that sees this number sees the commit before it. Acquire keeps the
-    /// chain from one invalidation to the next.
-    pub(crate) fn take_number(&self) -> u64 {
-        self.0.sequence.fetch_add(1, Ordering::AcqRel) + 1
+    /// Release: a load that sees this number sees the commit before it, and that it is under way.
+    /// Acquire keeps the chain from one invalidation to the next.
+    pub(crate) fn at_next_number(&self, write: impl FnOnce(u64)) {
+        /// Counted out also where the writing panics: the dependencies come from a caller's iterator.
+        struct UnderWay<'v>(&'v AtomicU64);
+        impl Drop for UnderWay<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        self.0.under_way.fetch_add(1, Ordering::AcqRel);
+        let _under_way = UnderWay(&self.0.under_way);
+        write(self.0.sequence.fetch_add(1, Ordering::AcqRel) + 1);
     }
 
     /// How many doubts there were.
@@ -172,15 +214,13 @@ impl Versions {
     }
 
     pub(crate) fn close_doubt(&self, slots: Option<&Slots>) {
-        let number = self.take_number();
-        match slots {
-            Some(slots) => self
-                .0
-                .table
-                .each(slots)
-                .for_each(|slot| slot.close_doubt(number)),
+        self.at_next_number(|number| match slots {
+            Some(slots) => {
+                let slots = self.0.table.each(slots);
+                slots.for_each(|slot| slot.close_doubt(number));
+            }
             None => self.0.everything.close_doubt(number),
-        }
+        });
         self.0.open_doubts.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use larder_database::{CacheMode, DatabaseOptions};
+use larder_database::{CacheMode, Database, DatabaseOptions};
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 use serde_json::Value;
@@ -294,4 +294,43 @@ async fn every_command_helps_with_examples() {
         let example = format!("Examples:\n  larder cache {command}");
         shop.run(&[command, "--help"]).with(0, &[&example]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_run_are_asked_to_warm_their_caches() {
+    let shop = Shop::open().await;
+    shop.run(&["install"]).with(0, &[]);
+    let alone = shop.run(&["warm", "--answer-within", "1"]);
+    alone.with(1, &["no process has answered"]);
+
+    let mut options = DatabaseOptions::from_url(shop.test.url()).unwrap();
+    options
+        .cache
+        .register_warming("restaurants", |db| async move {
+            let count = db.sql("SELECT count(*) FROM restaurants").cached();
+            count.fetch_scalar::<i64>().await?;
+            Ok(())
+        });
+    let db = Database::open(options.clone()).await.unwrap();
+    let ended = shop.run(&["warm", "--answer-within", "2"]);
+    ended.with(0, &["PROCESS", "pid ", "warm"]);
+    let ended = shop.run(&["warm", "--json", "--answer-within", "2"]);
+    let outcome: Value = serde_json::from_str(&ended.with(0, &[]).stdout).unwrap();
+    assert_eq!(outcome["finished"], true);
+    assert_eq!(outcome["processes"].as_array().unwrap().len(), 1);
+    assert_eq!(outcome["processes"][0]["done"], 1);
+
+    let fails = |_| async { Err("out of flour".into()) };
+    db.register_warming("fails", fails);
+    let ended = shop.run(&["warm", "--answer-within", "2"]);
+    ended.with(1, &["fails: failed to out of flour"]);
+
+    shop.run(&["warm", "--no-wait"]).with(0, &["were asked"]);
+    shop.execute("DROP TABLE larder.warming").await;
+    shop.run(&["warm"]).with(1, &["larder.warming"]);
+    shop.run(&["doctor"]).with(1, &["larder cache install"]);
+    shop.run(&["status"]).with(0, &["cannot be asked for"]);
+    shop.run(&["install"]).with(0, &["was made"]);
+    shop.run(&["warm", "--no-wait", "--json"])
+        .with(0, &["request"]);
 }

@@ -114,7 +114,7 @@ impl Database {
         tell_of(&events, &cache, second_tier.as_ref());
         let local_types = settings.take_local_types();
         let warmer = Warmer::new(&mut settings, pool.size);
-        let picture = Arc::new(Picture::new(settings.declarations));
+        let picture = Arc::new(Picture::new(settings.declarations, settings.row_precision));
         let name = InstanceName::claim(&pool.name);
         let (connections, loads) = recorders(name.as_str(), queries.metrics);
         let watcher = Arc::new(Watcher::new(

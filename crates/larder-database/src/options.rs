@@ -51,6 +51,9 @@ pub struct CacheSettings {
     /// How processes hint to each other that there is news in the log. Through Redis by default,
     /// where there is one.
     pub hints: Hints,
+    /// Whether a read of a row by its primary key depends on that row alone. Off, it depends on all
+    /// of its table, and a write of a row counts for all of it. On by default.
+    pub row_precision: bool,
     /// From how many writes a second on what is read from a table is not kept; 0 for never. 100 by
     /// default.
     pub hot_writes: u32,
@@ -178,6 +181,7 @@ impl Default for CacheSettings {
             poll_interval: Duration::from_millis(250),
             install_log: true,
             hints: Hints::Redis,
+            row_precision: true,
             hot_writes: 100,
             early_refresh: 1.0,
             jitter: 0.05,
@@ -311,6 +315,7 @@ impl DatabaseOptions {
             _ => Hints::Redis,
         };
         options.cache.shadow = cache.shadow;
+        options.cache.row_precision = cache.row_precision;
         options.cache.hot_writes = cache.hot_writes;
         options.cache.early_refresh = cache.early_refresh;
         options.cache.jitter = cache.jitter;

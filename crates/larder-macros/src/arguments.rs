@@ -145,7 +145,7 @@ impl Holder {
             return Ok(Self {
                 expression: quote_spanned!(span=> (#on)),
                 span,
-                name: root(on).cloned(),
+                name: holder_of(on).cloned(),
             });
         }
         let missing = |span| {
@@ -163,6 +163,19 @@ impl Holder {
             }),
             _ => Err(missing(first.span)),
         }
+    }
+}
+
+/// The argument that an expression stands for: `db` of `&db`, and `self` of whatever is taken from
+/// it. A part of another argument is not that argument: the rest of it may tell results apart.
+fn holder_of(expression: &Expr) -> Option<&Ident> {
+    match expression {
+        Expr::Path(path) => path.path.get_ident(),
+        Expr::Reference(reference) => holder_of(&reference.expr),
+        Expr::Unary(unary) => holder_of(&unary.expr),
+        Expr::Paren(inner) => holder_of(&inner.expr),
+        Expr::Group(inner) => holder_of(&inner.expr),
+        _ => root(expression).filter(|name| *name == "self"),
     }
 }
 

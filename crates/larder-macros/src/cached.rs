@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{FnArg, ItemFn, LitStr, ReturnType, Signature};
+use syn::{ItemFn, LitStr, ReturnType};
 
 use crate::arguments::{Arguments, Holder};
 use crate::faults::Faults;
@@ -117,17 +117,16 @@ fn call(
     else {
         return TokenStream::new();
     };
-    let text = text_of(signature);
-    let path = own.to_string();
-    // Two functions of one name are two, even in one module. Those that were given a name share it.
-    let function = options.span("name").is_none().then(|| {
-        quote! {
-            .function(
-                ::core::concat!(::core::module_path!(), "::", #path, ":", ::core::line!()),
-                #text
-            )
-        }
-    });
+    // Two functions of one name are two in two modules, and as methods of two types. A function that
+    // puts what another one finds stands beside it.
+    let owner = if signature.receiver().is_some() {
+        quote!(::core::any::type_name::<Self>())
+    } else {
+        quote!("")
+    };
+    let function = quote! {
+        .function(::core::concat!(::core::module_path!(), "::", #name), #owner)
+    };
     let begun = quote_spanned!(span=> #expression.cached_call(#name));
     quote! {
         #begun #function #key #tags #settings
@@ -177,32 +176,4 @@ fn settings(options: &Options, function: &ItemFn, faults: &mut Faults) -> TokenS
         faults.add(syn::Error::new(span, text));
     }
     told
-}
-
-/// What a function takes and returns, so that one whose signature changed is another.
-fn text_of(signature: &Signature) -> String {
-    let types = signature.inputs.iter().map(|argument| match argument {
-        FnArg::Receiver(receiver) => quote!(#receiver),
-        FnArg::Typed(argument) => {
-            let kind = &argument.ty;
-            quote!(#kind)
-        }
-    });
-    let returned = &signature.output;
-    without_free_space(&quote!((#(#types),*) #returned).to_string())
-}
-
-/// The text without the spaces that tokens may have between them, as lines may be broken
-/// elsewhere and compilers print them differently.
-fn without_free_space(text: &str) -> String {
-    let mut kept = String::new();
-    for word in text.split_whitespace() {
-        let follows_closely =
-            kept.ends_with(['(', '[', '<', '&', '\'']) || kept.ends_with("::") || kept.is_empty();
-        if !follows_closely && !word.starts_with([',', ';', '<', '>', ')', ']', '(', ':']) {
-            kept.push(' ');
-        }
-        kept.push_str(word);
-    }
-    kept
 }

@@ -87,7 +87,7 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # impl Call {
 /// #     fn function(self, _: &'static str, _: &'static str) -> Self { self }
 /// #     fn argument<A: Hash + ?Sized>(self, _: &A) -> Self { self }
-/// #     fn ttl_nanos(self, _: u64) -> Self { self }
+/// #     fn ttl(self, _: std::time::Duration) -> Self { self }
 /// #     fn tag(self, _: String) -> Self { self }
 /// #     fn condition(self, _: bool) -> Self { self }
 /// #     async fn run<T: Clone, E>(self, of: impl Future<Output = Result<T, E>>) -> Result<T, E> { of.await }
@@ -138,7 +138,7 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `skip(a)` | an argument that does not | none |
 /// | `tags("dish:{id}", "dishes")` | names to invalidate it by, arguments in braces with formats as in `format!` | none |
 /// | `condition = id > 0`, or in quotes | which calls are kept and looked up; the others run the body | all |
-/// | `name = "menu"` | its name, for its key, for statistics and for `cache_put` | the function's |
+/// | `name = "menu"` | its name, for its key, for statistics and for `cache_put`; unique in its module and type | the function's |
 /// | `on = self.database` | what has the cache | `self`, or the first argument |
 /// | `shared` | kept in Redis too; the result is `Serialize` and `DeserializeOwned` | in this process |
 /// | `local` | never leaves this process | as configured |
@@ -152,7 +152,8 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// The arguments have to tell results apart. Every argument but the one that has the cache goes
 /// into the key and implements `Hash`, and generic parameters go in by their names. An argument
 /// that is a pattern cannot be told: name it, or use `key(..)` or `skip(..)`. What else changes
-/// the result, such as a field of `self` or a setting, belongs into the key by `key(..)`.
+/// the result, such as a field of `self` or a setting, belongs into the key by `key(..)`. Where `on`
+/// takes the cache from a part of an argument, the argument still goes into the key.
 ///
 /// # What the body reads
 ///
@@ -160,6 +161,9 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// clock, changes unseen: say a `ttl`, or a tag and invalidate it. Work that the body spawns into
 /// another task has to carry the scope that notes what is read, otherwise what it reads is not
 /// seen either.
+///
+/// What makes a result go that the body was given from the cache makes this one go too, but for
+/// patterns of names: they match the name of this one or not.
 ///
 /// # What it returns
 ///
@@ -180,10 +184,10 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// let call = self.cached_call("menu")
-///     .function("module::menu", "(&self, i64, u32, &str) -> Result<Vec<String>, String>")
+///     .function("module::menu", type_name::<Self>())
 ///     .argument(&restaurant).argument(&limit)
 ///     .tag(format!("menu:{restaurant}"))
-///     .ttl_nanos(600_000_000_000)
+///     .ttl(Duration::from_nanos(600_000_000_000))
 ///     .condition(limit <= 100);
 /// call.run(async move { Ok(Vec::new()) }).await
 /// ```
@@ -195,9 +199,10 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs an async function always, and keeps what it returns where a function with
 /// [`macro@cached`] finds it.
 ///
-/// The two belong together if they have the same `name`, the same kind of value has their cache,
-/// and their keys have equal parts, of the same types and in the same order. They return the same
-/// type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
+/// The two belong together if they have the same `name`, that of the function itself where none is
+/// said, stand in the same module and are methods of the same type or of none, and if their keys
+/// have equal parts, of the same types and in the same order, and their tags are equal. They return
+/// the same type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
 ///
 /// ```
 /// # use std::hash::Hash;
@@ -209,7 +214,7 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # impl Call {
 /// #     fn function(self, _: &'static str, _: &'static str) -> Self { self }
 /// #     fn argument<A: Hash + ?Sized>(self, _: &A) -> Self { self }
-/// #     fn ttl_nanos(self, _: u64) -> Self { self }
+/// #     fn ttl(self, _: std::time::Duration) -> Self { self }
 /// #     fn tag(self, _: String) -> Self { self }
 /// #     fn condition(self, _: bool) -> Self { self }
 /// #     async fn run<T: Clone, E>(self, of: impl Future<Output = Result<T, E>>) -> Result<T, E> { of.await }
@@ -290,7 +295,7 @@ pub fn cache_put(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `tags("menu:{restaurant}")` | what has one of the tags, arguments in braces with formats as in `format!` |
 /// | `tables("dishes")` | what was read from one of the tables |
 /// | `service = "menus"` or `service = this_service` | what belongs to a service |
-/// | `calls("menu"(restaurant))` | what a function with [`macro@cached`] of this name keeps for these parts of its key; one without generic parameters |
+/// | `calls("menu"(restaurant))` | what a function with [`macro@cached`] of this name keeps for these parts of its key, of the same types and in the same order, with the same kind of value having its cache; one without generic parameters. Where that does not fit, nothing is invalidated: a tag is safer |
 /// | `everything` | everything |
 ///
 /// | Option | What it says | Without it |

@@ -23,8 +23,9 @@ pub trait PoolObserver: Send + Sync {
     /// itself. Each is told once, in the task that sends it. It may yet fail to be prepared.
     fn statement_begins(&self, _: &BeginningStatement<'_>) {}
 
-    /// What has become of a transaction, in the task that did it.
-    fn transaction(&self, _: TransactionEvent) {}
+    /// What has become of a transaction, in the task that did it. Its number tells it from all
+    /// others of this process.
+    fn transaction(&self, _transaction: u64, _: TransactionEvent) {}
 
     /// Which values of a statement, by the numbers of their parameters from 0, name the rows that
     /// it writes or reads. They are told with what was [written](crate::Written), and with what
@@ -149,6 +150,8 @@ pub struct EndedStatement<'a> {
     pub rows: u64,
     /// What these took on the wire, in bytes.
     pub bytes: u64,
+    /// It may write, and what it writes takes effect with it and not with a transaction.
+    pub writes_now: bool,
     /// How it ended.
     pub outcome: StatementOutcome<'a>,
 }

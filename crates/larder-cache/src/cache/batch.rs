@@ -19,6 +19,15 @@ pub struct Begun {
     at: Moment,
 }
 
+impl Begun {
+    /// As of when what is loaded now is right: nothing that it depends on may have been invalidated
+    /// later.
+    #[must_use]
+    pub fn as_of(&self) -> Version {
+        self.as_of
+    }
+}
+
 impl Cache {
     /// The value under `key`, if it is there, has this type and is fresh. Unlike
     /// [`Cache::get`] it never asks anybody to load it anew ahead of time.
@@ -55,7 +64,8 @@ impl Cache {
         inner.counters.lookups().misses.add(missing as u64);
         inner.counters.loads.increment();
         Begun {
-            as_of: inner.versions.now(),
+            // The loads may be given what is kept.
+            as_of: inner.versions.complete(),
             flight: inner.flights.take_number(),
             at: inner.clock.now(),
         }

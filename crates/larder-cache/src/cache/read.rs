@@ -213,8 +213,8 @@ impl Cache {
         let entry;
         let mut apron = inner.flights.lock(key);
         let depart = |apron: &mut Apron<'_>, replaces| {
-            // Taken before the load begins.
-            let as_of = inner.versions.now();
+            // Taken before the load begins. It may be given what is kept.
+            let as_of = inner.versions.complete();
             apron.depart(Arc::clone(&inner.flights), as_of, known.clone(), replaces)
         };
         let now = inner.clock.now();

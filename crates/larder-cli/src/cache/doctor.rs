@@ -128,7 +128,7 @@ async fn examine(database: &Database) -> Result<Report, Error> {
     server(database, &mut findings).await?;
     if log(database, &mut findings).await? {
         tables(database, &mut findings).await?;
-        checks.extend(["rights", "tables"]);
+        checks.extend(["rights", "warm", "tables"]);
     }
     Ok(Report {
         healthy: findings.is_empty(),
@@ -193,7 +193,7 @@ async fn log(database: &Database, findings: &mut Vec<Finding>) -> Result<bool, E
     }
     if let Some(cure) = &status.warming_cure {
         findings.push(Finding {
-            check: "warming",
+            check: "warm",
             problem: format!(
                 "the role {} cannot be asked to warm its cache: larder.warming is missing, or may not be used",
                 status.role

@@ -66,6 +66,10 @@ section! {
             default: Everywhere("0"),
             range: Range::of(0.0, 1.0),
         }
+        /// Whether a read of a row by its primary key stays when other rows of the table are written by theirs. Off lets every write count for its whole table.
+        row_precision: bool {
+            default: Everywhere("true"),
+        }
         /// From how many writes a second on a table what was read from it is not kept: it would be dropped before it is used. 0 keeps it always.
         hot_writes: u32 {
             default: Everywhere("100"),

@@ -21,7 +21,7 @@ use crate::Error;
 use crate::coherence::read_dependencies;
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead};
-use crate::scope::Context;
+use crate::scope::{Context, Given};
 
 /// What is kept under a key: an absent row is a result too.
 type Kept<T> = Option<Arc<T>>;
@@ -111,6 +111,25 @@ impl<'a> Batch<'a> {
         Some(served.value)
     }
 
+    /// Tells the call that the current task works for what Redis had.
+    fn was_fetched<T>(&self, loaded: &Loaded<Kept<T>>) {
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                let fresh_for = loaded
+                    .kept
+                    .map_or(self.freshness.ttl, |kept| kept.fresh_for);
+                let given = Given {
+                    dependencies: &loaded.dependencies,
+                    snapshot: loaded.snapshot.as_deref(),
+                    by_time: self.by_time,
+                    is_storable: true,
+                    fresh_for,
+                };
+                call.was_given(&self.inner.picture, &given);
+            }
+        });
+    }
+
     /// Takes what may be served because the database has failed; `None` unless that is all.
     pub(super) fn take_kept_for_errors<K, T>(
         &self,
@@ -175,12 +194,7 @@ impl<'a> Batch<'a> {
             };
             match loaded(&fetched, |rows| decode(&key, rows)) {
                 Some(loaded) => {
-                    Context::look(|context| {
-                        if let Some(call) = &context.call {
-                            let snapshot = loaded.snapshot.as_deref();
-                            call.was_fetched(loaded.dependencies.iter().copied(), snapshot);
-                        }
-                    });
+                    self.was_fetched(&loaded);
                     let request = self.request(self.key::<K, T>(&key));
                     self.observe(&request, beginning, &loaded, each, |_| {});
                     self.inner.cache.put(request, beginning.begun, &loaded);

@@ -11,6 +11,7 @@ use larder_cache::{Dependency, Key, KeyBuilder, Mode};
 use larder_metrics::OperationScope;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::call_load::CallLoad;
 use super::composite_load::Form;
@@ -92,10 +93,11 @@ impl CachedCall {
         self
     }
 
-    /// Which of several functions of this name it is: its path, and what it takes and returns. Calls
-    /// of one service and name share results where both and the arguments are equal.
-    pub fn function(mut self, path: &'static str, signature: &'static str) -> Self {
-        self.function = Some((path, signature));
+    /// Which of several functions of this name it is: its path, and the type that it is a method of,
+    /// if it is one. Calls of one service and name share results where both and the arguments are
+    /// equal.
+    pub fn function(mut self, path: &'static str, owner: &'static str) -> Self {
+        self.function = Some((path, owner));
         self
     }
 
@@ -372,12 +374,20 @@ impl CachedCall {
             // A function that calls itself with the same arguments would wait for itself.
             return body.await;
         }
+        let service = self.service.as_deref().unwrap_or_default();
+        let class = inner.classes.of_operation(service, self.name);
+        let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
         if let Some(value) = inner.kept_with::<V>(key, || self.class(), &self.options.tags) {
             OperationScope::record_hit();
+            class.hit();
+            if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
+                && tier.hot_keys.draws()
+            {
+                tier.hot_keys.hit(self.shared_key::<V>(&state));
+            }
             return Ok(value);
         }
         let scope = self.scope(key, CallKind::Read, &state);
-        let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
         let load = CallLoad {
             database: Arc::clone(inner),
             shared_key: form.is_some().then(|| self.shared_key::<V>(&state)),
@@ -392,7 +402,7 @@ impl CachedCall {
             keep,
         };
         // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(load.serve(body)).await
+        Box::pin(load.serve(body, &class)).await
     }
 
     async fn replace<V, E, F>(
@@ -445,7 +455,10 @@ impl CachedCall {
             return None;
         }
         // Without the catalog nothing can be kept. The body finds out by itself what is wrong.
-        let state = inner.picture_that_holds().await.ok().flatten()?;
+        // Nor is it waited for long: whoever calls may hold the connection that it takes.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let holds = timeout(PATIENCE, inner.picture_that_holds()).await;
+        let state = holds.ok()?.ok().flatten()?;
         let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
         self.add_to(&mut key);
         key.type_id(TypeId::of::<V>());
@@ -457,7 +470,7 @@ impl CachedCall {
     fn add_to(&self, key: &mut KeyBuilder) {
         key.text("call").text(self.name);
         match self.function {
-            Some((path, signature)) => key.text(path).text(signature),
+            Some((path, owner)) => key.text(path).text(owner),
             None => key.optional_bytes(None),
         };
         match &self.service {

@@ -2,18 +2,20 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use larder_cache::{Dependency, Freshness, Key, Loaded, Mode, Request, Source};
+use larder_cache::{Dependency, Freshness, Key, Loaded, Mode, Request, Snapshot, Source};
 use larder_metrics::OperationScope;
+use tokio::time::timeout;
 
+use super::classes::Class;
 use super::composite_load::{Form, snapshot_of, take};
 use super::options::ReadOptions;
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::failpoints;
 use crate::fleet::{SecondTier, SharedRead};
-use crate::scope::{CallScope, Context, Found};
+use crate::scope::{CallScope, Context, Found, Part};
 
 /// A call whose result is not at hand.
 pub(super) struct CallLoad<'o, V> {
@@ -35,15 +37,30 @@ pub(super) struct CallLoad<'o, V> {
 
 impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
     /// Serves what somebody keeps or makes just now, or runs the body.
-    pub(super) async fn serve<E, F>(self, body: F) -> Result<V, E>
+    pub(super) async fn serve<E, F>(self, body: F, class: &Arc<Class>) -> Result<V, E>
     where
         F: Future<Output = Result<V, E>>,
     {
         let request = self.request();
         // The error is the caller's alone: others who wait could not share it.
         let mut failed = None;
-        let run = async || self.load(body).await.map_err(|error| failed = Some(error));
-        let outcome = self.database.cache.get_or_run(request, run).await;
+        let cache = &self.database.cache;
+        let observed = self.database.classes.observe(class, &request, false);
+        let run = async || {
+            let beginning = observed.begin(cache);
+            let began = Instant::now();
+            let loaded = self
+                .load(body)
+                .await
+                .map_err(|error| failed = Some(error))?;
+            if loaded.kept.is_none() {
+                self.database.loads.loaded(began.elapsed());
+            }
+            observed.loaded(beginning, &loaded, began.elapsed(), cache);
+            Ok(loaded)
+        };
+        let part = Part::begin();
+        let outcome = cache.get_or_run(request, run).await;
         match &outcome {
             Ok(served) if matches!(served.source, Source::Hit | Source::Stale) => {
                 OperationScope::record_hit()
@@ -51,7 +68,11 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             _ => OperationScope::record_miss(),
         }
         let served = match (outcome, failed) {
-            (Ok(served), _) => served,
+            (Ok(served), _) => {
+                part.end();
+                observed.served(served.source);
+                served
+            }
             (Err(()), Some(error)) => return Err(error),
             // Nothing else fails than the body.
             (Err(()), None) => unreachable!("the error of a body is noted"),
@@ -61,7 +82,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             self.key,
             || self.class.clone(),
             &self.options.tags,
-            || self.scope.close().refusal.map(Cow::into_owned),
+            || self.scope.refusal().map(Cow::into_owned),
         );
         Ok(served.value)
     }
@@ -72,13 +93,19 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         F: Future<Output = Result<V, E>>,
     {
         let cache = &self.database.cache;
+        // What is recorded for this one is not for a call around it.
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                call.refuse("it calls a function that keeps what it writes");
+            }
+        });
         // Before the body runs: from here on all that is invalidated is looked at.
         let begun = cache.begin(0);
         let holds = self.database.picture.is_current(self.state.generation);
         let value = self.within(body).await?;
         let found = self.scope.close();
         let own = found.own_invalidations;
-        let may_be_kept = holds && found.open_transactions == 0 && (self.keep)(&value);
+        let may_be_kept = holds && found.open_transactions.is_empty() && (self.keep)(&value);
         let mut loaded = self.loaded(value, found);
         loaded.storable &= may_be_kept;
         // What others have in Redis of it is refused by its snapshot.
@@ -100,22 +127,14 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         {
             return Ok(loaded);
         }
-        let mut snapshot = None;
-        if shared.is_some()
-            && !failpoints::is_on("snapshot-after-load")
-            && let Ok(mut session) = self.database.pool.session().await
-            && self.database.same_settings(&session, self.state.generation)
-        {
-            snapshot = snapshot_of(&mut session).await;
-        }
+        let snapshot = match &shared {
+            Some((tier, ..)) if tier.redis().is_available() => self.snapshot().await,
+            _ => None,
+        };
         let began = self.database.cache.clock().now();
         let value = self.within(body).await?;
         let found = self.scope.close();
-        let snapshot = match (snapshot, &found.snapshot) {
-            _ if found.is_local || found.by_time => None,
-            (Some(own), Some(given)) => Some(own.and(given)),
-            (own, _) => own,
-        };
+        let snapshot = found.snapshot(snapshot);
         let relations = found.relations.iter().copied();
         let may_leave = self.database.may_share_tables(&self.state, relations);
         let mut loaded = self.loaded(value, found);
@@ -142,6 +161,23 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             }
         }
         Ok(loaded)
+    }
+
+    /// What the body will at least see. Not waited for long: whoever calls may hold the last
+    /// connection, and nothing waits for the sake of Redis.
+    async fn snapshot(&self) -> Option<Snapshot> {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        if failpoints::is_on("snapshot-after-load") {
+            return None;
+        }
+        let taking = async {
+            let mut session = self.database.pool.session().await.ok()?;
+            if !self.database.same_settings(&session, self.state.generation) {
+                return None;
+            }
+            snapshot_of(&mut session).await
+        };
+        timeout(PATIENCE, taking).await.ok().flatten()
     }
 
     /// Runs the body while what it reads is recorded.

@@ -219,7 +219,8 @@ impl CachedRead<'_> {
         let shared_key = || {
             let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
             options.add_to(&mut key, inner.default_ttl);
-            key.text("several statements")
+            // Results that know nothing of rows stand under other keys: what they depend on says too little.
+            key.text("several statements by rows")
                 .text(type_name::<V>())
                 .u64(shared_arguments.as_u128() as u64)
                 .u64((shared_arguments.as_u128() >> 64) as u64);

@@ -180,6 +180,7 @@ impl<F> CompositeLoad<F> {
         }
         all.extend(self.extra);
         let mut loaded_as_of = None;
+        let snapshot = found.snapshot(snapshot);
         if let (Some((tier, form, mut place)), Some(snapshot), true) = (shared, snapshot, storable)
             && database.may_share_tables(&self.state, relations)
         {
@@ -200,6 +201,7 @@ impl<F> CompositeLoad<F> {
         loaded.storable = storable;
         loaded.snapshot = loaded_as_of;
         loaded.by_time = self.ttl_only || found.by_time;
+        loaded.fresh_for = found.fresh_for;
         Ok(loaded)
     }
 }

@@ -3,13 +3,10 @@
 use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
 
 use larder_cache::{Cause, Dependency, Touched};
-use tokio::time::sleep;
 
 use super::call::{add_argument, call_dependency};
-use super::invalidation::Invalidation;
 use crate::Database;
 
 /// A call of a function that makes cached results go; made by [`Database::invalidating_call`].
@@ -22,7 +19,7 @@ use crate::Database;
 /// commit, in all processes, and not at all if that is rolled back.
 ///
 /// Where the other processes cannot be told because the server does not answer, this one has
-/// invalidated all the same, and tells them as soon as it can within the next minute.
+/// invalidated all the same, and tells them as soon as it can.
 #[derive(Debug)]
 #[must_use = "nothing is run until the body is given"]
 pub struct InvalidatingCall {
@@ -209,7 +206,9 @@ impl InvalidatingCall {
                 name = self.name,
                 "failed to {error}: other processes are told later what is invalidated"
             );
-            tokio::spawn(tell_later(self.database.clone(), self.name, touched));
+            if let Some(fleet) = &self.database.inner().fleet {
+                fleet.owe(&touched);
+            }
         }
     }
 
@@ -222,7 +221,14 @@ impl InvalidatingCall {
         if self.everything {
             touched = touched.and(&Touched::everything());
         }
+        let is_in_transaction = self.database.inner().pool.is_in_transaction();
         for table in &self.tables {
+            if is_in_transaction {
+                // The connection that the catalog would be read on may be that of the transaction.
+                let table = self.database.touched_by_known_table(table);
+                touched = touched.and(&table.unwrap_or_else(Touched::everything));
+                continue;
+            }
             touched = touched.and(&match self.database.touched_by_table(table).await {
                 Ok(table) => table,
                 Err(error) => {
@@ -236,24 +242,4 @@ impl InvalidatingCall {
         }
         touched
     }
-}
-
-/// Tells the other processes as soon as the server answers again.
-async fn tell_later(database: Database, name: &'static str, touched: Touched) {
-    const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 29];
-    for pause in PAUSES {
-        sleep(Duration::from_secs(pause)).await;
-        let invalidation: Invalidation<'_> = database.invalidate();
-        if invalidation
-            .all_of(touched.clone(), Cause::Tag)
-            .await
-            .is_ok()
-        {
-            return;
-        }
-    }
-    tracing::error!(
-        name,
-        "other processes were not told what was invalidated: they keep it until its time is up"
-    );
 }

@@ -1,10 +1,10 @@
 //! Invalidating by hand, for what Larder cannot see.
 
 use larder_cache::{Cause, Dependency, Touched, TransactionId};
-use larder_sql::catalog::WriteSet;
-use larder_sql::{QualifiedName, classify};
+use larder_sql::catalog::{TableId, WriteSet};
+use larder_sql::classify;
 
-use crate::coherence::written_dependencies;
+use crate::coherence::{CatalogState, written_dependencies};
 use crate::fleet::apply;
 use crate::sql::sql;
 use crate::{Database, Error};
@@ -49,7 +49,8 @@ impl Invalidation<'_> {
     }
 
     /// Results whose readable name matches a pattern, in which `*` stands for any characters:
-    /// `restaurants:nearby:*`.
+    /// `restaurants:nearby:*`. A decorated function that was given such a result keeps its own, which
+    /// has another name.
     ///
     /// # Errors
     ///
@@ -118,11 +119,14 @@ impl Invalidation<'_> {
 impl Database {
     /// What a write to a table touches of which no more is known.
     pub(super) async fn touched_by_table(&self, name: &str) -> Result<Touched, Error> {
-        Ok(match self.written_with(name).await?.1 {
-            WriteSet::Everything(_) => Touched::everything(),
-            WriteSet::Tables(tables) => Touched::dependencies(written_dependencies(tables)),
-            WriteSet::Nothing => Touched::default(),
-        })
+        Ok(touched_by(self.written_with(name).await?.1))
+    }
+
+    /// The same by what is known of the catalog; `None` if the table is not.
+    pub(super) fn touched_by_known_table(&self, name: &str) -> Option<Touched> {
+        let state = self.inner().picture.current()?;
+        let (_, writes) = inserted(&state, name)?;
+        Some(touched_by(writes))
     }
 
     /// The object id of a table, and what a row inserted into it would change: at least the table
@@ -136,14 +140,7 @@ impl Database {
                     reason: "definitions change faster than they can be read".to_owned(),
                 });
             };
-            // Read as SQL, so that the name means what it would mean there.
-            let insert = classify(&format!("INSERT INTO {name} DEFAULT VALUES"));
-            let table: Option<&QualifiedName> = match &*insert.writes {
-                [table] => Some(table),
-                _ => None,
-            };
-            let found = table.and_then(|table| state.catalog.find(table));
-            let Some(found) = found else {
+            let Some((found, writes)) = inserted(&state, name) else {
                 if looked_again {
                     return Err(Error::UnknownTable(name.to_owned()));
                 }
@@ -151,13 +148,32 @@ impl Database {
                 inner.look_at_catalog().await?;
                 continue;
             };
-            let writes = match state.catalog.writes(&insert) {
-                // What is read under this name but never written, such as a view.
-                WriteSet::Nothing => WriteSet::Tables([found].into()),
-                writes => writes,
-            };
             return Ok((found.0, writes));
         }
+    }
+}
+
+/// The table of this name, and what a row inserted into it would change; `None` if there is none.
+fn inserted(state: &CatalogState, name: &str) -> Option<(TableId, WriteSet)> {
+    // Read as SQL, so that the name means what it would mean there.
+    let insert = classify(&format!("INSERT INTO {name} DEFAULT VALUES"));
+    let [table] = &*insert.writes else {
+        return None;
+    };
+    let found = state.catalog.find(table)?;
+    let writes = match state.catalog.writes(&insert) {
+        // What is read under this name but never written, such as a view.
+        WriteSet::Nothing => WriteSet::Tables([found].into()),
+        writes => writes,
+    };
+    Some((found, writes))
+}
+
+fn touched_by(writes: WriteSet) -> Touched {
+    match writes {
+        WriteSet::Everything(_) => Touched::everything(),
+        WriteSet::Tables(tables) => Touched::dependencies(written_dependencies(tables)),
+        WriteSet::Nothing => Touched::default(),
     }
 }
 

@@ -89,7 +89,7 @@ impl Plan {
                 ..
             }) => Ok(Reads {
                 views: views.into(),
-                row: state.catalog.row_read(&profile).map(Arc::new),
+                row: state.row_read(&profile).map(Arc::new),
                 slots: cache.versions().slots(&read_dependencies(&tables)),
                 tables: tables.into(),
                 volatile: volatile.into(),

@@ -20,7 +20,7 @@ use super::plan::{Plan, PlanKey};
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::fleet::SharedRead;
-use crate::scope::{Context, ReadOrigin, TracedRead};
+use crate::scope::{Context, Given, Part, ReadOrigin, TracedRead};
 use crate::{Connection, Database, Error};
 
 /// What the rows of a statement become.
@@ -246,16 +246,19 @@ impl Inner {
             let Some(call) = &context.call else {
                 return;
             };
-            if !call.is_for(&self.picture) {
-                call.refuse("it reads from another database");
-            }
             if matches!(served.source, Source::Stale | Source::StaleOnError) {
                 call.refuse("a part of it was past its time");
             }
-            if !served.basis.is_storable {
-                call.refuse("a part of it must not be kept");
-            }
-            call.was_given(&served.basis);
+            let basis = &served.basis;
+            let dependencies: Vec<_> = basis.dependencies.dependencies().collect();
+            let given = Given {
+                dependencies: &dependencies,
+                snapshot: basis.snapshot.as_deref(),
+                by_time: basis.by_time,
+                is_storable: basis.is_storable,
+                fresh_for: basis.fresh_for,
+            };
+            call.was_given(&self.picture, &given);
         });
     }
 
@@ -298,9 +301,11 @@ impl Inner {
                 loaded
             })
         };
+        let part = Part::begin();
         let served = self.cache.get_or_load(request, scoped).await;
         match served {
             Ok(served) => {
+                part.end();
                 observed.served(served.source);
                 if matches!(served.source, Source::Hit | Source::Stale) {
                     OperationScope::record_hit();

@@ -9,7 +9,8 @@ use arc_swap::ArcSwapOption;
 use larder_cache::{Key, KeyBuilder};
 use larder_pool::SessionSettings;
 use larder_sql::catalog::{
-    CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, WriteSet,
+    CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, RowAccess, RowWrite,
+    WriteSet,
 };
 use larder_sql::{Fingerprint, StatementProfile};
 use tokio::sync::{Mutex, MutexGuard};
@@ -32,6 +33,8 @@ pub(crate) struct Picture {
     /// When a table was looked for that is not in the picture.
     looked: std::sync::Mutex<Option<Instant>>,
     declarations: Declarations,
+    /// Whether rows are told from their tables.
+    row_precision: bool,
 }
 
 /// The catalog as it was at one moment.
@@ -50,10 +53,11 @@ pub(crate) struct CatalogState {
     pub(crate) key_seed: OnceLock<Key>,
     writes: RwLock<HashMap<Fingerprint, WriteSet>>,
     harmless: RwLock<HashMap<Fingerprint, bool>>,
+    row_precision: bool,
 }
 
 impl Picture {
-    pub(crate) fn new(declarations: Declarations) -> Self {
+    pub(crate) fn new(declarations: Declarations, row_precision: bool) -> Self {
         Self {
             state: ArcSwapOption::empty(),
             last: ArcSwapOption::empty(),
@@ -64,6 +68,7 @@ impl Picture {
             taking: Mutex::new(()),
             looked: std::sync::Mutex::new(None),
             declarations,
+            row_precision,
         }
     }
 
@@ -173,6 +178,7 @@ impl Picture {
                 key_seed: OnceLock::new(),
                 writes: RwLock::default(),
                 harmless: RwLock::default(),
+                row_precision: self.row_precision,
             })));
         }
         self.seen.fetch_max(changes, Ordering::AcqRel);
@@ -187,6 +193,18 @@ impl CatalogState {
         key.text(&self.definitions);
         // Its lower half: any bits of a hash will do.
         key.finish().as_u128() as u64
+    }
+
+    /// The row that the result of a query depends on, where rows are told from their tables.
+    pub(crate) fn row_read(&self, profile: &StatementProfile) -> Option<RowAccess> {
+        let precise = self.row_precision;
+        precise.then(|| self.catalog.row_read(profile)).flatten()
+    }
+
+    /// The rows that a statement writes, where rows are told from their tables.
+    pub(crate) fn row_write(&self, profile: &StatementProfile) -> Option<RowWrite> {
+        let precise = self.row_precision;
+        precise.then(|| self.catalog.row_write(profile)).flatten()
     }
 
     /// What a statement writes, worked out once for all that differ in values only.

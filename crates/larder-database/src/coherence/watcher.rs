@@ -157,10 +157,10 @@ impl PoolObserver for Watcher {
 
     fn key_parameters(&self, profile: &StatementProfile) -> Option<Arc<[u16]>> {
         let state = self.picture.current()?;
-        let access = match state.catalog.row_write(profile) {
+        let access = match state.row_write(profile) {
             Some(RowWrite::Rows(access)) => access,
             Some(RowWrite::NewRows(_)) => return None,
-            None => state.catalog.row_read(profile)?,
+            None => state.row_read(profile)?,
         };
         Some(access.parameters.into())
     }
@@ -179,10 +179,10 @@ impl PoolObserver for Watcher {
         });
     }
 
-    fn transaction(&self, event: TransactionEvent) {
+    fn transaction(&self, transaction: u64, event: TransactionEvent) {
         self.tell_call(|call| match event {
-            TransactionEvent::Began => call.began_transaction(),
-            TransactionEvent::Committed => call.committed_transaction(),
+            TransactionEvent::Began => call.began_transaction(transaction),
+            TransactionEvent::Committed => call.committed_transaction(transaction),
             // What was read in it, or returned by it, never was, or nobody knows.
             _ => call.refuse("a transaction in it was not committed"),
         });
@@ -192,7 +192,7 @@ impl PoolObserver for Watcher {
         if !self.is_own_statement(statement.profile) {
             observation::record(&self.queries, self.connections.pool(), statement);
             OperationScope::record_query();
-            self.tell_call(|call| call.has_read(statement.bytes));
+            self.tell_call(|call| call.ended(statement));
         }
     }
 
@@ -231,7 +231,7 @@ impl PoolObserver for Watcher {
             (Some(fleet), Some(transaction)) => {
                 let transaction = TransactionId(transaction);
                 let times = fleet.committed(&self.cache, &touched, transaction, Cause::Write);
-                self.tell_call(|call| call.has_invalidated(times));
+                self.tell_call(|call| call.has_invalidated(&touched, times));
             }
             (Some(fleet), None) => {
                 // Its transaction is not known, and so neither is what of the second tier is from
@@ -240,11 +240,15 @@ impl PoolObserver for Watcher {
                     fleet.hold_until_looked(self.cache.lease_clock().now(), doubt);
                 }
                 apply(&self.cache, &touched, Cause::Write);
+                if !effects.notes().is_empty() {
+                    // Of a transaction that may only read: nothing was written, but noted.
+                    fleet.owe(&touched);
+                }
                 fleet.announce();
             }
             (None, _) => {
                 let times = apply(&self.cache, &touched, Cause::Write);
-                self.tell_call(|call| call.has_invalidated(times));
+                self.tell_call(|call| call.has_invalidated(&touched, times));
             }
         }
     }

@@ -74,7 +74,7 @@ fn written(picture: &Picture, effects: &Effects) -> Touched {
 
 /// What one statement has touched, which writes to these tables: single rows where it names them.
 fn touched_by(state: &CatalogState, written: &Written, tables: &[TableId]) -> Vec<Dependency> {
-    let rows = match state.catalog.row_write(&written.profile) {
+    let rows = match state.row_write(&written.profile) {
         // Asked once more: the values were taken by a picture that may have been another one.
         Some(RowWrite::Rows(access)) => written.keys.as_ref().and_then(|keys| {
             let are_of_key = *keys.parameters() == *access.parameters;

@@ -140,14 +140,17 @@ fn renew(inner: &Inner, fleet: &Fleet, began: Moment) {
     fleet.counters.looked(began, took);
 }
 
-/// Writes rows for what is being written at this moment and has none.
+/// Writes rows for what is being written at this moment and has none, and for what the others have
+/// not been told of yet.
 async fn write_unlogged(fleet: &Fleet, connection: &mut Connection) -> Result<(), Error> {
-    let touched = fleet.all_unlogged();
+    let owed = fleet.owed();
+    let touched = fleet.all_unlogged().and(&owed);
     if !touched.is_empty() {
         let row = fleet.row(&touched);
         sql(row)
             .fetch_scalar_on::<Option<String>>(connection)
             .await?;
+        fleet.told(&owed);
     }
     Ok(())
 }

@@ -40,12 +40,19 @@ pub(crate) struct Fleet {
     own: Mutex<HashMap<TransactionId, Touched>>,
     /// Writes of which it is not known here which transaction they belong to.
     held: Mutex<Vec<(Moment, Doubt)>>,
+    /// What waits for a look into the log that begins later.
+    after_look: Mutex<Vec<(Moment, AfterLook)>>,
+    /// What the others have not been told of yet.
+    owed: Mutex<Touched>,
     /// Writes under way that no row of the log goes along with.
     unlogged: Mutex<HashMap<u64, Touched>>,
     next_unlogged: AtomicU64,
     /// Tells the others to look.
     announce: ArcSwapOption<Announce>,
 }
+
+/// What is done after a look into the log. Must not wait.
+pub(crate) type AfterLook = Box<dyn FnOnce() + Send>;
 
 /// Tells other processes that something was committed. Must not wait.
 pub(crate) type Announce = Box<dyn Fn() + Send + Sync>;
@@ -64,6 +71,8 @@ impl Fleet {
             begun: Mutex::default(),
             own: Mutex::default(),
             held: Mutex::default(),
+            after_look: Mutex::default(),
+            owed: Mutex::default(),
             unlogged: Mutex::default(),
             next_unlogged: AtomicU64::new(0),
             announce: ArcSwapOption::empty(),
@@ -100,8 +109,56 @@ impl Fleet {
         }
     }
 
+    /// Does something once a look into the log that begins later than `since` has been applied: all
+    /// that was committed by then is known here then. It may not be done at all.
+    pub(crate) fn after_look(&self, since: Moment, act: AfterLook) {
+        const MOST: usize = 1_024;
+        let mut waiting = self
+            .after_look
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < MOST {
+            waiting.push((since, act));
+        }
+    }
+
+    /// The others are told of this as soon as the log can be written: it was invalidated here, and no
+    /// row of a transaction says so.
+    pub(crate) fn owe(&self, touched: &Touched) {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        *owed = std::mem::take(&mut *owed).and(touched);
+        drop(owed);
+        self.wake.notify_one();
+    }
+
+    /// What the others have to be told of.
+    pub(super) fn owed(&self) -> Touched {
+        let owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        owed.clone()
+    }
+
+    /// They were told of this.
+    pub(super) fn told(&self, touched: &Touched) {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where more has come since, all of it is told once more.
+        if *owed == *touched {
+            *owed = Touched::default();
+        }
+    }
+
     /// A look that began then has been applied.
     pub(super) fn looked(&self, began: Moment) {
+        let mut waiting = self
+            .after_look
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (later, due): (Vec<_>, Vec<_>) =
+            waiting.drain(..).partition(|(since, _)| *since >= began);
+        *waiting = later;
+        drop(waiting);
+        for (_, act) in due {
+            act();
+        }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|(since, _)| *since >= began);
     }

@@ -1,11 +1,13 @@
 //! What is known of a call that runs: what it has read so far, and whether its result may be kept.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use larder_cache::{Basis, Dependency, Key, Snapshot};
+use larder_cache::{Dependency, Key, Snapshot, Touched};
+use larder_pool::{EndedStatement, StatementOutcome};
+use larder_sql::StatementProfile;
 use larder_sql::catalog::TableId;
 
 use super::Context;
@@ -46,17 +48,25 @@ pub(crate) struct Found {
     /// Why its result must not be kept, if it must not.
     pub(crate) refusal: Option<Cow<'static, str>>,
     /// What all the results that it was given could see; `None` if it was given none.
-    pub(crate) snapshot: Option<Snapshot>,
+    snapshot: Option<Snapshot>,
     /// It was given a result of which that is not known, because it does not leave this process.
-    pub(crate) is_local: bool,
+    is_local: bool,
     /// In part its time alone keeps it right.
     pub(crate) by_time: bool,
     /// How long it may be kept at most, because a part of it may be no longer.
     pub(crate) fresh_for: Option<Duration>,
     /// What the rows take that were read for it, in bytes.
     pub(crate) bytes: u64,
-    /// Transactions that were begun and not committed.
-    pub(crate) open_transactions: u64,
+    /// Reads of rows that have not found theirs yet: if they do not, new ones concern them.
+    pub(super) unproved: Vec<(Arc<StatementProfile>, Dependency)>,
+    /// What its writes have touched, committed or not.
+    pub(super) touched: BTreeSet<Dependency>,
+    /// Transactions that it has begun, and not committed.
+    pub(crate) open_transactions: BTreeSet<u64>,
+    /// Those of them that have written, and so may yet make wrong what is read beside them.
+    pub(super) writing_transactions: BTreeSet<u64>,
+    /// Writes by themselves that were sent and have not ended.
+    pub(super) writing_statements: u64,
     /// How often its own writes have invalidated something.
     pub(crate) own_invalidations: u64,
 }
@@ -107,29 +117,28 @@ impl CallScope {
         }
     }
 
-    /// It was given a result that was kept, or is kept now: what that depends on, this depends on.
+    /// It was given a result that was kept, or is kept now, by the database of this picture: what
+    /// that depends on, this depends on.
     ///
-    /// The number that its own load has taken is right for what it was given, too: that was current
-    /// when it was given, so whatever makes it wrong later has a later number. The snapshot is
-    /// not: a result that was loaded before may lack what this process has not heard of yet. So
+    /// The number that its own load has taken is right for what it was given, too: all
+    /// invalidations up to it were complete (see [`Versions::complete`](larder_cache::Versions)), and
+    /// what is given is current, so whatever makes it wrong later has a later number. The snapshot
+    /// is not: a result that was loaded before may lack what this process has not heard of yet. So
     /// what both snapshots have seen is all that this one has.
-    pub(crate) fn was_given(&self, basis: &Basis) {
-        let mut found = self.lock();
-        found.was_given(basis.dependencies.dependencies(), basis.snapshot.as_deref());
-        if basis.by_time {
-            found.by_time = true;
-            let least = found.fresh_for.unwrap_or(Duration::MAX);
-            found.fresh_for = Some(least.min(basis.fresh_for));
+    pub(crate) fn was_given(&self, picture: &Arc<Picture>, given: &Given<'_>) {
+        if !self.is_for(picture) {
+            return self.refuse("it reads from another database");
         }
-    }
-
-    /// It was given a result that Redis had.
-    pub(crate) fn was_fetched(
-        &self,
-        dependencies: impl Iterator<Item = Dependency>,
-        snapshot: Option<&Snapshot>,
-    ) {
-        self.lock().was_given(dependencies, snapshot);
+        if !given.is_storable {
+            self.refuse("a part of it must not be kept");
+        }
+        let mut found = self.lock();
+        let writes = found.writing_statements > 0 || !found.writing_transactions.is_empty();
+        found.was_given(given);
+        drop(found);
+        if writes {
+            self.refuse(BESIDE_ITS_WRITES);
+        }
     }
 
     /// A part of its result is right for its time alone.
@@ -137,29 +146,73 @@ impl CallScope {
         self.lock().by_time = true;
     }
 
-    /// Rows of so many bytes were read for it.
-    pub(crate) fn has_read(&self, bytes: u64) {
+    pub(crate) fn began_transaction(&self, transaction: u64) {
+        self.lock().open_transactions.insert(transaction);
+    }
+
+    pub(crate) fn committed_transaction(&self, transaction: u64) {
         let mut found = self.lock();
-        found.bytes = found.bytes.saturating_add(bytes);
+        found.open_transactions.remove(&transaction);
+        found.writing_transactions.remove(&transaction);
     }
 
-    pub(crate) fn began_transaction(&self) {
-        self.lock().open_transactions += 1;
-    }
-
-    pub(crate) fn committed_transaction(&self) {
+    /// What it has written has invalidated these, and taken so many numbers for it.
+    pub(crate) fn has_invalidated(&self, touched: &Touched, times: u64) {
         let mut found = self.lock();
-        found.open_transactions = found.open_transactions.saturating_sub(1);
+        found.own_invalidations += times;
+        // By a note on its transaction, or because more is known of its writes now.
+        let unforeseen = touched.iter().filter(|one| !found.touched.contains(one));
+        let is_wrong = touched.is_everything()
+            || touched.names().is_some()
+            || unforeseen.into_iter().any(|one| found.read.contains(&one));
+        drop(found);
+        if is_wrong {
+            self.refuse("it has read what it made wrong itself");
+        }
     }
 
-    /// What it has written has invalidated something, so often.
-    pub(crate) fn has_invalidated(&self, times: u64) {
-        self.lock().own_invalidations += times;
+    /// A statement that was sent for it has ended.
+    pub(crate) fn ended(&self, statement: &EndedStatement<'_>) {
+        let mut found = self.lock();
+        found.bytes = found.bytes.saturating_add(statement.bytes);
+        if statement.writes_now {
+            found.writing_statements = found.writing_statements.saturating_sub(1);
+        }
+        let is_answered = match statement.outcome {
+            StatementOutcome::Answered => true,
+            // Whoever reads one row of a result leaves the rest.
+            StatementOutcome::Abandoned => statement.rows > 0,
+            _ => false,
+        };
+        if statement.rows > 0 {
+            // Of several that ask for rows of a table it does not matter which has found its own:
+            // the others leave theirs.
+            let is_this =
+                |(profile, _): &(Arc<StatementProfile>, _)| **profile == *statement.profile;
+            if let Some(at) = found.unproved.iter().position(is_this) {
+                found.unproved.swap_remove(at);
+            }
+        }
+        drop(found);
+        if !is_answered {
+            self.refuse(FAILED);
+        }
     }
 
     /// It has returned. Gives what was found until now; what comes later is noted for nobody.
     pub(crate) fn close(&self) -> Found {
-        self.lock().clone()
+        let mut found = self.lock().clone();
+        let unproved = std::mem::take(&mut found.unproved);
+        found
+            .read
+            .extend(unproved.into_iter().map(|(_, new_rows)| new_rows));
+        found.read = bounded(std::mem::take(&mut found.read));
+        found
+    }
+
+    /// Why its result must not be kept, if that is known already.
+    pub(crate) fn refusal(&self) -> Option<Cow<'static, str>> {
+        self.lock().refusal.clone()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Found> {
@@ -168,18 +221,17 @@ impl CallScope {
 }
 
 impl Found {
-    fn was_given(
-        &mut self,
-        dependencies: impl Iterator<Item = Dependency>,
-        snapshot: Option<&Snapshot>,
-    ) {
-        self.read.extend(dependencies);
-        self.is_local |= snapshot.is_none();
-        if let Some(snapshot) = snapshot {
-            self.snapshot = Some(match self.snapshot.take() {
-                Some(before) => before.and(snapshot),
-                None => snapshot.clone(),
-            });
+    fn was_given(&mut self, given: &Given<'_>) {
+        self.read.extend(given.dependencies);
+        if given.by_time {
+            self.by_time = true;
+            let least = self.fresh_for.unwrap_or(Duration::MAX);
+            self.fresh_for = Some(least.min(given.fresh_for));
+        }
+        match (given.snapshot, self.snapshot.take()) {
+            (None, _) => self.is_local = true,
+            (Some(snapshot), Some(before)) => self.snapshot = Some(before.and(snapshot)),
+            (Some(snapshot), None) => self.snapshot = Some(snapshot.clone()),
         }
     }
 
@@ -187,4 +239,83 @@ impl Found {
     pub(super) fn has_read_any(&self, touched: &[Dependency]) -> bool {
         touched.iter().any(|touched| self.read.contains(touched))
     }
+
+    /// What the result could at least see, of which the load has taken this snapshot itself before
+    /// it began; `None` where it must not leave this process.
+    pub(crate) fn snapshot(&self, own: Option<Snapshot>) -> Option<Snapshot> {
+        if self.is_local || self.by_time {
+            return None;
+        }
+        let own = own?;
+        Some(match &self.snapshot {
+            Some(given) => own.and(given),
+            None => own,
+        })
+    }
 }
+
+/// The same, where a table of which these are many rows counts as a whole: each dependency is
+/// looked at with every hit.
+fn bounded(dependencies: BTreeSet<Dependency>) -> BTreeSet<Dependency> {
+    const MOST: usize = 64;
+    let mut rows: BTreeMap<u32, usize> = BTreeMap::new();
+    for table in dependencies.iter().filter(|one| one.is_row()) {
+        *rows
+            .entry(table.table_oid().unwrap_or_default())
+            .or_default() += 1;
+    }
+    rows.retain(|_, rows| *rows > MOST);
+    if rows.is_empty() {
+        return dependencies;
+    }
+    let is_of_many = |one: &Dependency| {
+        one.is_row()
+            && one
+                .table_oid()
+                .is_some_and(|table| rows.contains_key(&table))
+    };
+    let mut bounded: BTreeSet<Dependency> = dependencies
+        .into_iter()
+        .filter(|one| !is_of_many(one))
+        .collect();
+    bounded.extend(rows.keys().map(|table| Dependency::some_row(*table)));
+    bounded
+}
+
+/// A result that a call was given.
+pub(crate) struct Given<'g> {
+    pub(crate) dependencies: &'g [Dependency],
+    /// Taken before its load; `None` where it does not leave this process.
+    pub(crate) snapshot: Option<&'g Snapshot>,
+    pub(crate) by_time: bool,
+    pub(crate) is_storable: bool,
+    pub(crate) fresh_for: Duration,
+}
+
+/// A read that a call waits for. Where it ends without a result, or is given up, nobody knows what
+/// the call makes of that: its own result is not kept.
+pub(crate) struct Part(Option<Arc<CallScope>>);
+
+impl Part {
+    /// The current task begins to wait.
+    pub(crate) fn begin() -> Self {
+        Self(Context::look(|context| context.call.clone()).flatten())
+    }
+
+    /// There is a result.
+    pub(crate) fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(call) = &self.0 {
+            call.refuse(FAILED);
+        }
+    }
+}
+
+const FAILED: &str = "a read in it failed or was given up";
+pub(super) const BESIDE_ITS_WRITES: &str =
+    "it reads beside a write of its own that is not committed";

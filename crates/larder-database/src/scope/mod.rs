@@ -14,7 +14,7 @@ mod trace;
 
 use std::sync::Arc;
 
-pub(crate) use self::call_scope::{CallKind, CallScope, Found};
+pub(crate) use self::call_scope::{CallKind, CallScope, Found, Given, Part};
 pub(crate) use self::trace::Trace;
 pub use self::trace::{CacheTrace, ReadOrigin, TracedRead, TracedStatement};
 

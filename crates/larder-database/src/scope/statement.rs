@@ -1,12 +1,14 @@
 //! A statement that is sent while a call runs: what it makes the call depend on.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use larder_cache::Dependency;
 use larder_pool::{BeginningStatement, BoundKey, PoolObserver};
 use larder_sql::SessionEffect;
 use larder_sql::catalog::{RowAccess, RowWrite, TableId, WriteSet};
 
+use super::call_scope::BESIDE_ITS_WRITES;
 use super::{CallKind, CallScope};
 use crate::coherence::{
     Watcher, new_rows_touched, read_dependencies, row_dependencies, row_touched,
@@ -31,10 +33,12 @@ impl CallScope {
                 let text = &statement.profile.normalised;
                 return Err(format!("it may write: {text}").into());
             }
-            // One that it has begun itself has not written, or it would not be kept anyway.
-            if statement.in_transaction && self.lock().open_transactions == 0 {
-                return Err("it reads inside a transaction that was open before".into());
-            }
+        }
+        if let Some(transaction) = statement.transaction
+            && !self.lock().open_transactions.contains(&transaction)
+        {
+            // What it has written before is not committed, and its snapshot may be an old one.
+            return Err("it runs inside a transaction that was open before".into());
         }
         if writes {
             self.write(statement)
@@ -78,21 +82,37 @@ impl CallScope {
             }
             self.moves();
         }
-        let row = self.state.catalog.row_read(profile).and_then(|access| {
+        let row = self.state.row_read(profile).and_then(|access| {
             let keys = statement.keys(&access.parameters)?;
-            let mut dependencies = row_dependencies(&access, values(&keys))?;
-            // Whether it finds the row is not known yet.
-            dependencies.push(Dependency::new_rows(access.table.0));
-            Some(dependencies)
+            let dependencies = row_dependencies(&access, values(&keys))?;
+            Some((access, dependencies))
         });
-        let dependencies = row.unwrap_or_else(|| read_dependencies(&reads.tables));
+        let (access, dependencies) = match row {
+            Some((access, dependencies)) => (Some(access), dependencies),
+            None => (None, read_dependencies(&reads.tables)),
+        };
         let is_hot = watcher.heat.is_hot(dependencies.iter().copied());
         let mut found = self.lock();
+        // In the transaction that writes it sees what was written.
+        let mut writing = found.writing_transactions.iter();
+        let is_beside = writing.any(|writing| statement.transaction != Some(*writing))
+            || found.writing_statements > 0;
         found.read.extend(dependencies);
-        found
-            .relations
-            .extend(reads.tables.iter().chain(&reads.views));
+        if let Some(access) = access {
+            let new_rows = Dependency::new_rows(access.table.0);
+            if access.non_empty_proves_row {
+                // Whether it finds the row is known when it has ended.
+                found.unproved.push((Arc::clone(profile), new_rows));
+            } else {
+                found.read.insert(new_rows);
+            }
+        }
+        let relations = reads.tables.iter().chain(&reads.views);
+        found.relations.extend(relations);
         drop(found);
+        if is_beside {
+            return Err(BESIDE_ITS_WRITES.into());
+        }
         if is_hot {
             return Err("a table that it reads is written too often for that".into());
         }
@@ -111,7 +131,7 @@ impl CallScope {
             let text = &profile.normalised;
             return Err(format!("it reads tables by the statement that writes: {text}").into());
         }
-        let (touched, dependencies) = match self.state.catalog.row_write(profile) {
+        let (touched, dependencies) = match self.state.row_write(profile) {
             Some(RowWrite::Rows(access)) => self
                 .rows(&access, statement, &tables)
                 .unwrap_or_else(|| whole(&tables)),
@@ -127,6 +147,13 @@ impl CallScope {
         if found.has_read_any(&touched) {
             return Err("it writes what it has read before".into());
         }
+        match statement.transaction {
+            Some(transaction) => {
+                found.writing_transactions.insert(transaction);
+            }
+            None => found.writing_statements += 1,
+        }
+        found.touched.extend(touched);
         found.written.extend(dependencies);
         Ok(())
     }

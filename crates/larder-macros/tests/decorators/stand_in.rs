@@ -7,6 +7,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A database or a service, in short: all that was told, and what is kept.
 #[derive(Clone, Default)]

@@ -18,8 +18,9 @@ use crate::written::{BoundKey, Written, WrittenKeys};
 pub struct BeginningStatement<'a> {
     /// What it does.
     pub profile: &'a Arc<StatementProfile>,
-    /// Whether a transaction is open on its connection.
-    pub in_transaction: bool,
+    /// Which transaction is open on its connection, if one is: the number that
+    /// [`PoolObserver::transaction`](crate::PoolObserver::transaction) was told.
+    pub transaction: Option<u64>,
     /// What the user of the session has done to it before, beyond reading and writing tables.
     /// Of several statements sent as one text, what they do themselves counts too.
     pub session_effect: SessionEffect,
@@ -52,7 +53,7 @@ impl fmt::Debug for BeginningStatement<'_> {
         formatter
             .debug_struct("BeginningStatement")
             .field("statement", &self.profile.normalised)
-            .field("in_transaction", &self.in_transaction)
+            .field("transaction", &self.transaction)
             .field("session_effect", &self.session_effect)
             .finish_non_exhaustive()
     }
@@ -76,7 +77,7 @@ impl Connection {
         let watch = self.link.watch();
         let beginning = BeginningStatement {
             profile: &profile,
-            in_transaction: self.transaction.is_open(),
+            transaction: self.transaction.number(),
             session_effect: names,
             settings: self.link.settings(),
             is_standby: self.link.is_standby(),

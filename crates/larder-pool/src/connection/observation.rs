@@ -247,6 +247,7 @@ impl Observation {
                 duration: self.started.elapsed(),
                 rows: self.rows,
                 bytes: self.bytes,
+                writes_now: self.writes_now,
                 outcome,
             });
         });

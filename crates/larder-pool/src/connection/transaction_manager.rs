@@ -9,6 +9,7 @@ mod commit;
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::QueryResult;
 use diesel::connection::{
@@ -42,12 +43,19 @@ pub struct TransactionState {
     commit_failure: Option<CommitFailure>,
     /// The observer was told that it began, and not yet how it ended.
     told: bool,
+    /// Tells it from all others of this process.
+    number: u64,
     pub(super) effects: TransactionEffects,
 }
 
 impl TransactionState {
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.status.transaction_depth(), Ok(None))
+    }
+
+    /// Which transaction is open, if one is.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.is_open().then_some(self.number)
     }
 
     /// Nothing is open and nothing is in doubt.
@@ -128,14 +136,16 @@ impl TransactionState {
 
     /// The outermost transaction has begun.
     fn began(&mut self, observer: &Observer) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         self.told = true;
-        observer.tell(|observer| observer.transaction(TransactionEvent::Began));
+        self.number = NEXT.fetch_add(1, Ordering::Relaxed);
+        observer.tell(|observer| observer.transaction(self.number, TransactionEvent::Began));
     }
 
     /// The outermost transaction has ended. That is told once.
     fn ended(&mut self, observer: &Observer, event: TransactionEvent) {
         if std::mem::take(&mut self.told) {
-            observer.tell(|observer| observer.transaction(event));
+            observer.tell(|observer| observer.transaction(self.number, event));
         }
     }
 
@@ -244,8 +254,10 @@ impl TransactionManager {
         match send(connection, &sql).await {
             Ok(()) => {
                 connection.link.forget_failures();
+                let number = connection.transaction.number;
                 let observer = &connection.link.watch().observer;
-                observer.tell(|observer| observer.transaction(TransactionEvent::RolledBack));
+                observer
+                    .tell(|observer| observer.transaction(number, TransactionEvent::RolledBack));
                 effects::run(connection.transaction.effects.roll_back());
                 connection.transaction.surface()
             }

@@ -21,7 +21,7 @@ use crate::cached::portable::portable_bytes;
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead, apply};
-use crate::scope::Context;
+use crate::scope::{Context, Given};
 use crate::{Error, failpoints};
 
 /// How long a call waits at least for the definitions of the database to be read: after a start or
@@ -80,13 +80,21 @@ where
     fn tell_call(&self, place: &Place, arguments: Key) {
         Context::look(|context| {
             if let Some(call) = &context.call {
-                if !call.is_for(&self.database.inner().picture) {
-                    call.refuse("it reads from another database");
-                }
                 let tag = Dependency::tag(&self.said.tag_of(arguments));
-                let dependencies = place.dependencies.iter().copied().chain([tag]);
-                // As of when it was made is not known here.
-                call.was_fetched(dependencies, None);
+                let mut dependencies = place.dependencies.clone();
+                dependencies.push(tag);
+                let given = Given {
+                    dependencies: &dependencies,
+                    // As of when it was made is not known here.
+                    snapshot: None,
+                    by_time: place
+                        .dependencies
+                        .iter()
+                        .all(|one| one.table_oid().is_none()),
+                    is_storable: true,
+                    fresh_for: self.time_to_live(),
+                };
+                call.was_given(&self.database.inner().picture, &given);
             }
         });
     }
@@ -150,6 +158,7 @@ where
         let Some(place) = self.place(ttl).await else {
             return;
         };
+        self.tell_call(&place, arguments);
         let Some(as_of) = self.pending.take(arguments, self.longest_call) else {
             // What it was meant to replace must not be served as if it were newer.
             if self.find(arguments).await.is_some() {
@@ -194,8 +203,9 @@ where
         let payload = payload.and_then(|bytes| postcard::from_bytes::<V>(&bytes).map(|_| bytes));
         match payload {
             Ok(payload) => {
-                tier.store(read, snapshot, as_of.age, &payload);
-                Some(payload.len())
+                let size = payload.len();
+                self.share_after_look(read, snapshot, as_of, payload);
+                Some(size)
             }
             Err(error) => {
                 tracing::warn!(
@@ -206,6 +216,37 @@ where
                 None
             }
         }
+    }
+
+    /// Gives a value to Redis once it is known that all that it was made of had seen what its
+    /// snapshot saw: the function may have been given results of this process that were loaded
+    /// before. What has come between is heard of by the next look into the log.
+    fn share_after_look(
+        &self,
+        read: SharedRead,
+        snapshot: Snapshot,
+        as_of: &AsOf,
+        payload: Vec<u8>,
+    ) {
+        let inner = self.database.inner();
+        let Some(fleet) = &inner.fleet else {
+            return;
+        };
+        let (begun, age) = (as_of.begun.as_of(), as_of.age);
+        let database = Arc::downgrade(inner);
+        let share = move || {
+            let Some(inner) = database.upgrade() else {
+                return;
+            };
+            let versions = inner.cache.versions();
+            let slots = versions.slots(&read.dependencies);
+            if let Some(tier) = &inner.second_tier
+                && versions.are_current(&slots, begun)
+            {
+                tier.store(read, snapshot, age, &payload);
+            }
+        };
+        fleet.after_look(inner.cache.lease_clock().now(), Box::new(share));
     }
 
     /// The value that is kept under a key, in this process or in Redis. Nobody begins anything.
