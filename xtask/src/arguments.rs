@@ -42,6 +42,10 @@ Usage: cargo xtask <command>
       Lets processes read and write through Larder while connections, processes and
       Redis fail, and proves from what they wrote down that nothing was lost,
       doubled or too old; chaos --help tells more. PostgreSQL and Redis are private.
+  differential [ARGUMENTS]
+      Reads and writes a schema at random through the cache, and beside it in a plain
+      database that judges every answer; differential --help tells more. PostgreSQL is
+      private, or that of LARDER_TEST_DATABASE_URL.
   demo [ARGUMENTS]
       Builds and runs the restaurant demo with these arguments.
 
@@ -52,6 +56,7 @@ Examples:
   eval \"$(cargo xtask services up)\"
   cargo xtask bench cache --quick
   cargo xtask chaos --seconds 60 --processes 3
+  cargo xtask differential --relax all
   cargo xtask demo --once --json --data restaurants.csv
 
 Exit codes:
@@ -111,6 +116,7 @@ pub(crate) enum Command {
     Bench(BenchOptions),
     BenchHelp,
     Chaos { arguments: Vec<OsString> },
+    Differential { arguments: Vec<OsString> },
     Demo { arguments: Vec<OsString> },
 }
 
@@ -147,6 +153,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
     if arguments.first().is_some_and(|first| first == "chaos") {
         arguments.remove(0);
         return Ok(Command::Chaos { arguments });
+    }
+    if arguments
+        .first()
+        .is_some_and(|first| first == "differential")
+    {
+        arguments.remove(0);
+        return Ok(Command::Differential { arguments });
     }
     if arguments.first().is_some_and(|first| first == "demo") {
         arguments.remove(0);
@@ -363,6 +376,15 @@ mod tests {
         assert_eq!(
             parsed(&["chaos", "--seconds", "5", "--help"]),
             Ok(Command::Chaos { arguments })
+        );
+    }
+
+    #[test]
+    fn differential_gets_everything() {
+        let arguments = vec!["--relax".into(), "all".into(), "--help".into()];
+        assert_eq!(
+            parsed(&["differential", "--relax", "all", "--help"]),
+            Ok(Command::Differential { arguments })
         );
     }
 

@@ -5,8 +5,8 @@
 //!
 //! Where to look:
 //! - [`arguments`]: the commands and their options.
-//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`chaos`](mod@chaos), [`demo`]: a
-//!   command each.
+//! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`chaos`](mod@chaos),
+//!   [`differential`](mod@differential), [`demo`]: a command each.
 //! - [`service`]: what a server is to xtask; [`postgres`] and [`redis`] are the two so far.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
 //! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
@@ -25,6 +25,7 @@ mod chaos;
 mod codegen;
 mod console;
 mod demo;
+mod differential;
 mod error;
 mod install;
 mod instances;
@@ -76,6 +77,7 @@ fn run(command: Command) -> Result<()> {
         Command::ServicesStatus { json } => services::status(json),
         Command::Bench(options) => bench::run(&options),
         Command::Chaos { arguments } => chaos::run(&arguments),
+        Command::Differential { arguments } => differential::run(&arguments),
         Command::Help | Command::BenchHelp | Command::Demo { .. } => Ok(()),
     }
 }
