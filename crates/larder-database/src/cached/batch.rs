@@ -124,6 +124,7 @@ impl<'a> Batch<'a> {
                     snapshot: loaded.snapshot.as_deref(),
                     by_time: self.by_time,
                     is_storable: true,
+                    is_kept: false,
                     fresh_for,
                 };
                 call.was_given(&self.inner.picture, &given);

@@ -20,7 +20,7 @@ use super::options::ReadOptions;
 use super::portable::portable_bytes;
 use crate::Database;
 use crate::coherence::CatalogState;
-use crate::scope::{CallKind, CallScope, Context};
+use crate::scope::{CallKind, CallScope, Context, Part};
 
 /// A call of a function whose result is kept; made by [`Database::cached_call`].
 ///
@@ -94,11 +94,11 @@ impl CachedCall {
         self
     }
 
-    /// Which of several functions of this name it is: its path, and the type that it is a method of,
-    /// if it is one. Calls of one service and name share results where both and the arguments are
-    /// equal.
-    pub fn function(mut self, path: &'static str, owner: &'static str) -> Self {
-        self.function = Some((path, owner));
+    /// Which of several functions of this name it is: the path of something inside its body, of which
+    /// the place counts that the function stands in, and the type that it is a method of, if it is
+    /// one. Calls of one service and name share results where both and the arguments are equal.
+    pub fn function(mut self, inside: &'static str, owner: &'static str) -> Self {
+        self.function = Some((place_of(inside), owner));
         self
     }
 
@@ -364,6 +364,25 @@ impl CachedCall {
         F: Future<Output = Result<V, E>>,
     {
         async move {
+            let part = self.begin();
+            let outcome = self.serve_part(body, form, keep).await;
+            // What a failure had read was told, and what went past the cache ran for the call around.
+            part.end();
+            outcome
+        }
+    }
+
+    fn serve_part<V, E, F>(
+        self,
+        body: F,
+        form: Option<Form<V>>,
+        keep: fn(&V) -> bool,
+    ) -> impl Future<Output = Result<V, E>>
+    where
+        V: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<V, E>>,
+    {
+        async move {
             let (key, state) = match self.place::<V>().await {
                 Ok(place) => place,
                 Err(reason) => return self.run_past(Box::pin(body), reason).await,
@@ -411,13 +430,31 @@ impl CachedCall {
         F: Future<Output = Result<V, E>>,
     {
         async move {
-            let (key, state) = match self.place::<V>().await {
-                Ok(place) => place,
-                Err(reason) => return self.run_past(Box::pin(body), reason).await,
+            let part = self.begin();
+            let outcome = match self.place::<V>().await {
+                Ok((key, state)) => {
+                    let load = self.load(key, state, CallKind::Write, keep);
+                    Box::pin(load.put(Box::pin(body))).await
+                }
+                Err(reason) => self.run_past(Box::pin(body), reason).await,
             };
-            let load = self.load(key, state, CallKind::Write, keep);
-            Box::pin(load.put(Box::pin(body))).await
+            part.end();
+            outcome
         }
+    }
+
+    /// The call begins, and whatever becomes of it, the call around depends on what this one does
+    /// beside what it reads.
+    fn begin(&mut self) -> Part {
+        // By which `calls(..)` of another function finds it.
+        let call = call_dependency(self.service.as_deref(), self.name, &self.arguments);
+        self.dependency = Some(call);
+        if let Some(service) = &self.service {
+            self.options.operation = Some((service.clone(), Cow::Borrowed(self.name)));
+        }
+        let part = Part::begin();
+        part.depends_on(self.options.dependencies().chain(self.dependency));
+        part
     }
 
     /// Runs the body past the cache.
@@ -453,14 +490,8 @@ impl CachedCall {
     }
 
     /// What its result is kept under, or why it goes past the cache.
-    async fn place<V: 'static>(&mut self) -> Result<(Key, Arc<CatalogState>), &'static str> {
+    async fn place<V: 'static>(&self) -> Result<(Key, Arc<CatalogState>), &'static str> {
         let inner = self.database.inner();
-        // By which `calls(..)` of another function finds it.
-        let call = call_dependency(self.service.as_deref(), self.name, &self.arguments);
-        self.dependency = Some(call);
-        if let Some(service) = &self.service {
-            self.options.operation = Some((service.clone(), Cow::Borrowed(self.name)));
-        }
         let ttl = self.options.freshness(inner.default_ttl).ttl;
         if !self.condition {
             return Err("its condition is not met");
@@ -583,6 +614,22 @@ skipping_none! {
     replace None, put_shared put_option_shared;
 }
 
+/// The place of a function, by the path of something inside its body: `shop::Menus` for
+/// `shop::Menus::menu::{{closure}}::here`.
+fn place_of(inside: &str) -> &str {
+    let mut path = inside;
+    loop {
+        let Some((outer, last)) = path.rsplit_once("::") else {
+            return path;
+        };
+        path = outer;
+        // What follows on the name of the function is closures and the thing inside.
+        if !matches!(last, "here" | "{{closure}}") {
+            return path;
+        }
+    }
+}
+
 /// Adds an argument with its length: `("a", "bc")` is not `("ab", "c")`.
 pub(super) fn add_argument<A: Hash + ?Sized>(arguments: &mut Vec<u8>, argument: &A) {
     let bytes = portable_bytes(argument);
@@ -606,5 +653,26 @@ fn never_fails<V>(result: Result<V, Infallible>) -> V {
     match result {
         Ok(value) => value,
         Err(never) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place_of;
+
+    #[test]
+    fn the_place_of_a_function_is_what_it_stands_in() {
+        for (inside, place) in [
+            ("shop::menu::here", "shop"),
+            ("shop::Menus::menu::{{closure}}::here", "shop::Menus"),
+            (
+                "<shop::Menus as shop::Lunch>::list::{{closure}}::{{closure}}::here",
+                "<shop::Menus as shop::Lunch>",
+            ),
+            ("shop::one::load::{{closure}}::here", "shop::one"),
+            ("menu", "menu"),
+        ] {
+            assert_eq!(place_of(inside), place);
+        }
     }
 }

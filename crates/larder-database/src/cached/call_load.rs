@@ -15,7 +15,7 @@ use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::failpoints;
 use crate::fleet::{SecondTier, SharedRead};
-use crate::scope::{CallScope, Context, Found, Part, ReadOrigin, TracedRead};
+use crate::scope::{CallScope, Context, Found, ReadOrigin, TracedRead};
 
 /// A call whose result is not at hand.
 pub(super) struct CallLoad<'o, V> {
@@ -59,28 +59,18 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             observed.loaded(beginning, &loaded, began.elapsed(), cache);
             Ok(loaded)
         };
-        let part = Part::begin();
-        let outcome = cache.get_or_run(request, run).await;
+        let outcome: Result<_, ()> = cache.get_or_run(request, run).await;
         match &outcome {
             Ok(served) if matches!(served.source, Source::Hit | Source::Stale) => {
                 OperationScope::record_hit()
             }
             _ => OperationScope::record_miss(),
         }
-        let served = match (outcome, failed) {
-            (Ok(served), _) => {
-                part.end();
-                observed.served(served.source);
-                served
-            }
-            // What had failed has told the call around what it had read.
-            (Err(()), Some(error)) => {
-                part.end();
-                return Err(error);
-            }
-            // Nothing else fails than the body.
-            (Err(()), None) => unreachable!("the error of a body is noted"),
+        let Ok(served) = outcome else {
+            #[expect(clippy::expect_used, reason = "nothing else fails than the body")]
+            return Err(failed.expect("the error of a body is noted"));
         };
+        observed.served(served.source);
         self.database.was_read(
             &served,
             self.key,

@@ -15,7 +15,7 @@ use super::composite_load::{CompositeLoad, Form};
 use super::options::{ReadOptions, read_options};
 use super::portable::portable_bytes;
 use crate::fleet::SharedRead;
-use crate::scope::{CallKind, CallScope};
+use crate::scope::{CallKind, CallScope, Part};
 use crate::{ClosureError, Connection, Database, Error};
 
 /// Several statements whose result is kept as one; made by [`Database::cached_read`].
@@ -176,6 +176,19 @@ impl CachedRead<'_> {
     }
 
     async fn load_by<V, E, F>(self, closure: F, form: Option<Form<V>>) -> Result<Arc<V>, Error>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
+            + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>
+            + Send
+            + 'static,
+        V: Send + Sync + 'static,
+        E: ClosureError<Outcome = Error>,
+    {
+        let dependencies: Vec<_> = self.options.dependencies().collect();
+        Part::of(dependencies.into_iter(), self.load_part(closure, form)).await
+    }
+
+    async fn load_part<V, E, F>(self, closure: F, form: Option<Form<V>>) -> Result<Arc<V>, Error>
     where
         for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
             + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>

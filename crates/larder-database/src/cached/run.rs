@@ -90,6 +90,23 @@ impl Database {
     where
         V: Clone + Send + Sync + 'static,
     {
+        if !Context::is_heard() {
+            return self.fetch_part(miss, options, decode).await;
+        }
+        let dependencies: Vec<_> = options.dependencies().collect();
+        let fetching = self.fetch_part(miss, options, decode);
+        Part::of(dependencies.into_iter(), fetching).await
+    }
+
+    async fn fetch_part<V>(
+        &self,
+        miss: Miss,
+        options: ReadOptions,
+        decode: Decode<V>,
+    ) -> Result<V, Error>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
         let inner = self.inner();
         let Miss { key, values, query } = miss;
         let freshness = options.freshness(inner.default_ttl);
@@ -277,6 +294,7 @@ impl Inner {
                 snapshot: basis.snapshot.as_deref(),
                 by_time: basis.by_time,
                 is_storable: basis.is_storable,
+                is_kept: matches!(served.source, Source::Hit),
                 fresh_for: basis.fresh_for,
             };
             call.was_given(&self.picture, &given);
@@ -323,11 +341,9 @@ impl Inner {
                 loaded
             })
         };
-        let part = Part::begin();
         let served = self.cache.get_or_load(request, scoped).await;
         match served {
             Ok(served) => {
-                part.end();
                 observed.served(served.source);
                 if matches!(served.source, Source::Hit | Source::Stale) {
                     OperationScope::record_hit();
@@ -339,12 +355,6 @@ impl Inner {
             }
             Err(error) => {
                 OperationScope::record_miss();
-                Context::look(|context| {
-                    if let Some(call) = &context.call {
-                        // What became of that may be gone with the next try.
-                        call.refuse("a read in it has failed");
-                    }
-                });
                 Err(match error {
                     LoadError::Failed(error) => match Arc::try_unwrap(error) {
                         Ok(error) => error,

@@ -130,10 +130,14 @@ impl CallScope {
             self.refuse("a part of it must not be kept");
         }
         let mut found = self.lock();
-        let writes = found.writing_statements > 0 || !found.writing_transactions.is_empty();
+        // One that was loaded just now may have been read before a write of its own that has been
+        // committed meanwhile.
+        let is_beside = found.writing_statements > 0
+            || !found.writing_transactions.is_empty()
+            || !given.is_kept && !found.touched.is_empty();
         found.was_given(given);
         drop(found);
-        if writes {
+        if is_beside {
             self.refuse(BESIDE_ITS_WRITES);
         }
     }
@@ -155,6 +159,9 @@ impl CallScope {
         found.was_given_live(&part);
         if !part.open_transactions.is_empty() {
             found.refuse("a transaction in it was not committed".into());
+        }
+        if !found.touched.is_empty() {
+            found.refuse(BESIDE_ITS_WRITES.into());
         }
     }
 
@@ -181,11 +188,16 @@ impl CallScope {
         let unforeseen = touched.iter().filter(|one| !found.touched.contains(one));
         let is_wrong = touched.is_everything()
             || touched.names().is_some()
-            || unforeseen.into_iter().any(|one| found.read.contains(&one));
+            || found.has_read_any(&unforeseen.collect::<Vec<_>>());
         drop(found);
         if is_wrong {
             self.refuse("it has read what it made wrong itself");
         }
+    }
+
+    /// A read in it has failed before it was sent, or was given up.
+    pub(crate) fn has_failed(&self) {
+        self.refuse(FAILED);
     }
 
     /// A statement that was sent for it has ended.
@@ -286,7 +298,11 @@ impl Found {
 
     /// Whether what it has read until now is made wrong by a write that touches these.
     pub(super) fn has_read_any(&self, touched: &[Dependency]) -> bool {
-        touched.iter().any(|touched| self.read.contains(touched))
+        let is_read = |touched: &Dependency| {
+            let mut unproved = self.unproved.iter();
+            self.read.contains(touched) || unproved.any(|(_, new_rows)| new_rows == touched)
+        };
+        touched.iter().any(is_read)
     }
 
     /// What the result could at least see, of which the load has taken this snapshot itself before
@@ -338,6 +354,8 @@ pub(crate) struct Given<'g> {
     pub(crate) snapshot: Option<&'g Snapshot>,
     pub(crate) by_time: bool,
     pub(crate) is_storable: bool,
+    /// It was there when it was asked for.
+    pub(crate) is_kept: bool,
     pub(crate) fresh_for: Duration,
 }
 
@@ -351,9 +369,30 @@ impl Part {
         Self(Context::look(|context| context.call.clone()).flatten())
     }
 
-    /// There is a result.
+    /// There is a result, or what is known of its failure has been told.
     pub(crate) fn end(mut self) {
         self.0 = None;
+    }
+
+    /// Waits for a read that depends on these, beside tables. That counts whatever becomes of it.
+    pub(crate) async fn of<T, E>(
+        dependencies: impl Iterator<Item = Dependency>,
+        read: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let part = Self::begin();
+        part.depends_on(dependencies);
+        let outcome = read.await;
+        if outcome.is_ok() {
+            part.end();
+        }
+        outcome
+    }
+
+    /// It depends on these, beside tables.
+    pub(crate) fn depends_on(&self, dependencies: impl Iterator<Item = Dependency>) {
+        if let Some(call) = &self.0 {
+            call.depends_on(dependencies);
+        }
     }
 }
 
