@@ -195,7 +195,7 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs an async function always, and keeps what it returns where a function with
 /// [`macro@cached`] finds it.
 ///
-/// The two belong together if they have the same `name`, the same kind of value has their cache,
+/// The two belong together if both say the same `name`, the same kind of value has their cache,
 /// and their keys have equal parts, of the same types and in the same order. They return the same
 /// type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
 ///
@@ -220,7 +220,7 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// struct Menus;
 ///
 /// impl Menus {
-///     #[cached]
+///     #[cached(name = "price")]
 ///     async fn price(&self, dish: i64) -> Result<u32, String> {
 ///         # let _ = dish;
 ///         Ok(7) // Reads it.
