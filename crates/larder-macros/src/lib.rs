@@ -225,7 +225,7 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// struct Menus;
 ///
 /// impl Menus {
-///     #[cached]
+///     #[cached(name = "price")]
 ///     async fn price(&self, dish: i64) -> Result<u32, String> {
 ///         # let _ = dish;
 ///         Ok(7) // Reads it.

@@ -105,7 +105,7 @@ async fn work_that_is_spawned_counts_where_it_is_carried() {
 
 #[tokio::test]
 async fn readers_at_one_moment_share_a_query() {
-    let test = start().await;
+    let (test, _time) = TestDatabase::create_timed(MIGRATIONS).await.unwrap();
     let db = test.database();
     let observed = test
         .observe(async { tokio::join!(most(db), most(db), most(db)) })
