@@ -11,6 +11,7 @@ mod flights;
 mod many;
 mod options;
 mod reads;
+mod rows;
 mod second_tier;
 mod shadow;
 mod transactions;
