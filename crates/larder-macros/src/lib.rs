@@ -195,9 +195,9 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs an async function always, and keeps what it returns where a function with
 /// [`macro@cached`] finds it.
 ///
-/// The two belong together if they have the same `name`, the same kind of value has their cache,
-/// and their keys have equal parts, of the same types and in the same order. They return the same
-/// type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
+/// The two belong together if both say the same `name`, the same kind of value has their cache,
+/// their keys have equal parts, of the same types and in the same order, and their tags are the
+/// same. Both or none say `allow_volatile`, and they return the same type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
 ///
 /// ```
 /// # use std::hash::Hash;
@@ -220,7 +220,7 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// struct Menus;
 ///
 /// impl Menus {
-///     #[cached]
+///     #[cached(name = "price")]
 ///     async fn price(&self, dish: i64) -> Result<u32, String> {
 ///         # let _ = dish;
 ///         Ok(7) // Reads it.
