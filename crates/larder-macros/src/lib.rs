@@ -200,9 +200,10 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// [`macro@cached`] finds it.
 ///
 /// The two belong together if they have the same `name`, that of the function itself where none is
-/// said, stand in the same module or the same `impl`, and if their keys
-/// have equal parts, of the same types and in the same order, and their tags are equal. They return
-/// the same type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
+/// said, stand in the same module or the same `impl`, and if their keys have equal parts, of the
+/// same types and in the same order, and their tags are the same. Both or none say
+/// `allow_volatile`, and they return the same type. Other arguments of the function are left out of
+/// its key by `key(..)` or `skip(..)`.
 ///
 /// ```
 /// # use std::hash::Hash;

@@ -46,6 +46,23 @@ async fn a_write_between_the_read_and_the_end_of_the_body_is_not_lost() {
 }
 
 #[tokio::test]
+async fn what_was_read_before_a_write_is_not_kept_after_it() {
+    let (_test, db) = opened().await;
+    let (stop, runs) = (Stop::new(), Runs::default());
+    let early = tokio::spawn({
+        let (db, stop, runs) = (db.clone(), stop.clone(), runs.clone());
+        async move { slow(&db, 1, &stop, &runs).await }
+    });
+    stop.reached().await;
+    set_balance(&db, 1, 70).await;
+    stop.let_one_go();
+    assert_eq!(early.await.unwrap().unwrap(), 100);
+    let open = Stop::open();
+    assert_eq!(slow(&db, 1, &open, &runs).await.unwrap(), 70);
+    assert_eq!(runs.count(), 2);
+}
+
+#[tokio::test]
 async fn a_write_of_another_process_meanwhile_is_not_lost_either() {
     let (test, db) = opened().await;
     let other = other_process(&test).await;
@@ -59,7 +76,12 @@ async fn a_write_of_another_process_meanwhile_is_not_lost_either() {
     stop.let_one_go();
     assert_eq!(early.await.unwrap().unwrap(), 100);
     let open = Stop::open();
-    let seen = async { while slow(&db, 1, &open, &runs).await.unwrap() != 70 {} };
+    let seen = async {
+        while slow(&db, 1, &open, &runs).await.unwrap() != 70 {
+            // A hit does not wait, and the log is followed by another task.
+            tokio::task::yield_now().await;
+        }
+    };
     timeout(PATIENCE, seen)
         .await
         .expect("the write is never seen");

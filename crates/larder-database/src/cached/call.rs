@@ -353,6 +353,7 @@ impl CachedCall {
     /// The future has the body in it once, and a body that runs is on the heap. An async function
     /// would have it twice, and each that it is passed on to twice again: of decorated functions
     /// that call each other none would fit on a stack.
+    #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
     fn serve<V, E, F>(
         mut self,
         body: F,
@@ -419,6 +420,7 @@ impl CachedCall {
     }
 
     /// Runs the body in any case, see [`serve`](Self::serve).
+    #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
     fn replace<V, E, F>(
         mut self,
         body: F,

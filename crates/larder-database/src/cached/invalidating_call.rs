@@ -141,6 +141,7 @@ impl InvalidatingCall {
     ///
     /// Dropped, the body is dropped. Once that has returned, what is named is invalidated in this
     /// process; the others may not have been told.
+    #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
     pub fn run<V, E, F>(self, body: F) -> impl Future<Output = Result<V, E>>
     where
         F: Future<Output = Result<V, E>>,
@@ -161,6 +162,7 @@ impl InvalidatingCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
+    #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
     pub fn run_option<V, F>(self, body: F) -> impl Future<Output = Option<V>>
     where
         F: Future<Output = Option<V>>,
@@ -181,6 +183,7 @@ impl InvalidatingCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
+    #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
     pub fn run_plain<V, F>(self, body: F) -> impl Future<Output = V>
     where
         F: Future<Output = V>,
