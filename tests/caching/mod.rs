@@ -4,6 +4,7 @@ mod advice;
 mod cached_crate;
 mod coherence;
 mod composite;
+mod decorated;
 mod definitions;
 mod events;
 mod flights;

@@ -377,7 +377,9 @@ impl Inner {
         *state.key_seed.get_or_init(|| {
             let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
             let context = KeyContext {
-                database: format!("{} {}", self.identity(), state.definitions),
+                // "rows" is what the dependencies of results mean: those of a version to which they
+                // mean something else stand under other keys.
+                database: format!("{} {} rows", self.identity(), state.definitions),
                 namespace: self.namespace.clone(),
                 settings: state.settings.iter().map(owned).collect(),
                 scope: Vec::new(),

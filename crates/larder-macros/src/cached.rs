@@ -117,7 +117,8 @@ fn call(
     else {
         return TokenStream::new();
     };
-    // Two functions of one name are two in two modules, and as methods of two types. A function that
+    // Two functions of one name are two in two modules, and of two types, traits or functions that they
+    // stand in. The compiler knows where that is, and with a receiver for which type. A function that
     // puts what another one finds stands beside it.
     let owner = if signature.receiver().is_some() {
         quote!(::core::any::type_name::<Self>())
@@ -125,7 +126,13 @@ fn call(
         quote!("")
     };
     let function = quote! {
-        .function(::core::concat!(::core::module_path!(), "::", #name), #owner)
+        .function(
+            {
+                fn here() {}
+                ::core::any::type_name_of_val(&here)
+            },
+            #owner
+        )
     };
     let begun = quote_spanned!(span=> #expression.cached_call(#name));
     quote! {

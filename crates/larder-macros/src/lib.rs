@@ -184,7 +184,7 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// let call = self.cached_call("menu")
-///     .function("module::menu", type_name::<Self>())
+///     .function("module::Menus::menu::here", type_name::<Self>())
 ///     .argument(&restaurant).argument(&limit)
 ///     .tag(format!("menu:{restaurant}"))
 ///     .ttl(Duration::from_nanos(600_000_000_000))
@@ -200,7 +200,7 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// [`macro@cached`] finds it.
 ///
 /// The two belong together if they have the same `name`, that of the function itself where none is
-/// said, stand in the same module and are methods of the same type or of none, and if their keys
+/// said, stand in the same module or the same `impl`, and if their keys
 /// have equal parts, of the same types and in the same order, and their tags are equal. They return
 /// the same type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
 ///

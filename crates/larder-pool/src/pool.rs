@@ -17,6 +17,7 @@ use crate::connect_options::ConnectOptions;
 use crate::connection::Watch;
 use crate::connector::Connector;
 use crate::error::{AcquireError, ConnectError, Error};
+use crate::observer::Observer;
 use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::session::{Lease, Session};
 use crate::transaction::{TransactionBuilder, TransactionError};
@@ -134,6 +135,7 @@ impl Pool {
     pub async fn session(&self) -> Result<Session, Error> {
         let started = Instant::now();
         let waiting = Gauge::waiting(&self.0.counters);
+        let in_vain = InVain(Some(&self.0.options.observer));
         let lease = match timeout(self.0.options.acquire_timeout, self.lease()).await {
             Ok(lease) => lease?,
             Err(_) => {
@@ -149,6 +151,7 @@ impl Pool {
             }
         };
         let waited = started.elapsed();
+        in_vain.got_one();
         self.0
             .options
             .observer
@@ -375,5 +378,21 @@ impl std::fmt::Debug for Pool {
             .field("name", &self.0.options.name)
             .field("target", self.0.connector.target())
             .finish_non_exhaustive()
+    }
+}
+/// A wait for a connection that tells when it ends without one, also where it is given up.
+struct InVain<'o>(Option<&'o Observer>);
+
+impl InVain<'_> {
+    fn got_one(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for InVain<'_> {
+    fn drop(&mut self) {
+        if let Some(observer) = self.0 {
+            observer.tell(|observer| observer.acquire_failed());
+        }
     }
 }

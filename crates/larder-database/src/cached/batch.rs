@@ -107,7 +107,8 @@ impl<'a> Batch<'a> {
             return None;
         }
         let class = || self.options.class(|| names_of(&self.plan));
-        self.inner.was_read(&served, key, class);
+        let tags = &self.options.tags;
+        self.inner.was_read(&served, key, class, tags, || None);
         Some(served.value)
     }
 
@@ -123,6 +124,7 @@ impl<'a> Batch<'a> {
                     snapshot: loaded.snapshot.as_deref(),
                     by_time: self.by_time,
                     is_storable: true,
+                    is_kept: false,
                     fresh_for,
                 };
                 call.was_given(&self.inner.picture, &given);
@@ -193,7 +195,8 @@ impl<'a> Batch<'a> {
                 continue;
             };
             match loaded(&fetched, |rows| decode(&key, rows)) {
-                Some(loaded) => {
+                Some(mut loaded) => {
+                    loaded.by_time = self.by_time;
                     self.was_fetched(&loaded);
                     let request = self.request(self.key::<K, T>(&key));
                     self.observe(&request, beginning, &loaded, each, |_| {});
@@ -220,6 +223,12 @@ impl<'a> Batch<'a> {
             .run_plan(query, generation, dependencies, beginning.holds, as_of)
             .await;
         inner.loads.loaded(began.elapsed());
+        // The statement itself was noted when it was sent.
+        Context::look(|context| {
+            if let Some(call) = &context.call {
+                call.depends_on(self.options.dependencies());
+            }
+        });
         run
     }
 

@@ -7,7 +7,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Dependency, Key, KeyBuilder, Mode};
+use futures::FutureExt;
+use larder_cache::{Dependency, Key, KeyBuilder};
 use larder_metrics::OperationScope;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +20,7 @@ use super::options::ReadOptions;
 use super::portable::portable_bytes;
 use crate::Database;
 use crate::coherence::CatalogState;
-use crate::scope::{CallKind, CallScope, Context};
+use crate::scope::{CallKind, CallScope, Context, Part};
 
 /// A call of a function whose result is kept; made by [`Database::cached_call`].
 ///
@@ -93,11 +94,11 @@ impl CachedCall {
         self
     }
 
-    /// Which of several functions of this name it is: its path, and the type that it is a method of,
-    /// if it is one. Calls of one service and name share results where both and the arguments are
-    /// equal.
-    pub fn function(mut self, path: &'static str, owner: &'static str) -> Self {
-        self.function = Some((path, owner));
+    /// Which of several functions of this name it is: the path of something inside its body, of which
+    /// the place counts that the function stands in, and the type that it is a method of, if it is
+    /// one. Calls of one service and name share results where both and the arguments are equal.
+    pub fn function(mut self, inside: &'static str, owner: &'static str) -> Self {
+        self.function = Some((place_of(inside), owner));
         self
     }
 
@@ -173,12 +174,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// Dropped, the body is dropped; one of those who wait for its result runs its own.
-    pub async fn run<V, E, F>(self, body: F) -> Result<V, E>
+    pub fn run<V, E, F>(self, body: F) -> impl Future<Output = Result<V, E>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Result<V, E>>,
     {
-        self.serve(body, None, |_| true).await
+        self.serve(body, None, |_| true)
     }
 
     /// As [`run`](Self::run), for a function that returns an option.
@@ -186,12 +187,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_option<V, F>(self, body: F) -> Option<V>
+    pub fn run_option<V, F>(self, body: F) -> impl Future<Output = Option<V>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Option<V>>,
     {
-        never_fails(self.serve(infallible(body), None, |_| true).await)
+        self.serve(body.map(Ok), None, |_| true).map(never_fails)
     }
 
     /// As [`run`](Self::run), for a function that cannot fail.
@@ -199,12 +200,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_plain<V, F>(self, body: F) -> V
+    pub fn run_plain<V, F>(self, body: F) -> impl Future<Output = V>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = V>,
     {
-        never_fails(self.serve(infallible(body), None, |_| true).await)
+        self.serve(body.map(Ok), None, |_| true).map(never_fails)
     }
 
     /// As [`run`](Self::run), and keeps the result in Redis too, if there is one. The result has to
@@ -218,12 +219,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_shared<V, E, F>(self, body: F) -> Result<V, E>
+    pub fn run_shared<V, E, F>(self, body: F) -> impl Future<Output = Result<V, E>>
     where
         V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
         F: Future<Output = Result<V, E>>,
     {
-        self.serve(body, Some(Form::of()), |_| true).await
+        self.serve(body, Some(Form::of()), |_| true)
     }
 
     /// As [`run_option`](Self::run_option), and keeps the result in Redis too.
@@ -231,15 +232,13 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_option_shared<V, F>(self, body: F) -> Option<V>
+    pub fn run_option_shared<V, F>(self, body: F) -> impl Future<Output = Option<V>>
     where
         V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
         F: Future<Output = Option<V>>,
     {
-        never_fails(
-            self.serve(infallible(body), Some(Form::of()), |_| true)
-                .await,
-        )
+        self.serve(body.map(Ok), Some(Form::of()), |_| true)
+            .map(never_fails)
     }
 
     /// As [`run_plain`](Self::run_plain), and keeps the result in Redis too.
@@ -247,15 +246,13 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_plain_shared<V, F>(self, body: F) -> V
+    pub fn run_plain_shared<V, F>(self, body: F) -> impl Future<Output = V>
     where
         V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
         F: Future<Output = V>,
     {
-        never_fails(
-            self.serve(infallible(body), Some(Form::of()), |_| true)
-                .await,
-        )
+        self.serve(body.map(Ok), Some(Form::of()), |_| true)
+            .map(never_fails)
     }
 
     /// Runs the body in any case, and keeps what it returns where a call of the same service, name,
@@ -273,12 +270,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// That of the body.
-    pub async fn put<V, E, F>(self, body: F) -> Result<V, E>
+    pub fn put<V, E, F>(self, body: F) -> impl Future<Output = Result<V, E>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Result<V, E>>,
     {
-        self.replace(body, None, |_| true).await
+        self.replace(body, None, |_| true)
     }
 
     /// As [`put`](Self::put), for a function that returns an option.
@@ -286,12 +283,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// That of the body.
-    pub async fn put_option<V, F>(self, body: F) -> Option<V>
+    pub fn put_option<V, F>(self, body: F) -> impl Future<Output = Option<V>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Option<V>>,
     {
-        never_fails(self.replace(infallible(body), None, |_| true).await)
+        self.replace(body.map(Ok), None, |_| true).map(never_fails)
     }
 
     /// As [`put`](Self::put), for a function that cannot fail.
@@ -299,12 +296,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// That of the body.
-    pub async fn put_plain<V, F>(self, body: F) -> V
+    pub fn put_plain<V, F>(self, body: F) -> impl Future<Output = V>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = V>,
     {
-        never_fails(self.replace(infallible(body), None, |_| true).await)
+        self.replace(body.map(Ok), None, |_| true).map(never_fails)
     }
 
     /// As [`put`](Self::put): for a function whose results are kept in Redis too. What is there of
@@ -317,12 +314,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// That of the body.
-    pub async fn put_shared<V, E, F>(self, body: F) -> Result<V, E>
+    pub fn put_shared<V, E, F>(self, body: F) -> impl Future<Output = Result<V, E>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Result<V, E>>,
     {
-        self.put(body).await
+        self.put(body)
     }
 
     /// As [`put_option`](Self::put_option): see [`put_shared`](Self::put_shared).
@@ -330,12 +327,12 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// That of the body.
-    pub async fn put_option_shared<V, F>(self, body: F) -> Option<V>
+    pub fn put_option_shared<V, F>(self, body: F) -> impl Future<Output = Option<V>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Option<V>>,
     {
-        self.put_option(body).await
+        self.put_option(body)
     }
 
     /// As [`put_plain`](Self::put_plain): see [`put_shared`](Self::put_shared).
@@ -343,85 +340,143 @@ impl CachedCall {
     /// # Cancel safety
     ///
     /// That of the body.
-    pub async fn put_plain_shared<V, F>(self, body: F) -> V
+    pub fn put_plain_shared<V, F>(self, body: F) -> impl Future<Output = V>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = V>,
     {
-        self.put_plain(body).await
+        self.put_plain(body)
     }
 
-    async fn serve<V, E, F>(
+    /// Serves what is kept, or runs the body.
+    ///
+    /// The future has the body in it once, and a body that runs is on the heap. An async function
+    /// would have it twice, and each that it is passed on to twice again: of decorated functions
+    /// that call each other none would fit on a stack.
+    fn serve<V, E, F>(
         mut self,
         body: F,
         form: Option<Form<V>>,
         keep: fn(&V) -> bool,
-    ) -> Result<V, E>
+    ) -> impl Future<Output = Result<V, E>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Result<V, E>>,
     {
-        let Some((key, state)) = self.place::<V>().await else {
-            self.database.inner().went_past(|| self.class());
-            return body.await;
-        };
-        let inner = self.database.inner();
-        let is_inside = Context::look(|context| {
-            let call = context.call.as_deref();
-            call.is_some_and(|call| call.is_within(key))
-        });
-        if is_inside == Some(true) {
-            // A function that calls itself with the same arguments would wait for itself.
-            return body.await;
+        async move {
+            let part = self.begin();
+            let outcome = self.serve_part(body, form, keep).await;
+            // What a failure had read was told, and what went past the cache ran for the call around.
+            part.end();
+            outcome
         }
-        let service = self.service.as_deref().unwrap_or_default();
-        let class = inner.classes.of_operation(service, self.name);
-        let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
-        if let Some(value) = inner.kept_with::<V>(key, || self.class(), &self.options.tags) {
-            OperationScope::record_hit();
-            class.hit();
-            if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
-                && tier.hot_keys.draws()
-            {
-                tier.hot_keys.hit(self.shared_key::<V>(&state));
-            }
-            return Ok(value);
-        }
-        let scope = self.scope(key, CallKind::Read, &state);
-        let load = CallLoad {
-            database: Arc::clone(inner),
-            shared_key: form.is_some().then(|| self.shared_key::<V>(&state)),
-            state,
-            scope,
-            key,
-            freshness: self.options.freshness(inner.default_ttl),
-            options: &self.options,
-            call: self.dependency,
-            class: self.class(),
-            form,
-            keep,
-        };
-        // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(load.serve(body, &class)).await
     }
 
-    async fn replace<V, E, F>(
+    fn serve_part<V, E, F>(
+        self,
+        body: F,
+        form: Option<Form<V>>,
+        keep: fn(&V) -> bool,
+    ) -> impl Future<Output = Result<V, E>>
+    where
+        V: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<V, E>>,
+    {
+        async move {
+            let (key, state) = match self.place::<V>().await {
+                Ok(place) => place,
+                Err(reason) => return self.run_past(Box::pin(body), reason).await,
+            };
+            let inner = self.database.inner();
+            let is_inside = Context::look(|context| {
+                let call = context.call.as_deref();
+                call.is_some_and(|call| call.is_within(key))
+            });
+            if is_inside == Some(true) {
+                // A function that calls itself with the same arguments would wait for itself.
+                return Box::pin(body).await;
+            }
+            let service = self.service.as_deref().unwrap_or_default();
+            let class = inner.classes.of_operation(service, self.name);
+            let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
+            if let Some(value) = inner.kept::<V>(key, || self.class(), &self.options.tags) {
+                OperationScope::record_hit();
+                class.hit();
+                if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
+                    && tier.hot_keys.draws()
+                {
+                    tier.hot_keys.hit(self.shared_key::<V>(&state));
+                }
+                return Ok(value);
+            }
+            let mut load = self.load(key, state, CallKind::Read, keep);
+            load.form = form;
+            let is_shared = load.form.is_some();
+            load.shared_key = is_shared.then(|| self.shared_key::<V>(&load.state));
+            // A hit does not carry what only a miss needs.
+            Box::pin(load.serve(Box::pin(body), &class)).await
+        }
+    }
+
+    /// Runs the body in any case, see [`serve`](Self::serve).
+    fn replace<V, E, F>(
         mut self,
         body: F,
         _: Option<Form<V>>,
         keep: fn(&V) -> bool,
-    ) -> Result<V, E>
+    ) -> impl Future<Output = Result<V, E>>
     where
         V: Clone + Send + Sync + 'static,
         F: Future<Output = Result<V, E>>,
     {
-        let Some((key, state)) = self.place::<V>().await else {
-            return body.await;
-        };
+        async move {
+            let part = self.begin();
+            let outcome = match self.place::<V>().await {
+                Ok((key, state)) => {
+                    let load = self.load(key, state, CallKind::Write, keep);
+                    Box::pin(load.put(Box::pin(body))).await
+                }
+                Err(reason) => self.run_past(Box::pin(body), reason).await,
+            };
+            part.end();
+            outcome
+        }
+    }
+
+    /// The call begins, and whatever becomes of it, the call around depends on what this one does
+    /// beside what it reads.
+    fn begin(&mut self) -> Part {
+        // By which `calls(..)` of another function finds it.
+        let call = call_dependency(self.service.as_deref(), self.name, &self.arguments);
+        self.dependency = Some(call);
+        if let Some(service) = &self.service {
+            self.options.operation = Some((service.clone(), Cow::Borrowed(self.name)));
+        }
+        let part = Part::begin();
+        part.depends_on(self.options.dependencies().chain(self.dependency));
+        part
+    }
+
+    /// Runs the body past the cache.
+    async fn run_past<F: Future>(&self, body: F, reason: &'static str) -> F::Output {
+        let outcome = body.await;
+        // After what the body reads: told in the order of their ends.
         let inner = self.database.inner();
-        let load = CallLoad {
+        inner.went_past(|| self.class(), || Some(reason.to_owned()));
+        outcome
+    }
+
+    fn load<V>(
+        &self,
+        key: Key,
+        state: Arc<CatalogState>,
+        kind: CallKind,
+        keep: fn(&V) -> bool,
+    ) -> CallLoad<'_, V> {
+        let inner = self.database.inner();
+        CallLoad {
             database: Arc::clone(inner),
-            scope: self.scope(key, CallKind::Write, &state),
+            scope: self.scope(key, kind, &state),
             state,
             key,
             freshness: self.options.freshness(inner.default_ttl),
@@ -431,38 +486,36 @@ impl CachedCall {
             shared_key: None,
             form: None,
             keep,
-        };
-        Box::pin(load.put(body)).await
+        }
     }
 
-    /// What its result is kept under; `None` if it goes past the cache.
-    async fn place<V: 'static>(&mut self) -> Option<(Key, Arc<CatalogState>)> {
+    /// What its result is kept under, or why it goes past the cache.
+    async fn place<V: 'static>(&self) -> Result<(Key, Arc<CatalogState>), &'static str> {
         let inner = self.database.inner();
-        // By which `calls(..)` of another function finds it.
-        let call = call_dependency(self.service.as_deref(), self.name, &self.arguments);
-        self.dependency = Some(call);
-        if let Some(service) = &self.service {
-            self.options.operation = Some((service.clone(), Cow::Borrowed(self.name)));
-        }
         let ttl = self.options.freshness(inner.default_ttl).ttl;
-        let goes_past = !self.condition
-            || !inner.cache.is_enabled()
-            || ttl.is_zero()
-            || self.options.mode == Mode::Bypass
-            // There it would not see what the transaction has written.
-            || inner.pool.is_in_transaction();
-        if goes_past {
-            return None;
+        if !self.condition {
+            return Err("its condition is not met");
+        }
+        if !inner.cache.is_enabled() {
+            return Err("the cache is switched off (cache.enabled)");
+        }
+        if ttl.is_zero() {
+            return Err("it is to be kept for no time");
+        }
+        // What is kept does not have what the transaction has written.
+        if inner.pool.is_in_transaction() {
+            return Err("it is called inside a transaction");
         }
         // Without the catalog nothing can be kept. The body finds out by itself what is wrong.
         // Nor is it waited for long: whoever calls may hold the connection that it takes.
         const PATIENCE: Duration = Duration::from_secs(1);
         let holds = timeout(PATIENCE, inner.picture_that_holds()).await;
-        let state = holds.ok()?.ok().flatten()?;
+        let state = holds.ok().and_then(Result::ok).flatten();
+        let state = state.ok_or("the catalog cannot be read")?;
         let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
         self.add_to(&mut key);
         key.type_id(TypeId::of::<V>());
-        Some((key.finish(), state))
+        Ok((key.finish(), state))
     }
 
     /// Adds which call it is to a key. How long its result is good for is not part of it: of a
@@ -526,12 +579,15 @@ macro_rules! skipping_none {
                 /// # Cancel safety
                 ///
                 /// As [`CachedCall::run`].
-                pub async fn $result<V, E, F>(self, body: F) -> Result<Option<V>, E>
+                pub fn $result<V, E, F>(
+                    self,
+                    body: F,
+                ) -> impl Future<Output = Result<Option<V>, E>>
                 where
                     V: $($serde +)* Clone + Send + Sync + 'static,
                     F: Future<Output = Result<Option<V>, E>>,
                 {
-                    self.0.$serve(body, $form, Option::is_some).await
+                    self.0.$serve(body, $form, Option::is_some)
                 }
 
                 /// For a function that returns an option.
@@ -539,12 +595,12 @@ macro_rules! skipping_none {
                 /// # Cancel safety
                 ///
                 /// As [`CachedCall::run`].
-                pub async fn $option<V, F>(self, body: F) -> Option<V>
+                pub fn $option<V, F>(self, body: F) -> impl Future<Output = Option<V>>
                 where
                     V: $($serde +)* Clone + Send + Sync + 'static,
                     F: Future<Output = Option<V>>,
                 {
-                    never_fails(self.0.$serve(infallible(body), $form, Option::is_some).await)
+                    self.0.$serve(body.map(Ok), $form, Option::is_some).map(never_fails)
                 }
             )*
         }
@@ -556,6 +612,22 @@ skipping_none! {
     serve Some(Form::of()), run_shared run_option_shared Serialize DeserializeOwned;
     replace None, put put_option;
     replace None, put_shared put_option_shared;
+}
+
+/// The place of a function, by the path of something inside its body: `shop::Menus` for
+/// `shop::Menus::menu::{{closure}}::here`.
+fn place_of(inside: &str) -> &str {
+    let mut path = inside;
+    loop {
+        let Some((outer, last)) = path.rsplit_once("::") else {
+            return path;
+        };
+        path = outer;
+        // What follows on the name of the function is closures and the thing inside.
+        if !matches!(last, "here" | "{{closure}}") {
+            return path;
+        }
+    }
 }
 
 /// Adds an argument with its length: `("a", "bc")` is not `("ab", "c")`.
@@ -577,13 +649,30 @@ pub(super) fn call_dependency(service: Option<&str>, name: &str, arguments: &[u8
     Dependency::tag(&format!("\0call {key}"))
 }
 
-async fn infallible<V>(body: impl Future<Output = V>) -> Result<V, Infallible> {
-    Ok(body.await)
-}
-
 fn never_fails<V>(result: Result<V, Infallible>) -> V {
     match result {
         Ok(value) => value,
         Err(never) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place_of;
+
+    #[test]
+    fn the_place_of_a_function_is_what_it_stands_in() {
+        for (inside, place) in [
+            ("shop::menu::here", "shop"),
+            ("shop::Menus::menu::{{closure}}::here", "shop::Menus"),
+            (
+                "<shop::Menus as shop::Lunch>::list::{{closure}}::{{closure}}::here",
+                "<shop::Menus as shop::Lunch>",
+            ),
+            ("shop::one::load::{{closure}}::here", "shop::one"),
+            ("menu", "menu"),
+        ] {
+            assert_eq!(place_of(inside), place);
+        }
     }
 }

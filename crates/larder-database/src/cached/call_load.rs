@@ -15,7 +15,7 @@ use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::failpoints;
 use crate::fleet::{SecondTier, SharedRead};
-use crate::scope::{CallScope, Context, Found, Part};
+use crate::scope::{CallScope, Context, Found, ReadOrigin, TracedRead};
 
 /// A call whose result is not at hand.
 pub(super) struct CallLoad<'o, V> {
@@ -59,30 +59,27 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             observed.loaded(beginning, &loaded, began.elapsed(), cache);
             Ok(loaded)
         };
-        let part = Part::begin();
-        let outcome = cache.get_or_run(request, run).await;
+        let outcome: Result<_, ()> = cache.get_or_run(request, run).await;
         match &outcome {
             Ok(served) if matches!(served.source, Source::Hit | Source::Stale) => {
                 OperationScope::record_hit()
             }
             _ => OperationScope::record_miss(),
         }
-        let served = match (outcome, failed) {
-            (Ok(served), _) => {
-                part.end();
-                observed.served(served.source);
-                served
-            }
-            (Err(()), Some(error)) => return Err(error),
-            // Nothing else fails than the body.
-            (Err(()), None) => unreachable!("the error of a body is noted"),
+        let Ok(served) = outcome else {
+            #[expect(clippy::expect_used, reason = "nothing else fails than the body")]
+            return Err(failed.expect("the error of a body is noted"));
         };
-        self.database.was_read_with(
+        observed.served(served.source);
+        self.database.was_read(
             &served,
             self.key,
             || self.class.clone(),
             &self.options.tags,
-            || self.scope.refusal().map(Cow::into_owned),
+            || {
+                let refusal = self.scope.refusal().map(Cow::into_owned);
+                refusal.or_else(|| self.is_left_out(&served.value))
+            },
         );
         Ok(served.value)
     }
@@ -93,32 +90,55 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         F: Future<Output = Result<V, E>>,
     {
         let cache = &self.database.cache;
-        // What is recorded for this one is not for a call around it.
-        Context::look(|context| {
-            if let Some(call) = &context.call {
-                call.refuse("it calls a function that keeps what it writes");
-            }
-        });
         // Before the body runs: from here on all that is invalidated is looked at.
         let begun = cache.begin(0);
-        let holds = self.database.picture.is_current(self.state.generation);
+        self.look_at_definitions();
         let value = self.within(body).await?;
         let found = self.scope.close();
         let own = found.own_invalidations;
-        let may_be_kept = holds && found.open_transactions.is_empty() && (self.keep)(&value);
-        let mut loaded = self.loaded(value, found);
-        loaded.storable &= may_be_kept;
+        if !found.open_transactions.is_empty() {
+            self.scope.refuse("a transaction in it was not committed");
+        }
+        let mut loaded = self.loaded(value, self.scope.close());
+        let left_out = self.is_left_out(&loaded.value);
+        loaded.storable &= left_out.is_none();
         // What others have in Redis of it is refused by its snapshot.
-        cache.put_after_own_writes(self.request(), begun, own, &loaded);
+        let is_kept = cache.put_after_own_writes(self.request(), begun, own, &loaded);
+        self.database.was_put(TracedRead {
+            name: self.class.clone(),
+            origin: ReadOrigin::Loaded,
+            not_kept: (!is_kept).then(|| {
+                let refusal = self.scope.refusal().map(Cow::into_owned);
+                let refusal = refusal.or(left_out);
+                refusal.unwrap_or_else(|| {
+                    "something else was written or invalidated meanwhile".to_owned()
+                })
+            }),
+            kept: Some((self.key, loaded.dependencies)),
+            tags: self.options.tags.clone(),
+        });
         Ok(loaded.value)
+    }
+
+    /// Asked after the cache has noted as of when the work begins, see `StatementLoad::run`.
+    fn look_at_definitions(&self) -> bool {
+        let holds = self.database.picture.is_current(self.state.generation);
+        if !holds {
+            self.scope.refuse("definitions have changed while it ran");
+        }
+        holds
+    }
+
+    /// Why a value is not kept although it might be.
+    fn is_left_out(&self, value: &V) -> Option<String> {
+        (!(self.keep)(value)).then(|| "it is None, and skip_none() was said".to_owned())
     }
 
     async fn load<E, F>(&self, body: F) -> Result<Loaded<V>, E>
     where
         F: Future<Output = Result<V, E>>,
     {
-        // After the cache has noted as of when the load begins, see `StatementLoad::run`.
-        let holds = self.database.picture.is_current(self.state.generation);
+        let holds = self.look_at_definitions();
         let shared = self.shared().filter(|_| holds);
         if let Some((tier, form, read)) = &shared
             && self.options.mode == Mode::Normal
@@ -138,7 +158,6 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         let relations = found.relations.iter().copied();
         let may_leave = self.database.may_share_tables(&self.state, relations);
         let mut loaded = self.loaded(value, found);
-        loaded.storable &= holds;
         if !(self.keep)(&loaded.value) {
             loaded.fresh_for = Some(Duration::ZERO);
         }
@@ -182,8 +201,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
 
     /// Runs the body while what it reads is recorded.
     async fn within<F: Future>(&self, body: F) -> F::Output {
-        let context = Context::current().with_call(Arc::clone(&self.scope));
-        context.enter(body).await
+        Context::enter_call(Arc::clone(&self.scope), body).await
     }
 
     fn loaded(&self, value: V, found: Found) -> Loaded<V> {

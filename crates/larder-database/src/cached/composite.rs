@@ -15,7 +15,7 @@ use super::composite_load::{CompositeLoad, Form};
 use super::options::{ReadOptions, read_options};
 use super::portable::portable_bytes;
 use crate::fleet::SharedRead;
-use crate::scope::{CallKind, CallScope};
+use crate::scope::{CallKind, CallScope, Part};
 use crate::{ClosureError, Connection, Database, Error};
 
 /// Several statements whose result is kept as one; made by [`Database::cached_read`].
@@ -184,6 +184,19 @@ impl CachedRead<'_> {
         V: Send + Sync + 'static,
         E: ClosureError<Outcome = Error>,
     {
+        let dependencies: Vec<_> = self.options.dependencies().collect();
+        Part::of(dependencies.into_iter(), self.load_part(closure, form)).await
+    }
+
+    async fn load_part<V, E, F>(self, closure: F, form: Option<Form<V>>) -> Result<Arc<V>, Error>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
+            + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>
+            + Send
+            + 'static,
+        V: Send + Sync + 'static,
+        E: ClosureError<Outcome = Error>,
+    {
         let Self {
             database,
             arguments,
@@ -205,7 +218,7 @@ impl CachedRead<'_> {
         let Some(state) = state else {
             OperationScope::record_miss();
             inner.cache.count_bypassed();
-            inner.went_past(|| options.class(String::new));
+            inner.went_past(|| options.class(String::new), || None);
             // Boxed, so that the future of a hit stays small.
             let read = Box::pin(inner.pool.within(database.read(closure)));
             return read.await.map(Arc::new);
@@ -227,7 +240,8 @@ impl CachedRead<'_> {
             key.finish()
         };
         if options.mode == Mode::Normal
-            && let Some(value) = inner.kept::<Arc<V>>(key, || options.class(String::new))
+            && let Some(value) =
+                inner.kept::<Arc<V>>(key, || options.class(String::new), &options.tags)
         {
             OperationScope::record_hit();
             class.hit();
@@ -281,6 +295,7 @@ impl CachedRead<'_> {
         };
         let load = async move || load.run(shared).await;
         // On the heap: a hit does not carry what only a miss needs.
-        Box::pin(inner.load(observed, request, load, name)).await
+        let loading = inner.load(observed, request, load, name, &options.tags);
+        Box::pin(loading).await
     }
 }

@@ -23,16 +23,17 @@ use crate::{Database, Error};
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct CacheExplanation {
-    /// The statement, without its values.
+    /// The statement, without its values; the name of a call of a decorated function.
     pub statement: String,
-    /// The same for all statements that differ in values only.
+    /// The same for all statements that differ in values only. Empty for a call.
     pub fingerprint: String,
     /// The tables that the result depends on; a write to any of them makes it go.
     pub tables: Vec<String>,
     /// Those of them of which it depends on single rows only: a write that names other rows leaves
     /// it.
     pub by_row: Vec<String>,
-    /// Tags and services that make it go, as far as their names are known.
+    /// The tags that make it go, as far as their names are known: of a call first its own, then
+    /// those of what its body was given, where that has run just now.
     pub tags: Vec<String>,
     /// Functions in it whose results change by themselves.
     pub volatile: Vec<String>,
@@ -54,8 +55,10 @@ pub struct CacheExplanation {
 
 impl fmt::Display for CacheExplanation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "statement   {}", self.statement)?;
-        if !self.fingerprint.is_empty() {
+        if self.fingerprint.is_empty() {
+            writeln!(formatter, "call        {}", self.statement)?;
+        } else {
+            writeln!(formatter, "statement   {}", self.statement)?;
             writeln!(formatter, "fingerprint {}", self.fingerprint)?;
         }
         if !self.tables.is_empty() {
@@ -227,12 +230,15 @@ impl Database {
     /// # }
     /// ```
     pub async fn explain_call<F: Future>(&self, call: F) -> (F::Output, Option<CacheExplanation>) {
-        let (output, mut trace) = self.trace(call).await;
-        let explanation = trace.reads.pop().map(|read| self.explain_read(read));
+        // On the heap: the call may be large, and would be in here several times.
+        let (output, mut trace) = self.trace(Box::pin(call)).await;
+        let last = trace.reads.pop();
+        let explanation = last.map(|read| self.explain_read(read, &trace.reads));
         (output, explanation)
     }
 
-    fn explain_read(&self, read: TracedRead) -> CacheExplanation {
+    /// Explains a read, and those that ended before it.
+    fn explain_read(&self, read: TracedRead, before: &[TracedRead]) -> CacheExplanation {
         let inner = self.inner();
         let (key, depends_on) = read.kept.unzip();
         let depends_on = depends_on.unwrap_or_default();
@@ -241,27 +247,49 @@ impl Database {
             .iter()
             .filter_map(|one| one.table_oid())
             .collect();
-        let names = tables.into_iter().map(|table| match &state {
+        let name_of = |table: u32| match &state {
             Some(state) => name_of(state, TableId(table)),
             None => table.to_string(),
-        });
-        let not_cached = match read.origin {
-            ReadOrigin::Bypassed => Some("it goes past the cache".to_owned()),
-            _ => read.not_kept,
         };
+        let is_hot = |table: &u32| {
+            let of_table = |one: &Dependency| one.table_oid() == Some(*table);
+            let of_table = depends_on.iter().copied().filter(of_table);
+            inner.watcher.heat.is_hot(of_table)
+        };
+        let hot = tables.iter().copied().filter(is_hot).map(name_of).collect();
+        let entry = key.and_then(|key| inner.cache.explain(key));
+        let not_cached = match (read.origin, read.not_kept) {
+            (ReadOrigin::Bypassed, None) => Some("it goes past the cache".to_owned()),
+            (ReadOrigin::Bypassed, Some(reason)) => {
+                Some(format!("it goes past the cache: {reason}"))
+            }
+            (_, None) if entry.is_none() => Some(
+                "something that it depends on was written since it began, or there is no room"
+                    .to_owned(),
+            ),
+            (_, reason) => reason,
+        };
+        let mut tags = read.tags;
+        for tag in before.iter().flat_map(|read| &read.tags) {
+            if depends_on.contains(&Dependency::tag(tag)) && !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
         CacheExplanation {
             statement: read.name,
             fingerprint: String::new(),
-            tables: names.collect(),
-            by_row: state.map_or_else(Vec::new, |state| by_row(&state, &depends_on)),
-            tags: read.tags,
+            tables: tables.iter().copied().map(name_of).collect(),
+            by_row: state
+                .as_ref()
+                .map_or_else(Vec::new, |state| by_row(state, &depends_on)),
+            tags,
             volatile: Vec::new(),
             not_cached,
             ttl_only: false,
             not_in_redis: None,
             switched_off: inner.switches.concerning(&depends_on),
-            hot: Vec::new(),
-            entry: key.and_then(|key| inner.cache.explain(key)),
+            hot,
+            entry,
             key: key.map(|key| key.to_string()),
         }
     }

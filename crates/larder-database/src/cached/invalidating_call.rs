@@ -141,16 +141,19 @@ impl InvalidatingCall {
     ///
     /// Dropped, the body is dropped. Once that has returned, what is named is invalidated in this
     /// process; the others may not have been told.
-    pub async fn run<V, E, F>(self, body: F) -> Result<V, E>
+    pub fn run<V, E, F>(self, body: F) -> impl Future<Output = Result<V, E>>
     where
         F: Future<Output = Result<V, E>>,
     {
-        self.begin().await;
-        let outcome = body.await;
-        if self.before || outcome.is_ok() {
-            self.invalidate().await;
+        // The body is in it once, and runs on the heap: see `CachedCall`.
+        async move {
+            self.begin().await;
+            let outcome = Box::pin(body).await;
+            if self.before || outcome.is_ok() {
+                self.invalidate().await;
+            }
+            outcome
         }
-        outcome
     }
 
     /// Runs the body, and invalidates if it returns `Some`.
@@ -158,16 +161,19 @@ impl InvalidatingCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_option<V, F>(self, body: F) -> Option<V>
+    pub fn run_option<V, F>(self, body: F) -> impl Future<Output = Option<V>>
     where
         F: Future<Output = Option<V>>,
     {
-        self.begin().await;
-        let outcome = body.await;
-        if self.before || outcome.is_some() {
-            self.invalidate().await;
+        // The body is in it once, and runs on the heap: see `CachedCall`.
+        async move {
+            self.begin().await;
+            let outcome = Box::pin(body).await;
+            if self.before || outcome.is_some() {
+                self.invalidate().await;
+            }
+            outcome
         }
-        outcome
     }
 
     /// Runs the body, and invalidates.
@@ -175,14 +181,17 @@ impl InvalidatingCall {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_plain<V, F>(self, body: F) -> V
+    pub fn run_plain<V, F>(self, body: F) -> impl Future<Output = V>
     where
         F: Future<Output = V>,
     {
-        self.begin().await;
-        let value = body.await;
-        self.invalidate().await;
-        value
+        // The body is in it once, and runs on the heap: see `CachedCall`.
+        async move {
+            self.begin().await;
+            let value = Box::pin(body).await;
+            self.invalidate().await;
+            value
+        }
     }
 
     async fn begin(&self) {

@@ -23,6 +23,7 @@ use super::plan::PlanKey;
 use super::run::rows;
 use crate::database::Inner;
 use crate::fleet::PIECE;
+use crate::scope::Part;
 use crate::{Database, Error};
 
 /// Rows that are kept one by one; made by [`Database::cached_many`].
@@ -131,6 +132,19 @@ where
     /// Dropped, it stores what it had loaded so far, and the query that runs is ended on the
     /// server.
     pub async fn by<Q, T, F, G>(self, query: F, key_of: G) -> Result<HashMap<K, Arc<T>>, Error>
+    where
+        F: FnMut(Vec<K>) -> Q + Send,
+        G: FnMut(&T) -> K + Send,
+        Q: AsQuery,
+        Q::Query: QueryFragment<Pg> + QueryId,
+        Q::SqlType: CompatibleType<T, Pg>,
+        T: FromSqlRow<<Q::SqlType as CompatibleType<T, Pg>>::SqlType, Pg> + Send + Sync + 'static,
+    {
+        let dependencies: Vec<_> = self.options.dependencies().collect();
+        Part::of(dependencies.into_iter(), self.by_part(query, key_of)).await
+    }
+
+    async fn by_part<Q, T, F, G>(self, query: F, key_of: G) -> Result<HashMap<K, Arc<T>>, Error>
     where
         F: FnMut(Vec<K>) -> Q + Send,
         G: FnMut(&T) -> K + Send,

@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use larder_cache::{Key, LoadError, Loaded, Mode, Request, Served, Source};
 use larder_metrics::OperationScope;
 use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
+use larder_sql::StatementProfile;
 use tokio::sync::MutexGuard;
 
 use super::classes::Observed;
@@ -60,7 +61,8 @@ impl Database {
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
             && let entry = plan.key::<V>(&values, options, inner.default_ttl)
-            && let Some(value) = inner.kept::<V>(entry, || options.class(|| names_of(&plan)))
+            && let Some(value) =
+                inner.kept::<V>(entry, || options.class(|| names_of(&plan)), &options.tags)
         {
             OperationScope::record_hit();
             plan.class.hit();
@@ -88,16 +90,37 @@ impl Database {
     where
         V: Clone + Send + Sync + 'static,
     {
+        if !Context::is_heard() {
+            return self.fetch_part(miss, options, decode).await;
+        }
+        let dependencies: Vec<_> = options.dependencies().collect();
+        let fetching = self.fetch_part(miss, options, decode);
+        Part::of(dependencies.into_iter(), fetching).await
+    }
+
+    async fn fetch_part<V>(
+        &self,
+        miss: Miss,
+        options: ReadOptions,
+        decode: Decode<V>,
+    ) -> Result<V, Error>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
         let inner = self.inner();
         let Miss { key, values, query } = miss;
         let freshness = options.freshness(inner.default_ttl);
         if options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero() {
-            return inner.read_uncached(query, decode).await;
+            let past = inner.read_uncached(query, decode, &options, || None);
+            return past.await;
         }
         let last = inner.plans.get(&key);
         let plan = match inner.plan(key, &query).await {
             Ok(Some(plan)) => plan,
-            Ok(None) => return inner.read_uncached(query, decode).await,
+            Ok(None) => {
+                let reason = || Some("definitions are being changed".to_owned());
+                return inner.read_uncached(query, decode, &options, reason).await;
+            }
             // Without the catalog nothing can be loaded; what is kept for errors can be served.
             Err(error) => {
                 let key = last.map(|plan| plan.key::<V>(&values, &options, inner.default_ttl));
@@ -109,7 +132,8 @@ impl Database {
             Ok(reads) => reads.clone(),
             Err(reason) => {
                 tracing::debug!(statement = &*plan.profile.normalised, %reason, "not cached");
-                return inner.read_uncached(query, decode).await;
+                let reason = || Some(reason.to_string());
+                return inner.read_uncached(query, decode, &options, reason).await;
             }
         };
         let key = plan.key::<V>(&values, &options, inner.default_ttl);
@@ -156,24 +180,17 @@ impl Database {
             refresh: options.mode == Mode::Refresh,
         };
         let load = async move || load.run().await;
-        inner.load(observed, request, load, class).await
+        inner
+            .load(observed, request, load, class, &options.tags)
+            .await
     }
 }
 
 impl Inner {
     /// What is kept under a key, if it may be served at once. Whoever records what the task reads
-    /// hears of it.
+    /// hears of it, with the tags of the read.
     #[inline]
-    pub(super) fn kept<V>(&self, key: Key, class: impl FnOnce() -> String) -> Option<V>
-    where
-        V: Clone + Send + Sync + 'static,
-    {
-        self.kept_with(key, class, &[])
-    }
-
-    /// The same for a read that has these tags.
-    #[inline]
-    pub(super) fn kept_with<V>(
+    pub(super) fn kept<V>(
         &self,
         key: Key,
         class: impl FnOnce() -> String,
@@ -186,7 +203,7 @@ impl Inner {
             return self.cache.get::<V>(key);
         }
         let served = self.cache.get_with_basis::<V>(key)?;
-        self.was_read_with(&served, key, class, tags, || None);
+        self.was_read(&served, key, class, tags, || None);
         Some(served.value)
     }
 
@@ -204,14 +221,19 @@ impl Inner {
         Some(value)
     }
 
-    /// Tells whoever traces the current task that a read goes past the cache.
-    pub(super) fn went_past(&self, name: impl FnOnce() -> String) {
+    /// Tells whoever traces the current task that a read goes past the cache, and why if that is
+    /// known.
+    pub(super) fn went_past(
+        &self,
+        name: impl FnOnce() -> String,
+        reason: impl FnOnce() -> Option<String>,
+    ) {
         Context::look(|context| {
             if let Some(trace) = &context.trace {
                 trace.read(TracedRead {
                     name: name(),
                     origin: ReadOrigin::Bypassed,
-                    not_kept: None,
+                    not_kept: reason().or_else(|| self.reason_of_all().map(str::to_owned)),
                     kept: None,
                     tags: Vec::new(),
                 });
@@ -219,13 +241,29 @@ impl Inner {
         });
     }
 
-    /// Tells whoever records what the current task reads.
-    pub(super) fn was_read<V>(&self, served: &Served<V>, key: Key, name: impl FnOnce() -> String) {
-        self.was_read_with(served, key, name, &[], || None);
+    /// Tells whoever traces the current task that a writer's value was kept, or was not.
+    pub(super) fn was_put(&self, read: TracedRead) {
+        Context::look(|context| {
+            if let Some(trace) = &context.trace {
+                trace.read(read);
+            }
+        });
     }
 
-    /// The same of a read that has these tags, and that was not kept for a reason that may be known.
-    pub(super) fn was_read_with<V>(
+    /// Why all reads of the current task go past the cache, if they do.
+    fn reason_of_all(&self) -> Option<&'static str> {
+        if !self.cache.is_enabled() {
+            Some("the cache is switched off (cache.enabled)")
+        } else if self.pool.is_in_transaction() {
+            Some("it is called inside a transaction")
+        } else {
+            None
+        }
+    }
+
+    /// Tells whoever records what the current task reads: of a read that has these tags, and that
+    /// was not kept for a reason that may be known.
+    pub(super) fn was_read<V>(
         &self,
         served: &Served<V>,
         key: Key,
@@ -256,6 +294,7 @@ impl Inner {
                 snapshot: basis.snapshot.as_deref(),
                 by_time: basis.by_time,
                 is_storable: basis.is_storable,
+                is_kept: matches!(served.source, Source::Hit),
                 fresh_for: basis.fresh_for,
             };
             call.was_given(&self.picture, &given);
@@ -269,6 +308,7 @@ impl Inner {
         request: Request,
         load: F,
         class: String,
+        tags: &[String],
     ) -> Result<V, Error>
     where
         V: Clone + Send + Sync + 'static,
@@ -301,18 +341,16 @@ impl Inner {
                 loaded
             })
         };
-        let part = Part::begin();
         let served = self.cache.get_or_load(request, scoped).await;
         match served {
             Ok(served) => {
-                part.end();
                 observed.served(served.source);
                 if matches!(served.source, Source::Hit | Source::Stale) {
                     OperationScope::record_hit();
                 } else {
                     OperationScope::record_miss();
                 }
-                self.was_read(&served, key, || class);
+                self.was_read(&served, key, || class, tags, || None);
                 Ok(served.value)
             }
             Err(error) => {
@@ -438,10 +476,12 @@ impl Inner {
         &self,
         query: OwnedQuery,
         decode: Decode<V>,
+        options: &ReadOptions,
+        reason: impl FnOnce() -> Option<String>,
     ) -> Result<V, Error> {
         OperationScope::record_miss();
         self.cache.count_bypassed();
-        self.went_past(|| query.profile().normalised.to_string());
+        self.went_past(|| options.class(|| names_in(query.profile())), reason);
         let mut session = self.pool.session().await?;
         let rows = rows(&mut session, query).await?;
         decode(rows).map_err(|error| Error::of_statement(error, None))
@@ -469,7 +509,11 @@ pub(super) fn estimate(recording: &Recording) -> u64 {
 
 /// The tables of a statement, for the readable name of its entry.
 pub(super) fn names_of(plan: &Plan) -> String {
-    let names: Vec<&str> = plan.profile.reads.iter().map(|name| name.name()).collect();
+    names_in(&plan.profile)
+}
+
+fn names_in(profile: &StatementProfile) -> String {
+    let names: Vec<&str> = profile.reads.iter().map(|name| name.name()).collect();
     if names.is_empty() {
         "none".to_owned()
     } else {

@@ -290,6 +290,10 @@ impl PoolObserver for Watcher {
         self.connections.acquire_timed_out();
     }
 
+    fn acquire_failed(&self) {
+        self.tell_call(CallScope::has_failed);
+    }
+
     fn released(&self, used_for: Duration) {
         self.connections.released(used_for);
     }

@@ -111,10 +111,7 @@ impl CallScope {
 
     /// Its result must not be kept. The first reason counts.
     pub(crate) fn refuse(&self, reason: impl Into<Cow<'static, str>>) {
-        let mut found = self.lock();
-        if found.refusal.is_none() {
-            found.refusal = Some(reason.into());
-        }
+        self.lock().refuse(reason.into());
     }
 
     /// It was given a result that was kept, or is kept now, by the database of this picture: what
@@ -133,11 +130,38 @@ impl CallScope {
             self.refuse("a part of it must not be kept");
         }
         let mut found = self.lock();
-        let writes = found.writing_statements > 0 || !found.writing_transactions.is_empty();
+        // One that was loaded just now may have been read before a write of its own that has been
+        // committed meanwhile.
+        let is_beside = found.writing_statements > 0
+            || !found.writing_transactions.is_empty()
+            || !given.is_kept && !found.touched.is_empty();
         found.was_given(given);
         drop(found);
-        if writes {
+        if is_beside {
             self.refuse(BESIDE_ITS_WRITES);
+        }
+    }
+
+    /// It depends on these too, beside what its statements read.
+    pub(crate) fn depends_on(&self, dependencies: impl Iterator<Item = Dependency>) {
+        self.lock().read.extend(dependencies);
+    }
+
+    /// The body of a call inside it has ended, in whatever way. Where that has failed nothing was
+    /// given, and yet that it has failed depends on what it had read.
+    pub(super) fn had_inside(&self, inside: &Self) {
+        if !self.is_for(&inside.picture) {
+            self.refuse("it reads from another database");
+            return;
+        }
+        let part = inside.close();
+        let mut found = self.lock();
+        found.was_given_live(&part);
+        if !part.open_transactions.is_empty() {
+            found.refuse("a transaction in it was not committed".into());
+        }
+        if !found.touched.is_empty() {
+            found.refuse(BESIDE_ITS_WRITES.into());
         }
     }
 
@@ -164,11 +188,16 @@ impl CallScope {
         let unforeseen = touched.iter().filter(|one| !found.touched.contains(one));
         let is_wrong = touched.is_everything()
             || touched.names().is_some()
-            || unforeseen.into_iter().any(|one| found.read.contains(&one));
+            || found.has_read_any(&unforeseen.collect::<Vec<_>>());
         drop(found);
         if is_wrong {
             self.refuse("it has read what it made wrong itself");
         }
+    }
+
+    /// A read in it has failed before it was sent, or was given up.
+    pub(crate) fn has_failed(&self) {
+        self.refuse(FAILED);
     }
 
     /// A statement that was sent for it has ended.
@@ -221,23 +250,59 @@ impl CallScope {
 }
 
 impl Found {
+    fn refuse(&mut self, reason: Cow<'static, str>) {
+        self.refusal.get_or_insert(reason);
+    }
+
+    fn bound(&mut self, time: Duration) {
+        self.by_time = true;
+        let least = self.fresh_for.unwrap_or(Duration::MAX);
+        self.fresh_for = Some(least.min(time));
+    }
+
+    /// Takes over what a call inside has found while its body ran.
+    fn was_given_live(&mut self, part: &Self) {
+        self.read.extend(&part.read);
+        self.relations.extend(&part.relations);
+        if let Some(reason) = &part.refusal {
+            self.refuse(reason.clone());
+        }
+        if let Some(snapshot) = &part.snapshot {
+            self.has_seen(snapshot);
+        }
+        self.is_local |= part.is_local;
+        if let Some(time) = part.fresh_for {
+            self.bound(time);
+        }
+        self.by_time |= part.by_time;
+    }
+
     fn was_given(&mut self, given: &Given<'_>) {
         self.read.extend(given.dependencies);
         if given.by_time {
-            self.by_time = true;
-            let least = self.fresh_for.unwrap_or(Duration::MAX);
-            self.fresh_for = Some(least.min(given.fresh_for));
+            self.bound(given.fresh_for);
         }
-        match (given.snapshot, self.snapshot.take()) {
-            (None, _) => self.is_local = true,
-            (Some(snapshot), Some(before)) => self.snapshot = Some(before.and(snapshot)),
-            (Some(snapshot), None) => self.snapshot = Some(snapshot.clone()),
+        match given.snapshot {
+            Some(snapshot) => self.has_seen(snapshot),
+            None => self.is_local = true,
         }
+    }
+
+    /// A part of it has seen no more than this.
+    fn has_seen(&mut self, snapshot: &Snapshot) {
+        self.snapshot = Some(match self.snapshot.take() {
+            Some(before) => before.and(snapshot),
+            None => snapshot.clone(),
+        });
     }
 
     /// Whether what it has read until now is made wrong by a write that touches these.
     pub(super) fn has_read_any(&self, touched: &[Dependency]) -> bool {
-        touched.iter().any(|touched| self.read.contains(touched))
+        let is_read = |touched: &Dependency| {
+            let mut unproved = self.unproved.iter();
+            self.read.contains(touched) || unproved.any(|(_, new_rows)| new_rows == touched)
+        };
+        touched.iter().any(is_read)
     }
 
     /// What the result could at least see, of which the load has taken this snapshot itself before
@@ -289,6 +354,8 @@ pub(crate) struct Given<'g> {
     pub(crate) snapshot: Option<&'g Snapshot>,
     pub(crate) by_time: bool,
     pub(crate) is_storable: bool,
+    /// It was there when it was asked for.
+    pub(crate) is_kept: bool,
     pub(crate) fresh_for: Duration,
 }
 
@@ -302,9 +369,30 @@ impl Part {
         Self(Context::look(|context| context.call.clone()).flatten())
     }
 
-    /// There is a result.
+    /// There is a result, or what is known of its failure has been told.
     pub(crate) fn end(mut self) {
         self.0 = None;
+    }
+
+    /// Waits for a read that depends on these, beside tables. That counts whatever becomes of it.
+    pub(crate) async fn of<T, E>(
+        dependencies: impl Iterator<Item = Dependency>,
+        read: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let part = Self::begin();
+        part.depends_on(dependencies);
+        let outcome = read.await;
+        if outcome.is_ok() {
+            part.end();
+        }
+        outcome
+    }
+
+    /// It depends on these, beside tables.
+    pub(crate) fn depends_on(&self, dependencies: impl Iterator<Item = Dependency>) {
+        if let Some(call) = &self.0 {
+            call.depends_on(dependencies);
+        }
     }
 }
 

@@ -63,9 +63,40 @@ impl Context {
         }
     }
 
+    /// Runs the body of a call. However it ends, what it has read counts for the call around it,
+    /// too.
+    pub(crate) async fn enter_call<F: Future>(call: Arc<CallScope>, body: F) -> F::Output {
+        let around = Self::current();
+        if let Some(around) = &around.call
+            && call.kind == CallKind::Write
+        {
+            // It would not be made again where the result is kept.
+            around.refuse("it calls a function that writes");
+        }
+        let _passes_on = PassesOn {
+            from: Arc::clone(&call),
+            to: around.call.clone(),
+        };
+        around.with_call(call).enter(body).await
+    }
+
     /// The same without a call: for work whose reads somebody else passes on.
     pub(crate) fn without_call(self) -> Self {
         Self { call: None, ..self }
+    }
+}
+
+/// Passes on what a call has found when its body ends, or is dropped.
+struct PassesOn {
+    from: Arc<CallScope>,
+    to: Option<Arc<CallScope>>,
+}
+
+impl Drop for PassesOn {
+    fn drop(&mut self) {
+        if let Some(to) = &self.to {
+            to.had_inside(&self.from);
+        }
     }
 }
 

@@ -29,6 +29,10 @@ impl CallScope {
         self.judge_connection(watcher, statement)?;
         let writes = watcher.may_write(statement.profile);
         if self.kind == CallKind::Read {
+            if watcher.session_effect(statement.profile) != SessionEffect::None {
+                let text = &statement.profile.normalised;
+                return Err(format!("it changes the settings of its session: {text}").into());
+            }
             if writes {
                 let text = &statement.profile.normalised;
                 return Err(format!("it may write: {text}").into());
@@ -122,6 +126,9 @@ impl CallScope {
     /// What a call returns that writes depends on what it has written.
     fn write(&self, statement: &BeginningStatement<'_>) -> Judged {
         let profile = statement.profile;
+        if statement.transaction.is_none() {
+            self.lock().writing_statements += 1;
+        }
         let tables = match self.state.writes(profile) {
             WriteSet::Nothing => return Ok(()),
             WriteSet::Everything(reason) => return Err(reason.to_string().into()),
@@ -147,12 +154,7 @@ impl CallScope {
         if found.has_read_any(&touched) {
             return Err("it writes what it has read before".into());
         }
-        match statement.transaction {
-            Some(transaction) => {
-                found.writing_transactions.insert(transaction);
-            }
-            None => found.writing_statements += 1,
-        }
+        found.writing_transactions.extend(statement.transaction);
         found.touched.extend(touched);
         found.written.extend(dependencies);
         Ok(())

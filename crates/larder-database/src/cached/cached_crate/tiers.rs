@@ -92,6 +92,7 @@ where
                         .iter()
                         .all(|one| one.table_oid().is_none()),
                     is_storable: true,
+                    is_kept: false,
                     fresh_for: self.time_to_live(),
                 };
                 call.was_given(&self.database.inner().picture, &given);
