@@ -8,7 +8,7 @@ use crate::mode::{Mode, Relaxation};
 const STEPS: u64 = 100_000;
 
 /// How many a run has at most in which a rule is relaxed.
-const RELAXED_STEPS: u64 = 20_000;
+const RELAXED_STEPS: u64 = 50_000;
 
 /// Reads and writes a schema at random through Larder's cache and beside it in a plain database,
 /// and compares every answer.
@@ -31,7 +31,7 @@ const RELAXED_STEPS: u64 = 20_000;
         cargo xtask differential --relax all"
 )]
 pub(crate) struct Arguments {
-    /// How many reads and writes each run makes: 100000, with --relax at most 20000.
+    /// How many reads and writes each run makes: 100000, with --relax at most 50000.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     steps: Option<u64>,
 

@@ -114,37 +114,37 @@ pub(crate) const TABLES: &[Table] = &[
     typed("longs", KeyKind::Long, 1, TypedTable::Longs),
     view("seen", 1),
     view("both_seen", 1),
-    typed("uuids", KeyKind::Uuid, 2, TypedTable::Uuids),
-    table("blobs", KeyKind::Bytes, 3),
-    typed("texts", KeyKind::Text, 4, TypedTable::Texts),
-    table("labels", KeyKind::Text, 5),
-    typed("folded", KeyKind::Folded, 6, TypedTable::Folded),
-    typed("triggered", KeyKind::Integer, 7, TypedTable::Triggered),
-    table("rekeyed", KeyKind::Integer, 8),
-    table("ruled", KeyKind::Integer, 9),
-    table("parts", KeyKind::Integer, 10),
-    table("parts_low", KeyKind::Integer, 10),
-    table("parts_high", KeyKind::Integer, 10),
-    table("elders", KeyKind::Integer, 11),
-    table("heirs", KeyKind::Integer, 11),
-    with_up(table("tree", KeyKind::Integer, 12)),
-    with_up(table("hosts", KeyKind::Integer, 13)),
-    with_up(table("guests", KeyKind::Integer, 13)),
+    typed("uuids", KeyKind::Uuid, 0, TypedTable::Uuids),
+    table("blobs", KeyKind::Bytes, 2),
+    typed("texts", KeyKind::Text, 2, TypedTable::Texts),
+    table("labels", KeyKind::Text, 2),
+    typed("folded", KeyKind::Folded, 3, TypedTable::Folded),
+    typed("triggered", KeyKind::Integer, 4, TypedTable::Triggered),
+    table("rekeyed", KeyKind::Integer, 5),
+    table("ruled", KeyKind::Integer, 6),
+    table("parts", KeyKind::Integer, 7),
+    table("parts_low", KeyKind::Integer, 7),
+    table("parts_high", KeyKind::Integer, 7),
+    table("elders", KeyKind::Integer, 8),
+    table("heirs", KeyKind::Integer, 8),
+    with_up(table("tree", KeyKind::Integer, 9)),
+    with_up(table("hosts", KeyKind::Integer, 10)),
+    with_up(table("guests", KeyKind::Integer, 10)),
     Table {
         makes_keys: true,
-        ..typed("serials", KeyKind::Integer, 14, TypedTable::Serials)
+        ..typed("serials", KeyKind::Integer, 11, TypedTable::Serials)
     },
     Table {
         up: true,
         unique: &["id", "up", "up"],
-        ..table("coded", KeyKind::Integer, 15)
+        ..table("coded", KeyKind::Integer, 12)
     },
     Table {
         up: true,
         unique: &["id, up"],
-        ..table("pairs", KeyKind::Integer, 16)
+        ..table("pairs", KeyKind::Integer, 12)
     },
 ];
 
 /// So many families there are.
-pub(crate) const FAMILIES: usize = 17;
+pub(crate) const FAMILIES: usize = 13;

@@ -84,6 +84,10 @@ const OF_MADE: &[&str] = &[
 const OF_UP: &[&str] = &[
     "UPDATE {t} SET up = :u WHERE id = :k",
     "UPDATE {t} SET n = n + :n, up = :u WHERE :k = id AND id <> :u",
+    "UPDATE {t} SET up = :k WHERE id = :l",
+    "INSERT INTO {t} (id, up, n) VALUES (:k, NULL, :n), (:l, :k, 0) ON CONFLICT DO NOTHING",
+    "DELETE FROM {t} WHERE id = :k",
+    "DELETE FROM {t} WHERE (:k = id)",
     "UPDATE {t} SET n = n + :n WHERE up = :u",
     "UPDATE {t} SET n = n + :n WHERE id = :k AND up = :u",
     "DELETE FROM {t} WHERE up = :u",
@@ -101,6 +105,13 @@ impl Chance {
             }
             2 if family == 1 => return self.behind(),
             3..8 => return self.transaction(family),
+            8..13 => {
+                let table = self.writable(family);
+                if table.is_table && !table.makes_keys {
+                    let number = self.number(table);
+                    return self.filling(table, number);
+                }
+            }
             _ => {}
         }
         Deed::Alone(self.write(family))
@@ -190,6 +201,8 @@ impl Chance {
         let all = match self.random.u32(..100) {
             0..2 if table.is_table => return self.emptying(table),
             0..20 if table.up => OF_UP,
+            // What refers to other rows is rare by itself.
+            0..45 if table.up && table.unique.len() == 1 => OF_UP,
             0..6 if table.makes_keys => return self.emptying(table),
             0..50 if table.makes_keys => OF_MADE,
             // A row that is there already may be found by more than its key.
@@ -246,22 +259,34 @@ impl Chance {
         )
     }
 
-    /// What fills a table at the beginning.
+    /// A row of this key, where there is none: what is not there cannot be written.
     pub(crate) fn filling(&mut self, table: &Table, number: u8) -> Deed {
-        let up = if table.name == "pairs" || table.name == "coded" {
-            (", up", ", :k")
-        } else {
-            ("", "")
+        let (column, up) = match table.name {
+            "coded" | "pairs" => (", up", ", :k"),
+            "tree" => (", up", ", (SELECT id FROM tree WHERE id = :u)"),
+            "hosts" => (", up", ", (SELECT id FROM guests WHERE id = :u)"),
+            "guests" => (", up", ", (SELECT id FROM hosts WHERE id = :u)"),
+            _ => ("", ""),
         };
         let text = format!(
-            "INSERT INTO {} (id, grp, n{}) VALUES (:k, :g, :n{}) ON CONFLICT DO NOTHING",
-            table.name, up.0, up.1
+            "INSERT INTO {} (id, grp, n{column}) VALUES (:k, :g, :n{up}) ON CONFLICT DO NOTHING",
+            table.name
         );
-        let values = vec![
-            ("k", table.key.value(number, 0)),
-            ("g", Value::Integer(self.group())),
+        // A rule leads from a row to the others of its group.
+        let group = if table.name == "ruled" {
+            0
+        } else {
+            self.group()
+        };
+        let mut values = vec![
+            ("k", table.key.value(number, self.random.u8(..))),
+            ("g", Value::Integer(group)),
             ("n", Value::Long(self.amount())),
         ];
+        if up.contains(":u") {
+            // Its neighbour: the two are likely at the same time.
+            values.push(("u", Value::Integer(i32::from(number ^ 1))));
+        }
         Deed::Alone(Write::Raw(Statement::new(text, values)))
     }
 }
