@@ -187,7 +187,7 @@ async fn run_all(database: &Database, reads: Vec<Registered>, report: &mut Warmi
         match outcome {
             Ok(()) => report.done += 1,
             Err(error) => {
-                tracing::warn!(name = &*name, "failed to warm the cache: failed to {error}");
+                tracing::warn!(name = &*name, "failed to warm the cache: {error}");
                 let name = name.to_string();
                 let failure = WarmingFailure { name, error };
                 inner.events.send(|| CacheEvent::WarmingFailed {
