@@ -43,6 +43,8 @@ pub(crate) struct Restart {
     pub(crate) reads: f64,
     /// Those that became a query of the database.
     pub(crate) queries: f64,
+    /// Those that had to be, because a write had made wrong what was kept.
+    pub(crate) due_to_writes: f64,
     /// Scans of the tables, as the server counted them.
     pub(crate) scans: f64,
     /// Results that Redis had when they were asked for.

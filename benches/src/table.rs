@@ -138,8 +138,8 @@ impl Display for Restart {
         )?;
         writeln!(
             out,
-            "    from Redis {:.0}, fetched before it was asked for {:.0}",
-            self.from_redis, self.from_reserve
+            "    due to writes {:.0}; from Redis {:.0}, fetched before it was asked for {:.0}",
+            self.due_to_writes, self.from_redis, self.from_reserve
         )
     }
 }

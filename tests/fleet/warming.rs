@@ -151,6 +151,68 @@ async fn so_many_reads_run_at_a_time_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_read_that_takes_too_long_is_ended_and_stops_no_other() {
+    let test = accounts().await;
+    let db = process(&test, |options| {
+        options.cache.warm_parallelism = 1;
+        options.cache.warm_timeout = Duration::from_secs(2);
+        options
+            .cache
+            .register_warming("for ever", |_| std::future::pending());
+        options.cache.register_warming("total", |db| async move {
+            total(&db).await;
+            Ok(())
+        });
+    })
+    .await;
+    timeout(PATIENCE, until_warm(&db)).await.unwrap();
+    let progress = db.warming();
+    assert_eq!((progress.done, progress.failed), (1, 1));
+    let report = db.warm_named("for ever").await.unwrap();
+    let [failure] = &report.failed[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!(failure.name, "for ever");
+    let said = ["after 2s", "cache.warm_timeout"];
+    assert!(said.iter().all(|said| failure.error.contains(said)));
+}
+
+#[tokio::test]
+async fn reads_run_when_what_they_read_would_be_kept() {
+    let test = accounts().await;
+    let db = process(&test, |options| {
+        options.cache.max_staleness = Duration::from_millis(800);
+        options.cache.register_warming("total", |db| async move {
+            total(&db).await;
+            Ok(())
+        });
+    })
+    .await;
+    until_warm(&db).await;
+    db.invalidate().everything().await.unwrap();
+    let keeper = super::plain(&test).await;
+    let lock = "BEGIN; LOCK TABLE larder.epoch IN ACCESS EXCLUSIVE MODE";
+    keeper.batch_execute(lock).await.unwrap();
+    until("the lease has ended", async || !super::has_lease(&db)).await;
+    let warming = tokio::spawn({
+        let db = db.clone();
+        async move { db.warm().await }
+    });
+    until("it has begun", async || !db.warming().finished).await;
+    // Whoever would not wait has read by then.
+    for _ in 0..20 {
+        total(&db).await;
+    }
+    assert_eq!(db.warming().done, 0);
+    keeper.batch_execute("ROLLBACK").await.unwrap();
+    let report = warming.await.unwrap();
+    assert_eq!((report.done, report.is_complete()), (1, true));
+    let before = db.cache_statistics();
+    total(&db).await;
+    assert_eq!(db.cache_statistics().loads, before.loads);
+}
+
+#[tokio::test]
 async fn nothing_is_warmed_where_it_is_switched_off() {
     let test = accounts().await;
     let db = process(&test, |options| {
@@ -364,10 +426,7 @@ async fn all_processes_on_the_server_are_asked_through_the_log() {
     let answers = answers().await;
     let one = answers.iter().find(|answer| answer.total == 2).unwrap();
     assert_eq!((one.done, one.failed), (1, 1));
-    assert_eq!(
-        one.problem.as_deref(),
-        Some("fails: failed to out of flour")
-    );
+    assert_eq!(one.problem.as_deref(), Some("fails: out of flour"));
     assert!(one.process.contains("pid "));
     let other = answers.iter().find(|answer| answer.total == 0).unwrap();
     assert_eq!((other.done, &other.problem), (0, &None));

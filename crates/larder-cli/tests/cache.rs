@@ -323,7 +323,7 @@ async fn processes_that_run_are_asked_to_warm_their_caches() {
     let fails = |_| async { Err("out of flour".into()) };
     db.register_warming("fails", fails);
     let ended = shop.run(&["warm", "--answer-within", "2"]);
-    ended.with(1, &["fails: failed to out of flour"]);
+    ended.with(1, &["fails: out of flour"]);
 
     shop.run(&["warm", "--no-wait"]).with(0, &["were asked"]);
     shop.execute("DROP TABLE larder.warming").await;

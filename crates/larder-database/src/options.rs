@@ -80,7 +80,10 @@ pub struct CacheSettings {
     /// How many registered reads run at a time; at most as many as the pool has connections. 2 by
     /// default.
     pub warm_parallelism: usize,
-    /// How many of the hottest keys are listed in Redis and fetched at a start; 0 for none. 2,000 by
+    /// How long one registered read may take before it is ended and counts as failed. A minute by
+    /// default.
+    pub warm_timeout: Duration,
+    /// How many of the hottest keys are listed in Redis and fetched at a start; 0 for none. 10,000 by
     /// default.
     pub warm_keys: usize,
     warmings: Vec<Registered>,
@@ -192,7 +195,8 @@ impl Default for CacheSettings {
             seal: None,
             warm: true,
             warm_parallelism: 2,
-            warm_keys: 2_000,
+            warm_timeout: Duration::from_secs(60),
+            warm_keys: 10_000,
             warmings: Vec::new(),
             local_types: HashSet::new(),
             ttl: Duration::from_secs(60),
@@ -322,6 +326,7 @@ impl DatabaseOptions {
         options.cache.load_lock = cache.load_lock;
         options.cache.warm = cache.warm;
         options.cache.warm_parallelism = count(cache.warm_parallelism);
+        options.cache.warm_timeout = cache.warm_timeout;
         options.cache.warm_keys = count(cache.warm_keys);
         options
             .cache

@@ -107,7 +107,7 @@ impl LarderBuilder {
     /// Registers a read that warms the cache: it runs in the background when the instance starts, and
     /// whenever somebody asks for it, by [`Database::warm`] or by `larder cache warm`. See
     /// [`Database::register_warming`]; `cache.warm` switches it off, `cache.warm_parallelism` says
-    /// how many run at a time.
+    /// how many run at a time, and `cache.warm_timeout` how long one of them may take.
     ///
     /// ```
     /// use larder::prelude::*;

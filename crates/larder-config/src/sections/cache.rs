@@ -99,9 +99,14 @@ section! {
             default: Everywhere("2"),
             range: Range::of(1.0, 1_000.0),
         }
+        /// How long one registered read may take. One that takes longer is ended, logged by its name, and counts as failed.
+        warm_timeout: Duration {
+            default: Everywhere("60s"),
+            range: Range::of(0.001, 86_400.0),
+        }
         /// How many of the results that are read most a process lists in Redis, and fetches when it starts. 0 lists none.
         warm_keys: u32 {
-            default: Everywhere("2000"),
+            default: Everywhere("10000"),
             range: Range::of(0.0, 100_000.0),
         }
         /// Tables and views whose rows are never kept in Redis, only in the process that read them. Names as in SQL, with their schema where it is not on the search path. A table counts for its partitions, children and parents too, and for all views of it.

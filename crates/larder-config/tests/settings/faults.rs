@@ -216,6 +216,20 @@ fn values_out_of_range_are_told() {
         ("LARDER_CACHE__EARLY_REFRESH", "-0.1", "cache.early_refresh"),
         ("LARDER_CACHE__JITTER", "0.51", "cache.jitter"),
         ("LARDER_CACHE__LOAD_LOCK", "61s", "cache.load_lock"),
+        (
+            "LARDER_CACHE__WARM_PARALLELISM",
+            "0",
+            "cache.warm_parallelism",
+        ),
+        (
+            "LARDER_CACHE__WARM_PARALLELISM",
+            "1001",
+            "cache.warm_parallelism",
+        ),
+        ("LARDER_CACHE__WARM_TIMEOUT", "0s", "cache.warm_timeout"),
+        ("LARDER_CACHE__WARM_TIMEOUT", "86401s", "cache.warm_timeout"),
+        ("LARDER_CACHE__WARM_KEYS", "-1", "cache.warm_keys"),
+        ("LARDER_CACHE__WARM_KEYS", "100001", "cache.warm_keys"),
         ("LARDER_REDIS__DEADLINE", "0ms", "redis.deadline"),
         ("LARDER_REDIS__DEADLINE", "5001ms", "redis.deadline"),
     ];
@@ -235,6 +249,11 @@ fn values_out_of_range_are_told() {
         ("DB_SLOW_QUERY_THRESHOLD", "0"),
         ("DB_POOL_TIMEOUT", "1"),
         ("LARDER_POOL__VERIFY_AFTER", "0s"),
+        ("LARDER_CACHE__WARM_PARALLELISM", "1000"),
+        ("LARDER_CACHE__WARM_TIMEOUT", "1ms"),
+        ("LARDER_CACHE__WARM_TIMEOUT", "24h"),
+        ("LARDER_CACHE__WARM_KEYS", "0"),
+        ("LARDER_CACHE__WARM_KEYS", "100000"),
     ] {
         assert!(with(&[(name, text)]).load().is_ok(), "{name}={text}");
     }

@@ -62,7 +62,7 @@ impl Inner {
 pub(crate) async fn tend_hot_keys(database: Weak<Inner>) {
     /// A process that is killed soon has told at least this much.
     const FIRST: Duration = Duration::from_secs(5);
-    const PAUSE: Duration = Duration::from_secs(30);
+    const LONGEST: Duration = Duration::from_secs(30);
     let Some(mut calls) = database.upgrade().map(|inner| inner.warmer.listen()) else {
         return;
     };
@@ -79,7 +79,8 @@ pub(crate) async fn tend_hot_keys(database: Weak<Inner>) {
             tier.reserve.tidy();
         }
         inner.keep_hot_keys().await;
-        pause = PAUSE;
+        // What a young process reads changes its list most.
+        pause = LONGEST.min(pause * 2);
     }
 }
 

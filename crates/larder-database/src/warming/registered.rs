@@ -3,8 +3,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::time::timeout;
 
 use crate::Database;
 
@@ -35,10 +37,20 @@ impl Registered {
         self.name == other.name
     }
 
-    /// Runs it in a task of its own, so that its panic is only its failure.
-    pub(super) async fn run(self, database: Database) -> (Arc<str>, Result<(), String>) {
+    /// Runs it in a task of its own, so that its panic is only its failure, and for so long at most.
+    pub(super) async fn run(
+        self,
+        database: Database,
+        deadline: Duration,
+    ) -> (Arc<str>, Result<(), String>) {
         let task = Ends(tokio::spawn((self.run)(database)));
-        (self.name.clone(), task.outcome().await)
+        let outcome = timeout(deadline, task.outcome()).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            Err(format!(
+                "it was ended after {deadline:?}, the longest that cache.warm_timeout allows"
+            ))
+        });
+        (self.name, outcome)
     }
 }
 

@@ -211,7 +211,7 @@ fn problem(report: &WarmingReport) -> Option<String> {
     }
     let failures = report.failed.iter();
     let failures: Vec<String> = failures
-        .map(|failure| format!("{}: failed to {}", failure.name, failure.error))
+        .map(|failure| format!("{}: {}", failure.name, failure.error))
         .collect();
     (!failures.is_empty()).then(|| failures.join("; "))
 }

@@ -21,7 +21,8 @@ impl Database {
     /// of the one before.
     ///
     /// The closure runs again and again, a few at a time
-    /// ([`warm_parallelism`](crate::CacheSettings::warm_parallelism)), and reads as the service does
+    /// ([`warm_parallelism`](crate::CacheSettings::warm_parallelism)) and each for a while at most
+    /// ([`warm_timeout`](crate::CacheSettings::warm_timeout)), and reads as the service does
     /// later: with the same statements, values and options. What it reads is kept like any other
     /// result, and what is kept already costs no query. Its error is logged and counted, and the
     /// other reads go on.
@@ -171,7 +172,7 @@ async fn run_all(database: &Database, reads: Vec<Registered>, report: &mut Warmi
     let warmer = &inner.warmer;
     let runs = stream::iter(reads).map(|read| async {
         warmer.note(|progress| progress.running += 1);
-        read.run(database.clone()).await
+        read.run(database.clone(), warmer.deadline).await
     });
     let mut runs = runs.buffer_unordered(warmer.parallelism);
     while let Some((name, outcome)) = runs.next().await {
@@ -186,7 +187,7 @@ async fn run_all(database: &Database, reads: Vec<Registered>, report: &mut Warmi
         match outcome {
             Ok(()) => report.done += 1,
             Err(error) => {
-                tracing::warn!(name = &*name, "failed to warm the cache: failed to {error}");
+                tracing::warn!(name = &*name, "failed to warm the cache: {error}");
                 let name = name.to_string();
                 let failure = WarmingFailure { name, error };
                 inner.events.send(|| CacheEvent::WarmingFailed {

@@ -1,6 +1,7 @@
 //! What a process knows of its own warming.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{self, watch};
 
@@ -16,6 +17,8 @@ pub(crate) struct Warmer {
     pub(super) process: String,
     /// How many reads run at a time.
     pub(super) parallelism: usize,
+    /// How long one of them may take.
+    pub(super) deadline: Duration,
     state: Mutex<State>,
     /// One round at a time: the bound on how many run at once holds for all together.
     pub(super) turn: sync::Mutex<()>,
@@ -54,6 +57,7 @@ impl Warmer {
             is_on,
             process: format!("{:032x}", fastrand::u128(..)),
             parallelism: settings.warm_parallelism.clamp(1, most_connections.max(1)),
+            deadline: settings.warm_timeout,
             state: Mutex::new(State {
                 reads: reads
                     .into_iter()
