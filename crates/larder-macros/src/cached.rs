@@ -128,8 +128,8 @@ fn call(
     let function = quote! {
         .function(
             {
-                fn here() {}
-                ::core::any::type_name_of_val(&here)
+                fn larder_here() {}
+                ::core::any::type_name_of_val(&larder_here)
             },
             #owner
         )

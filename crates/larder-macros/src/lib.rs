@@ -150,7 +150,8 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # The key
 ///
 /// The arguments have to tell results apart. Every argument but the one that has the cache goes
-/// into the key and implements `Hash`, and generic parameters go in by their names. An argument
+/// into the key and implements `Hash`, and generic parameters go in by their names; those of an
+/// `impl` only where the function takes `self`. An argument
 /// that is a pattern cannot be told: name it, or use `key(..)` or `skip(..)`. What else changes
 /// the result, such as a field of `self` or a setting, belongs into the key by `key(..)`. Where `on`
 /// takes the cache from a part of an argument, the argument still goes into the key.
@@ -184,7 +185,7 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// let call = self.cached_call("menu")
-///     .function("module::Menus::menu::here", type_name::<Self>())
+///     .function("module::Menus::menu::larder_here", type_name::<Self>())
 ///     .argument(&restaurant).argument(&limit)
 ///     .tag(format!("menu:{restaurant}"))
 ///     .ttl(Duration::from_nanos(600_000_000_000))

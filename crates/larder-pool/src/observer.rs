@@ -103,8 +103,8 @@ pub trait PoolObserver: Send + Sync {
     /// A caller waited in vain.
     fn acquire_timed_out(&self) {}
 
-    /// A caller got no connection, for whatever reason, or gave up waiting for one. Told in the task
-    /// of the caller.
+    /// A caller got no connection, for whatever reason, gave up waiting for one, or could not begin a
+    /// transaction on it. Told in the task of the caller.
     fn acquire_failed(&self) {}
 
     /// A caller gave its connection back after this time.

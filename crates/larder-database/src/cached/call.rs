@@ -511,7 +511,10 @@ impl CachedCall {
         // Without the catalog nothing can be kept. The body finds out by itself what is wrong.
         // Nor is it waited for long: whoever calls may hold the connection that it takes.
         const PATIENCE: Duration = Duration::from_secs(1);
-        let holds = timeout(PATIENCE, inner.picture_that_holds()).await;
+        // That it is given up is no failure of the call around.
+        let apart = Context::current().without_call();
+        let looking = timeout(PATIENCE, inner.picture_that_holds());
+        let holds = apart.enter(looking).await;
         let state = holds.ok().and_then(Result::ok).flatten();
         let state = state.ok_or("the catalog cannot be read")?;
         let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
@@ -617,7 +620,7 @@ skipping_none! {
 }
 
 /// The place of a function, by the path of something inside its body: `shop::Menus` for
-/// `shop::Menus::menu::{{closure}}::here`.
+/// `shop::Menus::menu::{{closure}}::larder_here`.
 fn place_of(inside: &str) -> &str {
     let mut path = inside;
     loop {
@@ -626,7 +629,7 @@ fn place_of(inside: &str) -> &str {
         };
         path = outer;
         // What follows on the name of the function is closures and the thing inside.
-        if !matches!(last, "here" | "{{closure}}") {
+        if !matches!(last, "larder_here" | "{{closure}}") {
             return path;
         }
     }
@@ -665,13 +668,13 @@ mod tests {
     #[test]
     fn the_place_of_a_function_is_what_it_stands_in() {
         for (inside, place) in [
-            ("shop::menu::here", "shop"),
-            ("shop::Menus::menu::{{closure}}::here", "shop::Menus"),
+            ("shop::menu::larder_here", "shop"),
+            ("shop::Menus::menu::{{closure}}::larder_here", "shop::Menus"),
             (
-                "<shop::Menus as shop::Lunch>::list::{{closure}}::{{closure}}::here",
+                "<shop::Menus as shop::Lunch>::list::{{closure}}::{{closure}}::larder_here",
                 "<shop::Menus as shop::Lunch>",
             ),
-            ("shop::one::load::{{closure}}::here", "shop::one"),
+            ("shop::one::load::{{closure}}::larder_here", "shop::one"),
             ("menu", "menu"),
         ] {
             assert_eq!(place_of(inside), place);

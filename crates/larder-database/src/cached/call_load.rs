@@ -196,7 +196,9 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
             }
             snapshot_of(&mut session).await
         };
-        timeout(PATIENCE, taking).await.ok().flatten()
+        // That it is given up is no failure of the call around.
+        let apart = Context::current().without_call();
+        apart.enter(timeout(PATIENCE, taking)).await.ok().flatten()
     }
 
     /// Runs the body while what it reads is recorded.

@@ -218,8 +218,9 @@ impl InvalidatingCall {
                 name = self.name,
                 "failed to {error}: other processes are told later what is invalidated"
             );
-            if let Some(fleet) = &self.database.inner().fleet {
-                fleet.owe(&touched);
+            let inner = self.database.inner();
+            if let Some(fleet) = &inner.fleet {
+                fleet.owe(&inner.cache, &touched);
             }
         }
     }

@@ -242,7 +242,7 @@ impl PoolObserver for Watcher {
                 apply(&self.cache, &touched, Cause::Write);
                 if !effects.notes().is_empty() {
                     // Of a transaction that may only read: nothing was written, but noted.
-                    fleet.owe(&touched);
+                    fleet.owe(&self.cache, &touched);
                 }
                 fleet.announce();
             }

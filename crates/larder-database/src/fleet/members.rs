@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use larder_cache::{Cache, Cause, Doubt, Knowledge, Moment, Snapshot, Touched, TransactionId};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 use super::statistics::Counters;
 
@@ -112,7 +113,7 @@ impl Fleet {
     /// Does something once a look into the log that begins later than `since` has been applied: all
     /// that was committed by then is known here then. It may not be done at all.
     pub(crate) fn after_look(&self, since: Moment, act: AfterLook) {
-        const MOST: usize = 1_024;
+        const MOST: usize = 256;
         let mut waiting = self
             .after_look
             .lock()
@@ -124,10 +125,21 @@ impl Fleet {
 
     /// The others are told of this as soon as the log can be written: it was invalidated here, and no
     /// row of a transaction says so.
-    pub(crate) fn owe(&self, touched: &Touched) {
+    ///
+    /// Until then it is in doubt here, too: what Redis has of it cannot be judged.
+    pub(crate) fn owe(&self, cache: &Cache, touched: &Touched) {
         let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
         *owed = std::mem::take(&mut *owed).and(touched);
         drop(owed);
+        // In this order: the look that begins later writes the row, and finds it.
+        let since = cache.lease_clock().now();
+        let versions = cache.versions();
+        let doubt = if touched.is_everything() {
+            versions.doubt_everything()
+        } else {
+            versions.doubt(touched.iter())
+        };
+        self.hold_until_looked(since, doubt);
         self.wake.notify_one();
     }
 
@@ -156,8 +168,14 @@ impl Fleet {
             waiting.drain(..).partition(|(since, _)| *since >= began);
         *waiting = later;
         drop(waiting);
-        for (_, act) in due {
-            act();
+        if !due.is_empty() {
+            // Not here: whoever looks into the log has the lease to renew.
+            tokio::spawn(async move {
+                for (_, act) in due {
+                    act();
+                    yield_now().await;
+                }
+            });
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|(since, _)| *since >= began);

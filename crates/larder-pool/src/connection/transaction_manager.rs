@@ -202,7 +202,13 @@ impl TransactionManager {
         connection.transaction.commit_failure = None;
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
-        send(connection, sql).await?;
+        let begun = send(connection, sql).await;
+        if begun.is_err() {
+            // Whatever was to be read in it is not.
+            let observer = &connection.link.watch().observer;
+            observer.tell(|observer| observer.acquire_failed());
+        }
+        begun?;
         connection.transaction.deepen()?;
         let watch = connection.link.watch();
         connection.transaction.began(&watch.observer);
