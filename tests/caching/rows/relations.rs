@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use larder_database::Database;
+use larder_sql::catalog::Declarations;
 
-use super::{LONG, Shown, hit, is_kept, keep, run, with};
+use super::{LONG, Shown, hit, is_kept, keep, open, run, with};
 
 /// A column of the row of a relation by its key, through the cache or past it.
 async fn row(db: &Database, relation: &str, id: i32, past: bool) -> Arc<[Shown]> {
@@ -197,6 +198,24 @@ async fn rules_and_triggers() {
     let triggered = [("triggered.n", 1), ("triggered.n", 2)];
     let update = "UPDATE triggered SET n = 0 WHERE id = :id";
     assert_right_after(&db, update, 1, &triggered).await;
+    let moved = [("moved.n", 1), ("moved.n", 11)];
+    let insert = "INSERT INTO moved (id, n) VALUES (:id, 0)";
+    assert_right_after(&db, insert, 1, &moved).await;
+}
+
+#[tokio::test]
+async fn a_trigger_of_which_is_declared_what_it_writes_may_change_the_key() {
+    let (test, _) = with(
+        "CREATE TABLE moved (id int PRIMARY KEY, n int); \
+         CREATE FUNCTION move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id = NEW.id + 10; RETURN NEW; END $$; \
+         CREATE TRIGGER move BEFORE INSERT ON moved FOR EACH ROW EXECUTE FUNCTION move()",
+    )
+    .await;
+    let db = open(&test, |options| {
+        let declared = Declarations::new().triggers_write("moved", ["accounts"]);
+        options.cache.declarations = declared;
+    })
+    .await;
     let moved = [("moved.n", 1), ("moved.n", 11)];
     let insert = "INSERT INTO moved (id, n) VALUES (:id, 0)";
     assert_right_after(&db, insert, 1, &moved).await;
