@@ -118,22 +118,22 @@ fn call(
         return TokenStream::new();
     };
     // Two functions of one name are two in two modules, and of two types, traits or functions that they
-    // stand in. The compiler knows where that is, and with a receiver for which type. A function that
-    // puts what another one finds stands beside it.
+    // stand in: the compiler knows where that is. Those that were given a name share it wherever they
+    // stand. With a receiver the compiler knows for which type, too.
+    let place = if options.span("name").is_some() {
+        quote!("")
+    } else {
+        quote!({
+            fn larder_here() {}
+            ::core::any::type_name_of_val(&larder_here)
+        })
+    };
     let owner = if signature.receiver().is_some() {
         quote!(::core::any::type_name::<Self>())
     } else {
         quote!("")
     };
-    let function = quote! {
-        .function(
-            {
-                fn larder_here() {}
-                ::core::any::type_name_of_val(&larder_here)
-            },
-            #owner
-        )
-    };
+    let function = quote!(.function(#place, #owner));
     let begun = quote_spanned!(span=> #expression.cached_call(#name));
     quote! {
         #begun #function #key #tags #settings

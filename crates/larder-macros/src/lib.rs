@@ -138,7 +138,7 @@ pub fn operation(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `skip(a)` | an argument that does not | none |
 /// | `tags("dish:{id}", "dishes")` | names to invalidate it by, arguments in braces with formats as in `format!` | none |
 /// | `condition = id > 0`, or in quotes | which calls are kept and looked up; the others run the body | all |
-/// | `name = "menu"` | its name, for its key, for statistics and for `cache_put`; unique in its module and type | the function's |
+/// | `name = "menu"` | its name, for its key, for statistics and for `cache_put`; those of one name in one service share results | the function's |
 /// | `on = self.database` | what has the cache | `self`, or the first argument |
 /// | `shared` | kept in Redis too; the result is `Serialize` and `DeserializeOwned` | in this process |
 /// | `local` | never leaves this process | as configured |
@@ -200,11 +200,10 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs an async function always, and keeps what it returns where a function with
 /// [`macro@cached`] finds it.
 ///
-/// The two belong together if they have the same `name`, that of the function itself where none is
-/// said, stand in the same module or the same `impl`, and if their keys have equal parts, of the
-/// same types and in the same order, and their tags are the same. Both or none say
-/// `allow_volatile`, and they return the same type. Other arguments of the function are left out of
-/// its key by `key(..)` or `skip(..)`.
+/// The two belong together if both say the same `name` and are methods of the same type or of none,
+/// the same kind of value has their cache, their keys have equal parts, of the same types and in
+/// the same order, and their tags are the same. Both or none say `allow_volatile`, and they return
+/// the same type. Other arguments of the function are left out of its key by `key(..)` or `skip(..)`.
 ///
 /// ```
 /// # use std::hash::Hash;
