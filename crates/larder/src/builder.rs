@@ -33,11 +33,14 @@ pub struct LarderBuilder {
 }
 
 /// What only code can say, and no setting.
+/// Registers a read that warms the cache.
+type Warming = Box<dyn FnOnce(&mut CacheSettings) + Send>;
+
 #[derive(Default)]
 struct InCode {
     declarations: Declarations,
     local_types: Vec<fn(&mut CacheSettings)>,
-    warmings: Vec<Box<dyn FnOnce(&mut CacheSettings) + Send>>,
+    warmings: Vec<Warming>,
 }
 
 impl InCode {
