@@ -32,10 +32,10 @@ pub struct LarderBuilder {
     code: InCode,
 }
 
-/// What only code can say, and no setting.
 /// Registers a read that warms the cache.
 type Warming = Box<dyn FnOnce(&mut CacheSettings) + Send>;
 
+/// What only code can say, and no setting.
 #[derive(Default)]
 struct InCode {
     declarations: Declarations,

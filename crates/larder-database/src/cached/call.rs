@@ -205,7 +205,8 @@ impl CachedCall {
         V: Clone + Send + Sync + 'static,
         F: Future<Output = V>,
     {
-        self.serve(body.map(Ok), None, |_| true).map(never_fails)
+        let call = self.unless_fallible::<V>();
+        call.serve(body.map(Ok), None, |_| true).map(never_fails)
     }
 
     /// As [`run`](Self::run), and keeps the result in Redis too, if there is one. The result has to
@@ -251,7 +252,8 @@ impl CachedCall {
         V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
         F: Future<Output = V>,
     {
-        self.serve(body.map(Ok), Some(Form::of()), |_| true)
+        let call = self.unless_fallible::<V>();
+        call.serve(body.map(Ok), Some(Form::of()), |_| true)
             .map(never_fails)
     }
 
@@ -301,7 +303,8 @@ impl CachedCall {
         V: Clone + Send + Sync + 'static,
         F: Future<Output = V>,
     {
-        self.replace(body.map(Ok), None, |_| true).map(never_fails)
+        let call = self.unless_fallible::<V>();
+        call.replace(body.map(Ok), None, |_| true).map(never_fails)
     }
 
     /// As [`put`](Self::put): for a function whose results are kept in Redis too. What is there of
@@ -354,6 +357,18 @@ impl CachedCall {
     /// would have it twice, and each that it is passed on to twice again: of decorated functions
     /// that call each other none would fit on a stack.
     #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
+    /// For what is taken as it is: a `Result` under another name would be kept with its errors.
+    fn unless_fallible<V>(self) -> Self {
+        let is_result = type_name::<V>().starts_with("core::result::Result<");
+        if is_result {
+            tracing::error!(
+                name = self.name,
+                "not kept: what it returns is a Result under another name; say so by a type whose last name is Result"
+            );
+        }
+        self.condition(!is_result)
+    }
+
     fn serve<V, E, F>(
         mut self,
         body: F,
@@ -366,56 +381,44 @@ impl CachedCall {
     {
         async move {
             let part = self.begin();
-            let outcome = self.serve_part(body, form, keep).await;
+            // In one piece: a future that holds the body twice is twice as large at each level.
+            let outcome = 'call: {
+                let (key, state) = match self.place::<V>().await {
+                    Ok(place) => place,
+                    Err(reason) => break 'call self.run_past(Box::pin(body), reason).await,
+                };
+                let inner = self.database.inner();
+                let is_inside = Context::look(|context| {
+                    let call = context.call.as_deref();
+                    call.is_some_and(|call| call.is_within(key))
+                });
+                if is_inside == Some(true) {
+                    // A function that calls itself with the same arguments would wait for itself.
+                    break 'call Box::pin(body).await;
+                }
+                let service = self.service.as_deref().unwrap_or_default();
+                let class = inner.classes.of_operation(service, self.name);
+                let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
+                if let Some(value) = inner.kept::<V>(key, || self.class(), &self.options.tags) {
+                    OperationScope::record_hit();
+                    class.hit();
+                    if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
+                        && tier.hot_keys.draws()
+                    {
+                        tier.hot_keys.hit(self.shared_key::<V>(&state));
+                    }
+                    break 'call Ok(value);
+                }
+                let mut load = self.load(key, state, CallKind::Read, keep);
+                load.form = form;
+                let is_shared = load.form.is_some();
+                load.shared_key = is_shared.then(|| self.shared_key::<V>(&load.state));
+                // A hit does not carry what only a miss needs.
+                Box::pin(load.serve(Box::pin(body), &class)).await
+            };
             // What a failure had read was told, and what went past the cache ran for the call around.
             part.end();
             outcome
-        }
-    }
-
-    fn serve_part<V, E, F>(
-        self,
-        body: F,
-        form: Option<Form<V>>,
-        keep: fn(&V) -> bool,
-    ) -> impl Future<Output = Result<V, E>>
-    where
-        V: Clone + Send + Sync + 'static,
-        F: Future<Output = Result<V, E>>,
-    {
-        async move {
-            let (key, state) = match self.place::<V>().await {
-                Ok(place) => place,
-                Err(reason) => return self.run_past(Box::pin(body), reason).await,
-            };
-            let inner = self.database.inner();
-            let is_inside = Context::look(|context| {
-                let call = context.call.as_deref();
-                call.is_some_and(|call| call.is_within(key))
-            });
-            if is_inside == Some(true) {
-                // A function that calls itself with the same arguments would wait for itself.
-                return Box::pin(body).await;
-            }
-            let service = self.service.as_deref().unwrap_or_default();
-            let class = inner.classes.of_operation(service, self.name);
-            let form = form.filter(|_| !self.options.local_only && inner.may_share_type::<V>());
-            if let Some(value) = inner.kept::<V>(key, || self.class(), &self.options.tags) {
-                OperationScope::record_hit();
-                class.hit();
-                if let (Some(tier), Some(_)) = (&inner.second_tier, &form)
-                    && tier.hot_keys.draws()
-                {
-                    tier.hot_keys.hit(self.shared_key::<V>(&state));
-                }
-                return Ok(value);
-            }
-            let mut load = self.load(key, state, CallKind::Read, keep);
-            load.form = form;
-            let is_shared = load.form.is_some();
-            load.shared_key = is_shared.then(|| self.shared_key::<V>(&load.state));
-            // A hit does not carry what only a miss needs.
-            Box::pin(load.serve(Box::pin(body), &class)).await
         }
     }
 

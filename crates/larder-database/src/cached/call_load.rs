@@ -96,9 +96,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         let value = self.within(body).await?;
         let found = self.scope.close();
         let own = found.own_invalidations;
-        if !found.open_transactions.is_empty() {
-            self.scope.refuse("a transaction in it was not committed");
-        }
+        self.look_at_transactions();
         let mut loaded = self.loaded(value, self.scope.close());
         let left_out = self.is_left_out(&loaded.value);
         loaded.storable &= left_out.is_none();
@@ -129,6 +127,13 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         holds
     }
 
+    /// What was read in a transaction that did not come to its end may never have been.
+    fn look_at_transactions(&self) {
+        if !self.scope.close().open_transactions.is_empty() {
+            self.scope.refuse("a transaction in it was not committed");
+        }
+    }
+
     /// Why a value is not kept although it might be.
     fn is_left_out(&self, value: &V) -> Option<String> {
         (!(self.keep)(value)).then(|| "it is None, and skip_none() was said".to_owned())
@@ -153,6 +158,7 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         };
         let began = self.database.cache.clock().now();
         let value = self.within(body).await?;
+        self.look_at_transactions();
         let found = self.scope.close();
         let snapshot = found.snapshot(snapshot);
         let relations = found.relations.iter().copied();

@@ -184,19 +184,8 @@ impl CachedRead<'_> {
         V: Send + Sync + 'static,
         E: ClosureError<Outcome = Error>,
     {
-        let dependencies: Vec<_> = self.options.dependencies().collect();
-        Part::of(dependencies.into_iter(), self.load_part(closure, form)).await
-    }
-
-    async fn load_part<V, E, F>(self, closure: F, form: Option<Form<V>>) -> Result<Arc<V>, Error>
-    where
-        for<'c> F: AsyncFnOnce(&'c mut Connection) -> Result<V, E>
-            + AsyncClosure<&'c mut Connection, Result<V, E>, Future: Send>
-            + Send
-            + 'static,
-        V: Send + Sync + 'static,
-        E: ClosureError<Outcome = Error>,
-    {
+        let part = Part::begin();
+        part.depends_on(self.options.dependencies());
         let Self {
             database,
             arguments,
@@ -221,7 +210,7 @@ impl CachedRead<'_> {
             inner.went_past(|| options.class(String::new), || None);
             // Boxed, so that the future of a hit stays small.
             let read = Box::pin(inner.pool.within(database.read(closure)));
-            return read.await.map(Arc::new);
+            return part.settle(read.await.map(Arc::new));
         };
         let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
         options.add_to(&mut key, inner.default_ttl);
@@ -250,6 +239,7 @@ impl CachedRead<'_> {
             {
                 tier.hot_keys.hit(shared_key());
             }
+            part.end();
             return Ok(value);
         }
         let extra: Vec<Dependency> = options.dependencies().collect();

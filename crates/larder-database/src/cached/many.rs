@@ -140,19 +140,8 @@ where
         Q::SqlType: CompatibleType<T, Pg>,
         T: FromSqlRow<<Q::SqlType as CompatibleType<T, Pg>>::SqlType, Pg> + Send + Sync + 'static,
     {
-        let dependencies: Vec<_> = self.options.dependencies().collect();
-        Part::of(dependencies.into_iter(), self.by_part(query, key_of)).await
-    }
-
-    async fn by_part<Q, T, F, G>(self, query: F, key_of: G) -> Result<HashMap<K, Arc<T>>, Error>
-    where
-        F: FnMut(Vec<K>) -> Q + Send,
-        G: FnMut(&T) -> K + Send,
-        Q: AsQuery,
-        Q::Query: QueryFragment<Pg> + QueryId,
-        Q::SqlType: CompatibleType<T, Pg>,
-        T: FromSqlRow<<Q::SqlType as CompatibleType<T, Pg>>::SqlType, Pg> + Send + Sync + 'static,
-    {
+        let part = Part::begin();
+        part.depends_on(self.options.dependencies());
         let Self {
             database,
             keys,
@@ -167,6 +156,7 @@ where
         keys.retain(|key| seen.insert(key.clone()));
         drop(seen);
         if keys.is_empty() {
+            part.end();
             return Ok(HashMap::new());
         }
         let mut statement = Statement {
@@ -199,11 +189,13 @@ where
                 let rows = statement.by_key(loaded, &keys)?;
                 found.extend(rows.into_iter().map(|(key, (_, value))| (key, value)));
             }
+            part.end();
             return Ok(found);
         };
         let missing = batch.take_kept(keys, &mut found);
         if missing.is_empty() {
             OperationScope::record_hit();
+            part.end();
             return Ok(found);
         }
         OperationScope::record_miss();
@@ -217,6 +209,7 @@ where
             ))
             .await?;
         }
+        part.end();
         Ok(found)
     }
 }

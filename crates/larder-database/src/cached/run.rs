@@ -90,42 +90,28 @@ impl Database {
     where
         V: Clone + Send + Sync + 'static,
     {
-        if !Context::is_heard() {
-            return self.fetch_part(miss, options, decode).await;
-        }
-        let dependencies: Vec<_> = options.dependencies().collect();
-        let fetching = self.fetch_part(miss, options, decode);
-        Part::of(dependencies.into_iter(), fetching).await
-    }
-
-    async fn fetch_part<V>(
-        &self,
-        miss: Miss,
-        options: ReadOptions,
-        decode: Decode<V>,
-    ) -> Result<V, Error>
-    where
-        V: Clone + Send + Sync + 'static,
-    {
+        let part = Part::begin();
+        part.depends_on(options.dependencies());
         let inner = self.inner();
         let Miss { key, values, query } = miss;
         let freshness = options.freshness(inner.default_ttl);
         if options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero() {
             let past = inner.read_uncached(query, decode, &options, || None);
-            return past.await;
+            return part.settle(past.await);
         }
         let last = inner.plans.get(&key);
         let plan = match inner.plan(key, &query).await {
             Ok(Some(plan)) => plan,
             Ok(None) => {
                 let reason = || Some("definitions are being changed".to_owned());
-                return inner.read_uncached(query, decode, &options, reason).await;
+                let past = inner.read_uncached(query, decode, &options, reason);
+                return part.settle(past.await);
             }
             // Without the catalog nothing can be loaded; what is kept for errors can be served.
             Err(error) => {
                 let key = last.map(|plan| plan.key::<V>(&values, &options, inner.default_ttl));
                 let kept = key.and_then(|key| inner.kept_for_errors(key));
-                return kept.ok_or(error);
+                return part.settle(kept.ok_or(error));
             }
         };
         let reads = match plan.reads(options.allow_volatile) {
@@ -133,7 +119,8 @@ impl Database {
             Err(reason) => {
                 tracing::debug!(statement = &*plan.profile.normalised, %reason, "not cached");
                 let reason = || Some(reason.to_string());
-                return inner.read_uncached(query, decode, &options, reason).await;
+                let past = inner.read_uncached(query, decode, &options, reason);
+                return part.settle(past.await);
             }
         };
         let key = plan.key::<V>(&values, &options, inner.default_ttl);
@@ -180,9 +167,8 @@ impl Database {
             refresh: options.mode == Mode::Refresh,
         };
         let load = async move || load.run().await;
-        inner
-            .load(observed, request, load, class, &options.tags)
-            .await
+        let loading = inner.load(observed, request, load, class, &options.tags);
+        part.settle(loading.await)
     }
 }
 

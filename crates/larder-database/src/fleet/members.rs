@@ -112,6 +112,10 @@ impl Fleet {
 
     /// Does something once a look into the log that begins later than `since` has been applied: all
     /// that was committed by then is known here then. It may not be done at all.
+    #[cfg_attr(
+        not(feature = "cached-crate"),
+        expect(dead_code, reason = "only the store for the crate cached needs it")
+    )]
     pub(crate) fn after_look(&self, since: Moment, act: AfterLook) {
         const MOST: usize = 256;
         let mut waiting = self

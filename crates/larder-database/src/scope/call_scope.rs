@@ -374,16 +374,10 @@ impl Part {
         self.0 = None;
     }
 
-    /// Waits for a read that depends on these, beside tables. That counts whatever becomes of it.
-    pub(crate) async fn of<T, E>(
-        dependencies: impl Iterator<Item = Dependency>,
-        read: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let part = Self::begin();
-        part.depends_on(dependencies);
-        let outcome = read.await;
+    /// The read has ended with this. Where that is an error, nobody knows what becomes of it.
+    pub(crate) fn settle<T, E>(self, outcome: Result<T, E>) -> Result<T, E> {
         if outcome.is_ok() {
-            part.end();
+            self.end();
         }
         outcome
     }
