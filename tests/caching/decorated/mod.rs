@@ -112,7 +112,7 @@ impl Stop {
     async fn pass(&self) {
         self.arrived.add_permits(1);
         let way = timeout(PATIENCE, self.way.acquire()).await;
-        if let Ok(one) = way.expect("nobody lets it go on") {
+        if let Ok(one) = way.unwrap() {
             one.forget();
         }
     }
@@ -120,7 +120,7 @@ impl Stop {
     /// Waits until one more is there.
     async fn reached(&self) {
         let reached = timeout(PATIENCE, self.arrived.acquire()).await;
-        reached.expect("nobody came to the stop").unwrap().forget();
+        reached.unwrap().unwrap().forget();
     }
 
     /// Lets one go on.
@@ -161,7 +161,7 @@ async fn set_balance(db: &Database, id: i32, balance: i64) {
 /// What is told of a call.
 async fn explained<F: Future>(db: &Database, call: F) -> CacheExplanation {
     let (_, why) = db.explain_call(call).await;
-    why.expect("it is a call of a decorated function")
+    why.unwrap()
 }
 
 /// The tables, and those of them by row, in the order of their names.

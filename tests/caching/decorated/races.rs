@@ -82,9 +82,7 @@ async fn a_write_of_another_process_meanwhile_is_not_lost_either() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, seen)
-        .await
-        .expect("the write is never seen");
+    timeout(PATIENCE, seen).await.unwrap();
 }
 
 #[tokio::test]
@@ -112,7 +110,7 @@ async fn joined(db: &Database, callers: u64) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, joining).await.expect("they do not wait");
+    timeout(PATIENCE, joining).await.unwrap();
 }
 
 #[tokio::test]
@@ -215,7 +213,7 @@ async fn a_function_that_calls_itself_with_the_same_arguments_does_not_wait_for_
     let call = || deep(&db, 1, &runs);
     // Well before anybody would stop to wait.
     let first = timeout(std::time::Duration::from_secs(8), call()).await;
-    assert_eq!(first.expect("it waits for itself").unwrap(), 100);
+    assert_eq!(first.unwrap().unwrap(), 100);
     assert_eq!(runs.count(), 4);
     call().await.unwrap();
     assert_eq!(runs.count(), 4, "it is kept");

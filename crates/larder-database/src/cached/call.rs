@@ -351,12 +351,6 @@ impl CachedCall {
         self.put_plain(body)
     }
 
-    /// Serves what is kept, or runs the body.
-    ///
-    /// The future has the body in it once, and a body that runs is on the heap. An async function
-    /// would have it twice, and each that it is passed on to twice again: of decorated functions
-    /// that call each other none would fit on a stack.
-    #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
     /// For what is taken as it is: a `Result` under another name would be kept with its errors.
     fn unless_fallible<V>(self) -> Self {
         let is_result = type_name::<V>().starts_with("core::result::Result<");
@@ -369,6 +363,12 @@ impl CachedCall {
         self.condition(!is_result)
     }
 
+    /// Serves what is kept, or runs the body.
+    ///
+    /// The future has the body in it once, and a body that runs is on the heap. An async function
+    /// would have it twice, and each that it is passed on to twice again: of decorated functions
+    /// that call each other none would fit on a stack.
+    #[expect(clippy::manual_async_fn, reason = "that has its arguments twice")]
     fn serve<V, E, F>(
         mut self,
         body: F,
