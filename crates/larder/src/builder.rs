@@ -32,12 +32,15 @@ pub struct LarderBuilder {
     code: InCode,
 }
 
+/// Registers a read that warms the cache.
+type RegisterWarming = Box<dyn FnOnce(&mut CacheSettings) + Send>;
+
 /// What only code can say, and no setting.
 #[derive(Default)]
 struct InCode {
     declarations: Declarations,
     local_types: Vec<fn(&mut CacheSettings)>,
-    warmings: Vec<Box<dyn FnOnce(&mut CacheSettings) + Send>>,
+    warmings: Vec<RegisterWarming>,
 }
 
 impl InCode {
