@@ -91,7 +91,9 @@ impl Warmer {
 
     /// Ends what runs. Nothing begins any more.
     pub(crate) fn stop(&self) {
-        if !std::env::var("BREAK").is_ok_and(|b| b == "stop") { self.calls.send_modify(|calls| calls.is_stopped = true); }
+        if !std::env::var("BREAK").is_ok_and(|b| b == "stop") {
+            self.calls.send_modify(|calls| calls.is_stopped = true);
+        }
     }
 
     /// All registered reads.
