@@ -441,6 +441,32 @@ async fn all_processes_on_the_server_are_asked_through_the_log() {
 }
 
 #[tokio::test]
+async fn a_request_makes_nothing_wrong_also_after_a_change_of_definitions() {
+    let test = accounts().await;
+    let asks = process(&test, |_| {}).await;
+    let log = super::plain(&test).await;
+    let everything = async || -> i64 {
+        let query = "SELECT count(*) FROM larder.invalidation \
+            WHERE touched @> ARRAY[-4611686018427387904]";
+        log.query_one(query, &[]).await.unwrap().get(0)
+    };
+    let create = "CREATE TABLE elsewhere (n int)";
+    for _ in 0..5 {
+        // Nobody knows the definitions by then.
+        asks.sql(create).execute().await.unwrap();
+        let before = everything().await;
+        let request = asks.request_warming().await.unwrap();
+        until("it has finished", async || {
+            let answers = asks.warming_answers(&request).await.unwrap();
+            !answers.is_empty() && answers.iter().all(|answer| answer.finished)
+        })
+        .await;
+        assert_eq!(everything().await, before);
+        asks.sql("DROP TABLE elsewhere").execute().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_an_earlier_version_made_works_and_is_completed_by_install() {
     let test = accounts().await;
     let db = process(&test, |_| {}).await;

@@ -33,14 +33,14 @@ pub struct LarderBuilder {
 }
 
 /// Registers a read that warms the cache.
-type Warming = Box<dyn FnOnce(&mut CacheSettings) + Send>;
+type RegisterWarming = Box<dyn FnOnce(&mut CacheSettings) + Send>;
 
 /// What only code can say, and no setting.
 #[derive(Default)]
 struct InCode {
     declarations: Declarations,
     local_types: Vec<fn(&mut CacheSettings)>,
-    warmings: Vec<Warming>,
+    warmings: Vec<RegisterWarming>,
 }
 
 impl InCode {

@@ -15,6 +15,7 @@ mod batch;
 #[cfg(feature = "cached-crate")]
 mod cached_crate;
 mod call;
+mod call_bodies;
 mod call_load;
 mod classes;
 mod composite;
@@ -35,7 +36,8 @@ mod shadow;
 
 #[cfg(feature = "cached-crate")]
 pub use self::cached_crate::CachedStore;
-pub use self::call::{CachedCall, SkippingNone};
+pub use self::call::CachedCall;
+pub use self::call_bodies::SkippingNone;
 pub use self::classes::{
     CacheAdvice, CacheEvidence, CacheSavings, CacheVerdict, Confidence as AdviceConfidence,
 };
