@@ -47,7 +47,8 @@ impl Cache {
     ///
     /// # Panics
     ///
-    /// If `run` does: its panic goes on in the caller, and those who wait load by themselves.
+    /// If `run` does: its panic goes on in the caller, and those who wait load by themselves. Outside
+    /// a tokio runtime with time.
     ///
     /// # Cancel safety
     ///

@@ -432,7 +432,10 @@ proptest! {
 
     #[test]
     fn no_read_gets_less_than_was_acknowledged_before_it(steps in vec(step(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let mut world = World::new();
             for step in steps {
