@@ -69,7 +69,7 @@ impl TestDatabase {
     ///
     /// With the migrations of the crate that is tested, in its directory `migrations`:
     ///
-    /// ```ignore
+    /// ```text
     /// use std::time::Duration;
     /// use larder_testing::{TestDatabase, diesel_migrations};
     ///
