@@ -30,6 +30,7 @@ mod services;
 mod session;
 mod statements;
 mod support;
+mod tls;
 mod transaction;
 mod user_defined_types;
 mod watched;
