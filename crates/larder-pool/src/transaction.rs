@@ -61,6 +61,7 @@ pub struct TransactionBuilder {
     isolation_level: Option<IsolationLevel>,
     read_only: bool,
     deferrable: bool,
+    local_settings: Vec<(String, String)>,
 }
 
 impl TransactionBuilder {
@@ -70,6 +71,7 @@ impl TransactionBuilder {
             isolation_level: None,
             read_only: false,
             deferrable: false,
+            local_settings: Vec::new(),
         }
     }
 
@@ -93,6 +95,14 @@ impl TransactionBuilder {
         self
     }
 
+    /// A setting of the server that holds until the end of the transaction, as `SET LOCAL`
+    /// makes it: `statement_timeout`, or one of your own such as `app.tenant` that the policies
+    /// of row-level security read. It is sent in the round trip of BEGIN, its value quoted.
+    pub fn local_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.local_settings.push((name.into(), value.into()));
+        self
+    }
+
     /// Runs the closure in the transaction, as [`Pool::transaction`] does.
     ///
     /// # Errors
@@ -112,7 +122,12 @@ impl TransactionBuilder {
     {
         let mut session = self.pool.session().await.map_err(TransactionError::Pool)?;
         let begin = self.begin();
-        let begun = TransactionManager::begin_with(&mut session, &begin, self.read_only);
+        let begun = TransactionManager::begin_with(
+            &mut session,
+            &begin,
+            self.read_only,
+            &self.local_settings,
+        );
         if let Err(error) = begun.await {
             return Err(TransactionError::Pool(statement_failed(&session, error)));
         }

@@ -11,6 +11,7 @@ mod binds;
 mod effects;
 mod hooks;
 mod link;
+mod local_settings;
 mod observation;
 mod owned_query;
 mod portable_rows;
