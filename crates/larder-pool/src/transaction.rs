@@ -8,7 +8,10 @@ use tokio::time::timeout;
 
 use crate::connection::CommitFailure;
 use crate::session::Session;
-use crate::{AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, current};
+use crate::{
+    AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, TransactionSettings,
+    current,
+};
 
 /// How much of other transactions a transaction sees. PostgreSQL treats READ
 /// UNCOMMITTED as READ COMMITTED, so it is left out.
@@ -61,6 +64,7 @@ pub struct TransactionBuilder {
     isolation_level: Option<IsolationLevel>,
     read_only: bool,
     deferrable: bool,
+    settings: Option<TransactionSettings>,
 }
 
 impl TransactionBuilder {
@@ -70,6 +74,7 @@ impl TransactionBuilder {
             isolation_level: None,
             read_only: false,
             deferrable: false,
+            settings: None,
         }
     }
 
@@ -93,6 +98,12 @@ impl TransactionBuilder {
         self
     }
 
+    /// Runs it under these settings, which are set in the message that begins it.
+    pub fn settings(mut self, settings: TransactionSettings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
     /// Runs the closure in the transaction, as [`Pool::transaction`] does.
     ///
     /// # Errors
@@ -111,6 +122,7 @@ impl TransactionBuilder {
         E: Send,
     {
         let mut session = self.pool.session().await.map_err(TransactionError::Pool)?;
+        session.set_transaction_settings(self.settings.clone());
         let begin = self.begin();
         let begun = TransactionManager::begin_with(&mut session, &begin, self.read_only);
         if let Err(error) = begun.await {

@@ -59,7 +59,7 @@ use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
 use crate::server_error::ServerError;
-use crate::{AsyncClosure, current};
+use crate::{AsyncClosure, TransactionSettings, current};
 
 /// A connection to PostgreSQL on which Diesel's queries run.
 ///
@@ -81,6 +81,8 @@ pub struct Connection {
     changed: SessionEffect,
     /// Somebody records what runs.
     recording: bool,
+    /// Under what its transactions run, and statements outside of them too.
+    pub(crate) transaction_settings: Option<TransactionSettings>,
     /// Set where the connection must not be used again, whatever it looks like.
     condemned: bool,
 }
@@ -95,6 +97,7 @@ impl Connection {
             opened,
             changed: SessionEffect::None,
             recording: false,
+            transaction_settings: None,
             condemned: false,
         }
     }
@@ -195,6 +198,7 @@ impl Connection {
     pub(crate) fn forget_user(&mut self) {
         self.changed = SessionEffect::None;
         self.recording = false;
+        self.transaction_settings = None;
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);

@@ -202,14 +202,26 @@ impl TransactionManager {
         connection.transaction.commit_failure = None;
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
-        let begun = send(connection, sql).await;
+        let settings = connection.transaction_settings.clone();
+        let begun = match &settings {
+            Some(settings) => send(connection, &settings.beginning(sql)).await,
+            None => send(connection, sql).await,
+        };
         if begun.is_err() {
+            if settings.is_some() && !connection.link.is_closed() && !connection.link.is_busy() {
+                // A setting was refused, and the transaction is open all the same.
+                let ended = send(connection, "ROLLBACK").await;
+                connection.transaction.in_doubt |= ended.is_err();
+            }
             // Whatever was to be read in it is not.
             let observer = &connection.link.watch().observer;
             observer.tell(|observer| observer.acquire_failed());
         }
         begun?;
         connection.transaction.deepen()?;
+        if let Some(settings) = settings {
+            connection.transaction.effects.run_under(settings);
+        }
         let watch = connection.link.watch();
         connection.transaction.began(&watch.observer);
         Ok(())
