@@ -8,7 +8,10 @@ use tokio::time::timeout;
 
 use crate::connection::CommitFailure;
 use crate::session::Session;
-use crate::{AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, current};
+use crate::{
+    AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, TransactionSettings,
+    current,
+};
 
 /// How much of other transactions a transaction sees. PostgreSQL treats READ
 /// UNCOMMITTED as READ COMMITTED, so it is left out.
@@ -61,6 +64,7 @@ pub struct TransactionBuilder {
     isolation_level: Option<IsolationLevel>,
     read_only: bool,
     deferrable: bool,
+    settings: Option<TransactionSettings>,
     local_settings: Vec<(String, String)>,
 }
 
@@ -71,6 +75,7 @@ impl TransactionBuilder {
             isolation_level: None,
             read_only: false,
             deferrable: false,
+            settings: None,
             local_settings: Vec::new(),
         }
     }
@@ -92,6 +97,12 @@ impl TransactionBuilder {
     /// [`read_only`](Self::read_only) only.
     pub fn deferrable(mut self) -> Self {
         self.deferrable = true;
+        self
+    }
+
+    /// Runs it under these settings, which are set in the message that begins it.
+    pub fn settings(mut self, settings: TransactionSettings) -> Self {
+        self.settings = Some(settings);
         self
     }
 
@@ -121,6 +132,7 @@ impl TransactionBuilder {
         E: Send,
     {
         let mut session = self.pool.session().await.map_err(TransactionError::Pool)?;
+        session.set_transaction_settings(self.settings.clone());
         let begin = self.begin();
         let begun = TransactionManager::begin_with(
             &mut session,

@@ -28,6 +28,7 @@ use super::rows::Rows;
 use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
+use crate::TransactionSettings;
 use crate::server_error::{ServerError, SqlState};
 
 pub(crate) use self::answer::Answer;
@@ -157,7 +158,8 @@ impl Link {
         sql: &str,
         observation: Observation,
     ) -> QueryResult<()> {
-        if let Some(companion) = observation.companion() {
+        let companion = observation.companion();
+        if companion.is_some() || observation.settings().is_some() {
             let batch = self.accompany(Request::Batch(sql), observation, companion);
             let mut answer = batch.await?;
             while answer.try_next().await?.is_some() {}
@@ -191,6 +193,7 @@ impl Link {
         mut statement: Statement,
         observation: Observation,
     ) -> QueryResult<Rows<'conn>> {
+        let settings = observation.settings().cloned();
         let mut observation = Pending::new(self, Some(observation));
         self.resolve_types(&mut statement)
             .await
@@ -202,7 +205,7 @@ impl Link {
             None => {
                 refuse_transaction_control(&statement.sql)?;
                 let prepared = self
-                    .prepare(&statement)
+                    .prepare(&statement, settings.as_ref())
                     .await
                     .map_err(|error| observation.failed(error))?;
                 if let Some(key) = &key {
@@ -214,7 +217,7 @@ impl Link {
         let observation = observation.take();
         let companion = observation.as_ref().and_then(Observation::companion);
         let sent = match (observation, companion) {
-            (Some(observation), Some(companion)) => {
+            (Some(observation), companion) if companion.is_some() || settings.is_some() => {
                 let request = Request::Statement(&prepared, &statement.binds.values);
                 self.accompany(request, observation, companion).await
             }
@@ -231,10 +234,16 @@ impl Link {
     async fn prepare(
         self: &Arc<Self>,
         statement: &Statement,
+        settings: Option<&TransactionSettings>,
     ) -> QueryResult<tokio_postgres::Statement> {
         let mut ticket = Ticket::new(self);
         let types = statement.binds.types();
         let preparing = self.client.prepare_typed(&statement.sql, &types);
+        if let Some(settings) = settings.filter(|settings| settings.role().is_some()) {
+            // Whoever may not look into a schema finds no table there.
+            let result = self.answer(self.under(settings, preparing)).await?;
+            return ticket.settle(result);
+        }
         let result = self.answer(preparing).await?;
         ticket.settle(result)
     }

@@ -42,7 +42,7 @@ fn quoted_name(name: &str) -> String {
 }
 
 /// A string that means the same whatever `standard_conforming_strings` is.
-fn literal(value: &str) -> String {
+pub(crate) fn literal(value: &str) -> String {
     let quoted = value.replace('\'', "''");
     if quoted.contains('\\') {
         format!("E'{}'", quoted.replace('\\', "\\\\"))

@@ -49,6 +49,7 @@ pub use self::transaction_manager::{TransactionManager, TransactionState};
 
 pub(crate) use self::effects::Notes;
 pub(crate) use self::link::{Driver, Link, Shared};
+pub(crate) use self::local_settings::{literal, set_local};
 pub(crate) use self::observation::Watch;
 pub(crate) use self::transaction_manager::CommitFailure;
 
@@ -60,7 +61,7 @@ use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
 use crate::server_error::ServerError;
-use crate::{AsyncClosure, current};
+use crate::{AsyncClosure, TransactionSettings, current};
 
 /// A connection to PostgreSQL on which Diesel's queries run.
 ///
@@ -82,6 +83,8 @@ pub struct Connection {
     changed: SessionEffect,
     /// Somebody records what runs.
     recording: bool,
+    /// Under what its transactions run, and statements outside of them too.
+    pub(crate) transaction_settings: Option<TransactionSettings>,
     /// Set where the connection must not be used again, whatever it looks like.
     condemned: bool,
 }
@@ -96,6 +99,7 @@ impl Connection {
             opened,
             changed: SessionEffect::None,
             recording: false,
+            transaction_settings: None,
             condemned: false,
         }
     }
@@ -196,6 +200,7 @@ impl Connection {
     pub(crate) fn forget_user(&mut self) {
         self.changed = SessionEffect::None;
         self.recording = false;
+        self.transaction_settings = None;
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);

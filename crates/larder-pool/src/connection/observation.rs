@@ -9,6 +9,7 @@ use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
 
 use super::settings::SessionSettings;
 use super::statement::Reuse;
+use crate::TransactionSettings;
 use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
 use crate::written::{Effects, Written, WrittenKeys};
@@ -100,6 +101,10 @@ pub(crate) struct Observation {
     in_own_transaction: bool,
     /// Its names may mean other tables than usual.
     unclear: bool,
+    /// Under what the transaction of its own has to run in which it is sent.
+    under: Option<TransactionSettings>,
+    /// It may write, whether or not somebody is told of that.
+    may_write: bool,
 }
 
 impl Observation {
@@ -115,6 +120,8 @@ impl Observation {
             writes_now: false,
             in_own_transaction: false,
             unclear: false,
+            under: None,
+            may_write: true,
         }
     }
 
@@ -125,6 +132,23 @@ impl Observation {
             unclear,
             ..Self::of_read(watch, statement)
         }
+    }
+
+    /// It has to be sent in a transaction of its own under these, if there are any.
+    pub(crate) fn under(mut self, settings: Option<TransactionSettings>, may_write: bool) -> Self {
+        self.under = settings;
+        self.may_write = may_write;
+        self
+    }
+
+    /// Under what the transaction of its own has to run in which it is sent.
+    pub(crate) fn settings(&self) -> Option<&TransactionSettings> {
+        self.under.as_ref()
+    }
+
+    /// Whether it may write.
+    pub(crate) fn may_write(&self) -> bool {
+        self.may_write
     }
 
     /// What has to take effect together with it.

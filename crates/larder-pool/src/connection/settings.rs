@@ -49,6 +49,12 @@ impl SessionSettings {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The role with which the session began.
+    pub(crate) fn role(&self) -> Option<&str> {
+        let mut settings = self.iter();
+        settings.find_map(|(name, value)| (name == "role").then_some(value))
+    }
+
     /// Sends the SQL with which a session begins, and reads the settings as they are then, in
     /// the same round trip.
     pub(crate) async fn begin(client: &Client, setup: &str) -> Result<Self, tokio_postgres::Error> {

@@ -205,16 +205,19 @@ impl TransactionManager {
         connection.transaction.commit_failure = None;
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
-        let settings = local_settings
+        let settings = connection.transaction_settings.clone();
+        let begin = settings.as_ref().map(|under| under.beginning(sql));
+        let mut begin = begin.unwrap_or_else(|| sql.to_owned());
+        let local_settings = local_settings
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        let settings = set_local(settings);
-        let begun = match settings.is_empty() {
-            true => send(connection, sql).await,
-            false => send(connection, &format!("{sql}; {settings}")).await,
-        };
+        let local_settings = set_local(local_settings);
+        if !local_settings.is_empty() {
+            begin = format!("{begin}; {local_settings}");
+        }
+        let begun = send(connection, &begin).await;
         if begun.is_err() {
-            if !settings.is_empty() {
+            if begin != sql {
                 Self::end_what_began(connection).await;
             }
             // Whatever was to be read in it is not.
@@ -223,6 +226,9 @@ impl TransactionManager {
         }
         begun?;
         connection.transaction.deepen()?;
+        if let Some(settings) = settings {
+            connection.transaction.effects.run_under(settings);
+        }
         let watch = connection.link.watch();
         connection.transaction.began(&watch.observer);
         Ok(())

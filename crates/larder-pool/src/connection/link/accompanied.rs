@@ -1,22 +1,28 @@
-//! A write outside of a transaction and what has to take effect together with it.
+//! A statement outside of a transaction and what travels around it: what has to take effect
+//! together with a write, and settings that have to hold for whatever it is.
 //!
 //! BEGIN, the write, its companion and COMMIT are on their way before any of them is answered,
 //! so it costs one round trip as the write alone would. And its caller may leave at any moment:
 //! no transaction stays open, because in one that failed COMMIT is a ROLLBACK.
+//!
+//! A write under settings waits for the answer to BEGIN: were a request to cancel to hit that, the
+//! write would run without them. What a query returns then is thrown away.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use futures::FutureExt;
 use tokio_postgres::error::SqlState as Code;
 use tokio_postgres::{Client, Error};
 
-use super::answer::{Answer, Around, Reply, Source};
+use super::answer::{Answer, Around, Begun, Reply, Source, read_to_its_end};
 use super::commit::Sent;
 use super::ticket::Pending;
 use super::{Link, Ticket};
+use crate::TransactionSettings;
 use crate::connection::binds::Bind;
 use crate::connection::observation::Observation;
 use crate::connection::rows::Rows;
@@ -35,6 +41,10 @@ pub(super) enum Request<'a> {
 struct Company<'a> {
     in_transaction: bool,
     companion: Option<&'a Companion>,
+    /// Under what the transaction runs.
+    settings: Option<&'a TransactionSettings>,
+    /// It must not be sent before they hold.
+    may_write: bool,
 }
 
 /// Why a write failed. Everything that was sent with it is over, if the server said so.
@@ -57,23 +67,31 @@ impl Failed {
 }
 
 impl Link {
-    /// Sends a write with its companion, in a transaction of their own. What cannot run inside
-    /// one is sent again by itself, with the companion before it and after it.
+    /// Sends a statement with its companion and under its settings, in a transaction of their own.
+    /// What cannot run inside one is sent again by itself, with the companion before it and after
+    /// it; under settings it is refused.
     pub(super) async fn accompany<'conn>(
         self: &Arc<Self>,
         request: Request<'_>,
         observation: Observation,
-        companion: Companion,
+        companion: Option<Companion>,
     ) -> QueryResult<Rows<'conn>> {
         let mut ticket = Ticket::new(self);
+        let settings = observation.settings().cloned();
+        let may_write = observation.may_write();
         ticket.watch(Some(observation.accompanied()));
         let company = Company {
             in_transaction: true,
-            companion: Some(&companion),
+            companion: companion.as_ref(),
+            settings: settings.as_ref(),
+            may_write,
         };
         match self.answer(self.exchange(request, company)).await? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) if failed.wants_no_transaction() => {
+                let Some(companion) = companion.filter(|_| settings.is_none()) else {
+                    return Err(needs_no_scope(ticket.failed(&failed.error)));
+                };
                 let observation = ticket.withdrawn().map(Observation::apart);
                 drop(ticket);
                 self.send_apart(request, observation, &companion).await
@@ -100,6 +118,8 @@ impl Link {
             in_transaction: false,
             // Where the one before could not be written, neither can the write.
             companion: Some(companion).filter(|_| matches!(announced, Sent::Done(_))),
+            settings: None,
+            may_write: true,
         };
         match self.answer(self.exchange(request, company)).await? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
@@ -109,35 +129,58 @@ impl Link {
 
     /// Sends a write with its company, and waits until the first row of it can be given out.
     async fn exchange(&self, request: Request<'_>, company: Company<'_>) -> Result<Answer, Failed> {
-        // Up to the line below nothing is waited for. Were it, a caller who leaves would leave
-        // a transaction open, or a write without its companion.
         let client = &self.client;
-        let begin = company.in_transaction.then(|| send(client, "BEGIN"));
-        let mut asking = pin!(start(client, request));
-        let asked = futures::poll!(asking.as_mut());
-        let is_sent = !matches!(asked, Poll::Ready(Err(_)));
-        let companion = company.companion.filter(|_| is_sent);
-        let companion = companion.map(|companion| send(client, &companion.sql));
-        let commit = company.in_transaction.then(|| send(client, "COMMIT"));
-        // ------------------------------------------------------------------
         let lost = |error| Failed {
             error,
             undone: false,
         };
+        let text = company.settings.map(|settings| settings.beginning("BEGIN"));
+        let text = text.as_deref().unwrap_or("BEGIN");
+        let begin = company.in_transaction.then(|| send(client, text));
+        let mut begin = begin.transpose().map_err(lost)?;
+        let has_begun = company.settings.is_some() && company.may_write;
+        if let Some(begin) = begin.take_if(|_| has_begun) {
+            // Whoever leaves here leaves a ticket without an answer: the connection is rolled back
+            // before anybody else gets it.
+            self.wait_for_settings(begin).await?;
+        }
+        // Up to the line below nothing is waited for. Were it, a caller who leaves would leave
+        // a transaction open, or a write without its companion.
+        let mut asking = pin!(start(client, request));
+        let asked = futures::poll!(asking.as_mut());
+        let is_sent = !matches!(asked, Poll::Ready(Err(_)));
+        let companion = company.companion.filter(|_| is_sent);
+        let companion = companion.map(|companion| {
+            let (sql, _) = self.by_session_role(companion, company.settings);
+            send(client, &sql)
+        });
+        let commit = company.in_transaction.then(|| send(client, "COMMIT"));
+        // ------------------------------------------------------------------
         let mut around = Around::new(
-            begin.transpose().map_err(lost)?,
+            begin,
             companion.transpose().map_err(lost)?,
             commit.transpose().map_err(lost)?,
             company
                 .companion
                 .is_some_and(|companion| companion.may_be_refused),
         );
-        let undone = around.begun().await.map_err(lost)?;
-        let failed = |error| Failed { error, undone };
+        let begun = around.begun().await.map_err(lost)?;
         let asked = match asked {
             Poll::Ready(asked) => asked,
             Poll::Pending => asking.await,
         };
+        let undone = has_begun || matches!(begun, Begun::Done);
+        let failed = |error| Failed { error, undone };
+        if let (Begun::Refused(error), Some(_)) = (begun, company.settings) {
+            // It ran without its settings, or not at all.
+            match asked {
+                Ok(source) => Answer::accompanied(source, around).throw_away().await,
+                Err(_) => drop(around.ended().await),
+            }
+            return Err(lost(error));
+        }
+        // Where a request to cancel has hit BEGIN, what follows takes effect statement by
+        // statement, the companion after the write.
         match asked {
             Ok(source) => {
                 let mut answer = Answer::accompanied(source, around);
@@ -153,6 +196,59 @@ impl Link {
             }
         }
     }
+}
+
+impl Link {
+    /// Waits until a transaction has begun with its settings; ends it if they were refused.
+    async fn wait_for_settings(&self, begin: Reply) -> Result<(), Failed> {
+        let Err(error) = read_to_its_end(begin).await else {
+            return Ok(());
+        };
+        if error.as_db_error().is_some()
+            && let Ok(rolled_back) = send(&self.client, "ROLLBACK")
+        {
+            // It fails only where the connection is lost, which shows by itself.
+            let _ = read_to_its_end(rolled_back).await;
+        }
+        Err(Failed {
+            error,
+            undone: true,
+        })
+    }
+
+    /// Does something for a statement in a transaction under these settings, in one round trip.
+    pub(super) async fn under<T>(
+        &self,
+        settings: &TransactionSettings,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        // As in `exchange`: nothing is waited for before all of it is on its way.
+        let begin = send(&self.client, &settings.beginning("BEGIN"))?;
+        let mut work = pin!(work);
+        let done = futures::poll!(work.as_mut());
+        let commit = send(&self.client, "COMMIT")?;
+        let begun = read_to_its_end(begin).await;
+        let done = match done {
+            Poll::Ready(done) => done,
+            Poll::Pending => work.await,
+        };
+        let ended = read_to_its_end(commit).await;
+        begun?;
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+}
+
+/// The error of a statement that cannot run inside a transaction, told to whoever did not ask for
+/// one.
+fn needs_no_scope(error: DieselError) -> DieselError {
+    DieselError::DatabaseError(
+        DatabaseErrorKind::Unknown,
+        Box::new(format!(
+            "{error}: under a scope each statement runs in a transaction, so run this one on a database without a scope"
+        )),
+    )
 }
 
 /// Puts a text on its way, at once.

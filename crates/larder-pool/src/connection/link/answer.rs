@@ -63,6 +63,16 @@ pub(super) struct Around {
     failure: Option<Error>,
 }
 
+/// What became of BEGIN.
+pub(super) enum Begun {
+    /// Nothing of what follows takes effect by itself.
+    Done,
+    /// It was not sent: each statement takes effect by itself.
+    NotSent,
+    /// It was refused, or hit by a request to cancel.
+    Refused(Error),
+}
+
 impl Around {
     pub(super) fn new(
         begin: Option<Reply>,
@@ -80,21 +90,15 @@ impl Around {
         }
     }
 
-    /// Waits for the answer to BEGIN, if it was sent. Says whether nothing of what follows
-    /// takes effect by itself.
-    pub(super) async fn begun(&mut self) -> Result<bool, Error> {
-        let Some(mut begin) = self.begin.take() else {
-            return Ok(false);
+    /// Waits for the answer to BEGIN, if it was sent.
+    pub(super) async fn begun(&mut self) -> Result<Begun, Error> {
+        let Some(begin) = self.begin.take() else {
+            return Ok(Begun::NotSent);
         };
-        loop {
-            match poll_fn(|context| begin.as_mut().poll_next(context)).await {
-                Some(Ok(_)) => {}
-                None => return Ok(true),
-                // A cancel request hit it. What follows is on its way already and takes effect
-                // statement by statement, the companion after the write.
-                Some(Err(error)) if error.as_db_error().is_some() => return Ok(false),
-                Some(Err(error)) => return Err(error),
-            }
+        match read_to_its_end(begin).await {
+            Ok(()) => Ok(Begun::Done),
+            Err(error) if error.as_db_error().is_some() => Ok(Begun::Refused(error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -184,6 +188,11 @@ impl Answer {
         Ok(())
     }
 
+    /// Waits until everything is over, whatever it says.
+    pub(super) async fn throw_away(mut self) {
+        while let Some(Ok(_)) = poll_fn(|context| self.poll_next(context)).await {}
+    }
+
     /// The next row. After an error there is nothing more.
     pub(crate) fn poll_next(
         &mut self,
@@ -223,6 +232,14 @@ impl Answer {
         self.over = true;
         Poll::Ready(self.failure.take().map_or(ended, Err).err().map(Err))
     }
+}
+
+/// Waits for the end of the answer to a text.
+pub(super) async fn read_to_its_end(mut reply: Reply) -> Result<(), Error> {
+    while let Some(message) = poll_fn(|context| reply.as_mut().poll_next(context)).await {
+        message?;
+    }
+    Ok(())
 }
 
 /// The transaction id in the row of a companion.
