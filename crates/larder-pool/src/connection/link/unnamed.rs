@@ -23,15 +23,6 @@ use crate::connection::pooled::{Pooled, ResultTypes};
 use crate::connection::rows::Rows;
 use crate::connection::statement::Statement;
 
-/// How a statement is sent.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Manner {
-    /// No transaction is open.
-    pub(super) is_alone: bool,
-    /// The snapshot is asked for ahead of it.
-    pub(super) with_snapshot: bool,
-}
-
 impl Link {
     /// Sends a statement that has no name, its types resolved.
     pub(super) async fn query_unnamed<'conn>(
