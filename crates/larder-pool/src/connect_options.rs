@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use tokio_postgres::Config;
 use tokio_postgres::config::LoadBalanceHosts;
 
+use crate::connection::TransactionDefaults;
 use crate::Error;
 use crate::password::{PasswordProvider, PasswordRequest};
 use crate::tls::TlsOptions;
@@ -157,14 +158,28 @@ impl ConnectOptions {
         }
     }
 
-    /// The SQL with which a new connection begins.
-    pub(crate) fn setup(&self) -> String {
+    /// The settings of a session, by name and value: of one that comes twice the last counts.
+    fn session_settings(&self) -> impl Iterator<Item = (&str, &str)> {
         // Raw SQL is read on our side too, and has to mean the same there.
         let defaults = [("TimeZone", "UTC"), ("standard_conforming_strings", "on")];
         let settings = self.settings.iter();
         defaults
             .into_iter()
             .chain(settings.map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
+    /// The same as each transaction gets them, behind a pooler that keeps nothing of a session.
+    pub(crate) fn transaction_defaults(&self) -> Option<TransactionDefaults> {
+        (self.pooler == PoolerMode::Transaction)
+            .then(|| TransactionDefaults::new(self.session_settings()))
+    }
+
+    /// The SQL with which a new connection begins.
+    pub(crate) fn setup(&self) -> String {
+        if self.pooler == PoolerMode::Transaction {
+            return String::new();
+        }
+        self.session_settings()
             .map(|(name, value)| {
                 format!(
                     "SELECT pg_catalog.set_config('{}', '{}', false);",

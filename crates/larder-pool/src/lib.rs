@@ -29,6 +29,7 @@ mod server_error;
 mod session;
 mod tls;
 mod transaction;
+mod transaction_settings;
 mod written;
 
 pub use crate::closure::AsyncClosure;
@@ -50,5 +51,6 @@ pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{ChannelBinding, TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
+pub use crate::transaction_settings::TransactionSettings;
 pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};
 pub use secrecy::SecretString;

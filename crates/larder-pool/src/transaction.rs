@@ -8,7 +8,10 @@ use tokio::time::timeout;
 
 use crate::connection::CommitFailure;
 use crate::session::Session;
-use crate::{AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, current};
+use crate::{
+    AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, TransactionSettings,
+    current,
+};
 
 /// How much of other transactions a transaction sees. PostgreSQL treats READ
 /// UNCOMMITTED as READ COMMITTED, so it is left out.
@@ -61,6 +64,8 @@ pub struct TransactionBuilder {
     isolation_level: Option<IsolationLevel>,
     read_only: bool,
     deferrable: bool,
+    settings: Option<TransactionSettings>,
+    local_settings: Vec<(String, String)>,
 }
 
 impl TransactionBuilder {
@@ -70,6 +75,8 @@ impl TransactionBuilder {
             isolation_level: None,
             read_only: false,
             deferrable: false,
+            settings: None,
+            local_settings: Vec::new(),
         }
     }
 
@@ -93,6 +100,20 @@ impl TransactionBuilder {
         self
     }
 
+    /// Runs it under these settings, which are set in the message that begins it.
+    pub fn settings(mut self, settings: TransactionSettings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// A setting of the server that holds until the end of the transaction, as `SET LOCAL`
+    /// makes it: `statement_timeout`, or one of your own such as `app.tenant` that the policies
+    /// of row-level security read. It is sent in the round trip of BEGIN, its value quoted.
+    pub fn local_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.local_settings.push((name.into(), value.into()));
+        self
+    }
+
     /// Runs the closure in the transaction, as [`Pool::transaction`] does.
     ///
     /// # Errors
@@ -111,8 +132,14 @@ impl TransactionBuilder {
         E: Send,
     {
         let mut session = self.pool.session().await.map_err(TransactionError::Pool)?;
+        session.set_transaction_settings(self.settings.clone());
         let begin = self.begin();
-        let begun = TransactionManager::begin_with(&mut session, &begin, self.read_only);
+        let begun = TransactionManager::begin_with(
+            &mut session,
+            &begin,
+            self.read_only,
+            &self.local_settings,
+        );
         if let Err(error) = begun.await {
             return Err(TransactionError::Pool(statement_failed(&session, error)));
         }

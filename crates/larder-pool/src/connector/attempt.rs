@@ -1,5 +1,6 @@
 //! One attempt at one address: dial, TLS, login, the kind of the server, setup.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_postgres::config::SslMode;
@@ -10,7 +11,7 @@ use super::explain::{Failure, Phase};
 use super::search::Search;
 use super::stage::{Progress, Staged};
 use crate::connect_options::{Place, TargetSessionAttrs};
-use crate::connection::{Connection, Driver, Link, SessionSettings};
+use crate::connection::{Beginning, Connection, Driver, Link, Pooled, SessionSettings};
 use crate::tls::TlsMode;
 
 /// What `target_session_attrs` is about. `transaction_read_only` is the default's, as no
@@ -67,6 +68,7 @@ impl Connector {
     ) -> Result<Connection, Failure> {
         // Before it is known which server it will be.
         let opened = Instant::now();
+        let generation = self.shared.watch.generation();
         let mut config = config.clone();
         config.ssl_mode(mode);
         let progress = Progress::default();
@@ -79,14 +81,22 @@ impl Connector {
             phase: Phase::Login,
         };
         check_kind(&client, wanted).await?;
-        let settings = SessionSettings::begin(&client, &self.setup)
+        let settings = SessionSettings::begin(&client, &self.setup, self.defaults.as_ref())
             .await
             .map_err(in_session)?;
         let settings = self.shared.watch.common_settings(settings);
         tracing::debug!(target = %self.target, "connect");
         let shared = self.shared.clone();
         let answer_timeout = self.options.answer_timeout;
-        let link = Link::new(client, shared, settings, driver, answer_timeout);
+        let pooled = self.defaults.clone();
+        let pooled = pooled.map(|defaults| Pooled::new(defaults, Arc::clone(&shared.results)));
+        let beginning = Beginning {
+            settings,
+            pooled,
+            generation,
+            answer_timeout,
+        };
+        let link = Link::new(client, shared, beginning, driver);
         Ok(Connection::new(link, opened))
     }
 

@@ -68,11 +68,15 @@ impl Failure {
                 (ConnectErrorCause::TimedOut, detail, None)
             }
             Self::WrongServer(detail) => (ConnectErrorCause::WrongServer, detail, None),
-            Self::Connection { error, phase } => (
-                cause_of(&error, phase),
-                with_causes(&error),
-                ServerError::of(&error),
-            ),
+            Self::Connection { error, phase } => {
+                let server = ServerError::of(&error);
+                let advice = server.as_ref().and_then(ServerError::pooler_advice);
+                let detail = match advice {
+                    Some(advice) => format!("{}: {advice}", with_causes(&error)),
+                    None => with_causes(&error),
+                };
+                (cause_of(&error, phase), detail, server)
+            }
         };
         FailedAttempt {
             place,

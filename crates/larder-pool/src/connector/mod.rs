@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Error;
-use crate::connect_options::{ConnectOptions, Target};
-use crate::connection::{Connection, Shared, Watch};
+use crate::connect_options::{ConnectOptions, PoolerMode, Target};
+use crate::connection::{Connection, Shared, TransactionDefaults, Watch};
 use crate::observer::Observer;
 use crate::tls::{self, TlsMode};
 use search::Search;
@@ -35,6 +35,8 @@ pub(crate) struct Connector {
     shared: Shared,
     /// The SQL with which a session begins.
     setup: Arc<str>,
+    /// What each transaction gets instead, behind a pooler in transaction mode.
+    defaults: Option<TransactionDefaults>,
     drivers: TaskTracker,
     sever: CancellationToken,
     /// Cuts off the connections apart; `sever` does so too.
@@ -48,8 +50,10 @@ type OnNotification = dyn Fn(&str, &str) + Send + Sync;
 impl Connector {
     /// # Errors
     ///
-    /// [`Error::Options`] if a file with a certificate or a key cannot be used.
+    /// [`Error::Options`] if a file with a certificate or a key cannot be used, or if the
+    /// options do not fit a pooler.
     pub(crate) fn new(options: ConnectOptions, watch: Arc<Watch>) -> Result<Self, Error> {
+        refuse_startup_options(&options)?;
         let tls = match options.tls.mode {
             TlsMode::Disable => None,
             _ => Some(MakeRustlsConnect::new(tls::client_config(&options.tls)?)),
@@ -59,8 +63,10 @@ impl Connector {
             target: options.target(),
             tls,
             setup: options.setup().into(),
+            defaults: options.transaction_defaults(),
             shared: Shared {
                 types: Arc::default(),
+                results: Arc::default(),
                 watch,
             },
             options: Arc::new(options),
@@ -71,13 +77,24 @@ impl Connector {
         })
     }
 
-    /// The same, for connections beside the pool that nobody observes.
-    pub(crate) fn apart(&self, on_notification: Arc<OnNotification>) -> Self {
+    /// The same, for connections beside the pool that nobody observes, with further settings.
+    pub(crate) fn apart(
+        &self,
+        settings: &[(&str, &str)],
+        on_notification: Arc<OnNotification>,
+    ) -> Self {
         let watch = Watch::new(&self.shared.watch.pool, Observer::default());
+        let mut options = ConnectOptions::clone(&self.options);
+        for (name, value) in settings {
+            options = options.setting(*name, *value);
+        }
         Self {
+            setup: options.setup().into(),
+            defaults: options.transaction_defaults(),
+            options: Arc::new(options),
             shared: Shared {
-                types: Arc::clone(&self.shared.types),
                 watch,
+                ..self.shared.clone()
             },
             sever: self.sever_apart.clone(),
             on_notification: Some(on_notification),
@@ -96,6 +113,11 @@ impl Connector {
     /// The SQL with which a session begins.
     pub(crate) fn setup(&self) -> &str {
         &self.setup
+    }
+
+    /// What stands between us and the server.
+    pub(crate) fn pooler(&self) -> PoolerMode {
+        self.options.pooler
     }
 
     pub(crate) fn sends_cancel_requests(&self) -> bool {
@@ -161,4 +183,18 @@ impl Connector {
     pub(crate) fn sever_apart(&self) {
         self.sever_apart.cancel();
     }
+}
+
+/// Such a pooler refuses the startup parameter `options`, and with it the connection.
+fn refuse_startup_options(options: &ConnectOptions) -> Result<(), Error> {
+    let has_options = options.server.get_options().is_some();
+    if options.pooler == PoolerMode::Transaction && has_options {
+        return Err(Error::Options(
+            "the URL has the parameter `options`, which a pooler in transaction mode \
+             (database.pooler = transaction) does not take: give these as settings of the \
+             session, which Larder sends with each transaction"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
