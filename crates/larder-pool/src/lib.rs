@@ -19,7 +19,9 @@ mod connect_options;
 mod connection;
 mod connector;
 mod current;
+pub mod deadline;
 mod error;
+mod error_class;
 mod observer;
 mod pool;
 mod pool_options;
@@ -27,6 +29,8 @@ mod server_error;
 mod session;
 mod tls;
 mod transaction;
+mod trouble;
+mod unknown_outcome;
 mod written;
 
 pub use crate::closure::AsyncClosure;
@@ -37,6 +41,7 @@ pub use crate::connection::{
     static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::error_class::ErrorClass;
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
 };
@@ -46,4 +51,5 @@ pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
+pub use crate::unknown_outcome::{CommitOutcome, UnknownOutcome};
 pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};
