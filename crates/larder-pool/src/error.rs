@@ -85,6 +85,8 @@ pub enum Error {
     Lost {
         /// How the connection was lost.
         cause: String,
+        /// What the server said when it hung up, if it said something.
+        server: Option<Box<ServerError>>,
     },
 
     /// The server refused the commit itself, as it does for a deferred constraint.
@@ -207,12 +209,31 @@ impl Error {
         }
     }
 
+    /// Adds something to what the server said, or to how the connection was lost.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        let server = match self {
+            Self::Statement { server, .. } => server.as_deref_mut(),
+            Self::Aborted { cause } => cause.as_deref_mut(),
+            Self::CommitRefused(reply) => Some(&mut **reply),
+            Self::Lost { cause, .. } => {
+                cause.push_str("; ");
+                cause.push_str(note);
+                None
+            }
+            _ => None,
+        };
+        if let Some(server) = server {
+            server.add_note(note);
+        }
+    }
+
     /// The error as the server stated it, where it was the server's.
     pub fn server_error(&self) -> Option<&ServerError> {
         match self {
             Self::Statement { server, .. } => server.as_deref(),
             Self::Aborted { cause } => cause.as_deref(),
             Self::CommitRefused(reply) => Some(reply),
+            Self::Lost { server, .. } => server.as_deref(),
             Self::Connect(error) => error.server.as_ref(),
             _ => None,
         }

@@ -25,6 +25,7 @@ mod error_class;
 mod observer;
 mod pool;
 mod pool_options;
+mod retry;
 mod server_error;
 mod session;
 mod tls;
@@ -33,7 +34,7 @@ mod trouble;
 mod unknown_outcome;
 mod written;
 
-pub use crate::closure::AsyncClosure;
+pub use crate::closure::{AsyncClosure, RepeatableClosure};
 pub use crate::connect_options::{ConnectOptions, Target};
 pub use crate::connection::{
     BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
@@ -43,10 +44,12 @@ pub use crate::connection::{
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
 pub use crate::error_class::ErrorClass;
 pub use crate::observer::{
-    Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
+    Companion, EndedStatement, Observer, PoolObserver, RetryEvent, RetryRefusal, StatementOutcome,
+    TransactionEvent,
 };
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
+pub use crate::retry::{Retry, RetryBudget, RetryPolicy, RetryReason, RetryableError};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{TlsMode, TlsOptions};

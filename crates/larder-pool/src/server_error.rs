@@ -272,12 +272,20 @@ impl DatabaseErrorInformation for ServerError {
     }
 }
 
-/// The error that Diesel's callers see. `lost` says why the connection is gone, where that is known.
-pub(crate) fn to_diesel(error: &tokio_postgres::Error, lost: Option<&str>) -> DieselError {
-    match ServerError::of(error) {
+/// The error that Diesel's callers see. `lost` says why the connection is gone, where that is
+/// known, and `reply` is what the server said, perhaps before anybody asked.
+pub(crate) fn to_diesel(
+    error: &tokio_postgres::Error,
+    lost: Option<&str>,
+    reply: Option<&ServerError>,
+) -> DieselError {
+    match reply {
         Some(reply) => {
-            let kind = kind_of(error.code());
-            DieselError::DatabaseError(kind, Box::new(reply))
+            let kind = match error.code() {
+                Some(code) => kind_of(Some(code)),
+                None => DatabaseErrorKind::ClosedConnection,
+            };
+            DieselError::DatabaseError(kind, Box::new(reply.clone()))
         }
         None if error.is_closed() => DieselError::DatabaseError(
             DatabaseErrorKind::ClosedConnection,

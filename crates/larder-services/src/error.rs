@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use larder_pool::{ErrorClass, SqlState};
+use larder_pool::{ErrorClass, RetryableError, SqlState};
 
 use crate::import::CsvError;
 
@@ -101,6 +101,12 @@ impl Error {
             Self::Database(error) | Self::ImportBatch { source: error, .. } => Some(error),
             _ => None,
         }
+    }
+}
+
+impl RetryableError for Error {
+    fn pool_error(&self) -> Option<&larder_pool::Error> {
+        self.database_error()?.pool_error()
     }
 }
 

@@ -116,6 +116,12 @@ impl Error {
     }
 }
 
+impl larder_pool::RetryableError for Error {
+    fn pool_error(&self) -> Option<&larder_pool::Error> {
+        self.database_error()?.pool_error()
+    }
+}
+
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         Self::Database(error.into())

@@ -30,7 +30,7 @@ use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
 use crate::deadline;
-use crate::server_error::{ServerError, SqlState, late, too_late};
+use crate::server_error::{ServerError, SqlState, late, too_late, with_causes};
 use crate::trouble::ServerIdentity;
 
 pub(crate) use self::answer::Answer;
@@ -53,7 +53,7 @@ pub(crate) struct Link {
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
     answer_timeout: Mutex<Option<Duration>>,
-    lost: Arc<OnceLock<String>>,
+    lost: Arc<OnceLock<Lost>>,
     is_standby: bool,
     /// Which server it leads to, once that was answered and if it could be.
     identity: Arc<OnceLock<Option<ServerIdentity>>>,
@@ -69,9 +69,25 @@ pub(crate) struct Shared {
 /// The task that runs the protocol of a connection, and why it ended.
 pub(crate) struct Driver {
     pub(crate) task: JoinHandle<()>,
-    pub(crate) lost: Arc<OnceLock<String>>,
+    pub(crate) lost: Arc<OnceLock<Lost>>,
     /// The server was a standby when the connection was made.
     pub(crate) is_standby: bool,
+}
+
+/// Why a connection is gone.
+pub(crate) struct Lost {
+    pub(crate) text: String,
+    /// What the server said when it hung up.
+    server: Option<ServerError>,
+}
+
+impl Lost {
+    pub(crate) fn by(error: &tokio_postgres::Error) -> Self {
+        Self {
+            text: with_causes(error),
+            server: ServerError::of(error),
+        }
+    }
 }
 
 impl Link {
@@ -122,7 +138,12 @@ impl Link {
 
     /// Why the connection is gone, if that is known.
     pub(crate) fn lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+        self.lost.get().map(|lost| lost.text.as_str())
+    }
+
+    /// What the server said when it hung up, if it said something.
+    pub(crate) fn farewell(&self) -> Option<&ServerError> {
+        self.lost.get()?.server.as_ref()
     }
 
     /// Changes how long a statement may stay without an answer; gives what it was.

@@ -59,6 +59,26 @@ impl Link {
         self.journal().out_of_step
     }
 
+    /// Whether a statement has failed on it without an answer of the server, or with one after
+    /// which the server hangs up.
+    pub(crate) fn has_failed_for_good(&self) -> bool {
+        let journal = self.journal();
+        let has_ended = |error: &ServerError| error.ends_connection();
+        journal.last_error.as_ref().is_some_and(has_ended)
+    }
+
+    /// How many statements were sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.journal().sent
+    }
+
+    /// Takes over from a link that is lost what its user has asked for.
+    pub(crate) fn go_on_from(&self, lost: &Self) {
+        self.set_answer_timeout(lost.answer_timeout());
+        let recording = lost.journal().recording.take();
+        self.journal().recording = recording;
+    }
+
     /// Whether the server may still be at work on something.
     pub(crate) fn is_busy(&self) -> bool {
         let journal = self.journal();
@@ -168,8 +188,9 @@ impl Link {
             }
             journal.last_error = Some(reply);
             journal.last_error_of = statement;
+            return to_diesel(error, self.lost(), journal.last_error.as_ref());
         }
-        to_diesel(error, self.lost())
+        to_diesel(error, self.lost(), None)
     }
 
     /// It was this statement that failed last, while it was prepared.

@@ -131,6 +131,8 @@ impl Ticket {
             self.settled();
         } else {
             self.link.journal().out_of_step = true;
+            // The server may have said why before, when nobody was asking.
+            reply = self.link.farewell().cloned();
         }
         let mut in_doubt = false;
         if let Some(observation) = self.end() {
