@@ -16,6 +16,7 @@
 mod clock;
 mod error;
 mod observed;
+pub mod proxy;
 mod recorder;
 mod server;
 mod test_database;
