@@ -5,7 +5,7 @@
 use std::io::ErrorKind;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::*;
@@ -177,9 +177,10 @@ async fn a_slow_way_takes_its_time() {
 
 #[tokio::test]
 async fn where_nobody_listens_the_client_is_told() {
-    let nobody = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    // A port that nobody else gets, and on which nobody listens.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let url = format!("tcp://{}", nobody.local_addr().unwrap());
-    drop(nobody);
     let proxy = Proxy::start(&url).unwrap();
     let mut stream = connect(&proxy).await;
     assert_eq!(ending(&mut stream).await, Err(ErrorKind::ConnectionReset));
