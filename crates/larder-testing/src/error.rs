@@ -29,6 +29,10 @@ pub enum Error {
     #[error("start a proxy: {0}")]
     Proxy(String),
 
+    /// A server of the test's own cannot be started or stopped.
+    #[error("{0}")]
+    Server(String),
+
     /// The embedded database did not start.
     #[cfg(feature = "embedded")]
     #[error("make a database for the test: {0}")]
@@ -54,13 +58,18 @@ impl Error {
         Self::Proxy(problem.to_string())
     }
 
+    #[cfg(unix)]
+    pub(crate) fn server(problem: impl Into<String>) -> Self {
+        Self::Server(problem.into())
+    }
+
     /// What kind of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoServer => ErrorKind::NoServer,
             Self::Url { .. } | Self::Migrations(_) => ErrorKind::Input,
             Self::Database(_) => ErrorKind::Database,
-            Self::Proxy(_) => ErrorKind::Tool,
+            Self::Proxy(_) | Self::Server(_) => ErrorKind::Tool,
             #[cfg(feature = "embedded")]
             Self::Embedded(_) => ErrorKind::Database,
         }
