@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::connect_options::Target;
+use crate::error_class::ErrorClass;
 use crate::server_error::ServerError;
 
 /// No connection could be made. Says where to and why, host by host where several were tried,
@@ -113,6 +114,15 @@ impl ConnectError {
     pub fn cause(&self) -> ConnectErrorCause {
         self.decisive()
             .map_or(ConnectErrorCause::Other, |attempt| attempt.cause)
+    }
+
+    /// What a program may do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self.cause() {
+            cause if cause.is_permanent() => ErrorClass::Caller,
+            ConnectErrorCause::TimedOut => ErrorClass::Timeout,
+            _ => ErrorClass::Connection,
+        }
     }
 
     /// The hosts, ports, user and database that were tried.

@@ -20,19 +20,24 @@ mod connect_options;
 mod connection;
 mod connector;
 mod current;
+pub mod deadline;
 mod error;
+mod error_class;
 mod observer;
 mod password;
 mod pool;
 mod pool_options;
+mod retry;
 mod server_error;
 mod session;
 mod tls;
 mod transaction;
 mod transaction_settings;
+mod trouble;
+mod unknown_outcome;
 mod written;
 
-pub use crate::closure::AsyncClosure;
+pub use crate::closure::{AsyncClosure, RepeatableClosure};
 pub use crate::connect_error::{ConnectError, ConnectErrorCause, FailedAttempt};
 pub use crate::connect_options::{ConnectOptions, PoolerMode, Target, TargetSessionAttrs};
 pub use crate::connection::{
@@ -41,16 +46,20 @@ pub use crate::connection::{
     static_query_id,
 };
 pub use crate::error::{AcquireError, Error, ErrorKind};
+pub use crate::error_class::ErrorClass;
 pub use crate::observer::{
-    Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
+    Companion, EndedStatement, Observer, PoolObserver, RetryEvent, RetryRefusal, StatementOutcome,
+    TransactionEvent,
 };
 pub use crate::password::PasswordRequest;
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
+pub use crate::retry::{Retry, RetryBudget, RetryPolicy, RetryReason, RetryableError};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{ChannelBinding, TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
 pub use crate::transaction_settings::TransactionSettings;
+pub use crate::unknown_outcome::{CommitOutcome, UnknownOutcome};
 pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};
 pub use secrecy::SecretString;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
-use larder_sql::{SessionEffect, StatementKind, StatementProfile};
+use larder_sql::{Effect, SessionEffect, StatementKind, StatementProfile};
 
 use super::binds::Binds;
 use super::observation::{Observation, Watch};
@@ -100,6 +100,12 @@ impl Connection {
             .observer
             .tell(|observer| observer.statement_begins(&beginning));
         let may_write = watch.observer.may_write(&profile);
+        let writes = may_write || !matches!(profile.effect, Effect::None | Effect::Read);
+        let is_in_transaction = self.transaction.is_open();
+        if writes && is_in_transaction {
+            self.link.want_transaction_id();
+        }
+        let commits_by_itself = writes && !is_in_transaction;
         let mut keys = None;
         if may_write || self.recording {
             let parameters = watch.observer.key_parameters(&profile);
@@ -114,6 +120,7 @@ impl Connection {
         if !may_write {
             let may_change = watch.observer.is_missing() && may_write_by_its_text(&profile);
             let read = Observation::of_read(watch, Written { profile, keys });
+            let read = read.committing_by_itself(commits_by_itself);
             return Ok(read.under(under, may_change).alone(is_alone));
         }
         let unclear = beginning.is_unclear();
@@ -128,6 +135,7 @@ impl Connection {
             return Ok(Observation::of_read(watch, observed));
         }
         let write = Observation::of_write(watch, written, unclear);
+        let write = write.committing_by_itself(commits_by_itself);
         Ok(write.under(under, true).alone(is_alone))
     }
 

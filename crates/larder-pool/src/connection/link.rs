@@ -12,6 +12,7 @@ mod journal;
 mod named;
 mod snapshot;
 mod ticket;
+mod transaction_id;
 mod unnamed;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -26,13 +27,15 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Client};
 
 use super::observation::{Observation, Watch};
-use super::rows::Rows;
 use super::pooled::{Pooled, ResultTypes};
+use super::rows::Rows;
 use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
 use crate::TransactionSettings;
-use crate::server_error::{ServerError, SqlState};
+use crate::deadline;
+use crate::server_error::{ServerError, SqlState, late, too_late, with_causes};
+use crate::trouble::ServerIdentity;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::commit::Sent;
@@ -41,6 +44,7 @@ pub(crate) use self::ticket::Ticket;
 use self::accompanied::Request;
 use self::journal::Journal;
 use self::ticket::Pending;
+use self::transaction_id::ask_identity;
 use self::unnamed::refuse_session_use;
 
 pub(crate) struct Link {
@@ -54,12 +58,14 @@ pub(crate) struct Link {
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
     answer_timeout: Mutex<Option<Duration>>,
-    lost: Arc<OnceLock<String>>,
+    lost: Arc<OnceLock<Lost>>,
     is_standby: bool,
     /// Set behind a pooler in transaction mode.
     pooled: Option<Pooled>,
     /// The [generation](Watch::generation) before it was made.
     generation: u64,
+    /// Which server it leads to, once that was answered and if it could be.
+    identity: Arc<OnceLock<Option<ServerIdentity>>>,
 }
 
 /// How the session of a link began.
@@ -82,9 +88,25 @@ pub(crate) struct Shared {
 /// The task that runs the protocol of a connection, and why it ended.
 pub(crate) struct Driver {
     pub(crate) task: JoinHandle<()>,
-    pub(crate) lost: Arc<OnceLock<String>>,
+    pub(crate) lost: Arc<OnceLock<Lost>>,
     /// The server was a standby when the connection was made.
     pub(crate) is_standby: bool,
+}
+
+/// Why a connection is gone.
+pub(crate) struct Lost {
+    pub(crate) text: String,
+    /// What the server said when it hung up.
+    server: Option<ServerError>,
+}
+
+impl Lost {
+    pub(crate) fn by(error: &tokio_postgres::Error) -> Self {
+        Self {
+            text: with_causes(error),
+            server: ServerError::of(error),
+        }
+    }
 }
 
 impl Link {
@@ -95,6 +117,7 @@ impl Link {
         driver: Driver,
     ) -> Self {
         Self {
+            identity: ask_identity(&client),
             client,
             statements: Mutex::new(StatementCache::new()),
             snapshot: Mutex::default(),
@@ -157,7 +180,12 @@ impl Link {
 
     /// Why the connection is gone, if that is known.
     pub(crate) fn lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+        self.lost.get().map(|lost| lost.text.as_str())
+    }
+
+    /// What the server said when it hung up, if it said something.
+    pub(crate) fn farewell(&self) -> Option<&ServerError> {
+        self.lost.get()?.server.as_ref()
     }
 
     /// Changes how long a statement may stay without an answer; gives what it was.
@@ -186,10 +214,11 @@ impl Link {
         self.statements().resize(capacity);
     }
 
-    /// Sends SQL without binds, several statements perhaps.
+    /// Sends SQL without binds, several statements perhaps. It is Larder's own, and not bound by
+    /// the deadline of a request.
     pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
         let mut ticket = Ticket::new(self);
-        let result = self.answer(self.client.batch_execute(sql)).await?;
+        let result = self.answer_anyway(self.client.batch_execute(sql)).await?;
         ticket.settle(result)
     }
 
@@ -212,24 +241,47 @@ impl Link {
         }
         let mut ticket = Ticket::new(self);
         ticket.watch(Some(observation));
-        let result = self.answer(self.client.batch_execute(sql)).await?;
+        let sent = self.asking_behind(self.client.batch_execute(sql));
+        let result = self.answer(sent).await?;
         ticket.settle(result)
     }
 
-    /// Waits for the first answer to a statement. Without one in time the ticket is dropped
-    /// unanswered, so that the connection does not count as free.
+    /// Waits for the first answer to a statement, no longer than its request has left. Without
+    /// one in time the ticket is dropped unanswered, so that the connection does not count as
+    /// free.
     async fn answer<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
-        let limit = *self
+        let _waiting = deadline::Wait::begin("an answer of the database");
+        let own = self.answer_timeout();
+        let Some(limit) = deadline::at_most(own) else {
+            return Ok(self.in_turn(statement).await);
+        };
+        timeout(limit, self.in_turn(statement)).await.map_err(|_| {
+            let of_request = deadline::limit().filter(|_| own.is_none_or(|own| limit < own));
+            of_request.map_or_else(|| late(limit), too_late)
+        })
+    }
+
+    /// The same for what has to be done whatever the request has left, as a ROLLBACK.
+    async fn answer_anyway<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
+        let _waiting = deadline::Wait::begin("an answer of the database");
+        let statement = self.in_turn(statement);
+        match self.answer_timeout() {
+            Some(limit) => timeout(limit, statement).await.map_err(|_| late(limit)),
+            None => Ok(statement.await),
+        }
+    }
+
+    /// Reads what was asked on the side before, and then sends the statement.
+    async fn in_turn<T>(&self, statement: impl Future<Output = T>) -> T {
+        self.read_transaction_id().await;
+        statement.await
+    }
+
+    fn answer_timeout(&self) -> Option<Duration> {
+        *self
             .answer_timeout
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(limit) = limit else {
-            return Ok(statement.await);
-        };
-        timeout(limit, statement).await.map_err(|_| {
-            let message = format!("the database has not answered within {limit:?}");
-            DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
-        })
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a statement and gives its rows as they come.

@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio_postgres::AsyncMessage;
 
 use super::Connector;
-use crate::connection::Driver;
-use crate::server_error::with_causes;
+use crate::connection::{Driver, Lost};
 
 impl Connector {
     /// Runs the protocol of a connection in a task of its own until either side closes it.
@@ -36,8 +35,8 @@ impl Connector {
                         }
                         Ok(_) => {}
                         Err(error) => {
-                            let error = with_causes(&error);
-                            tracing::debug!(error, "connection lost");
+                            let error = Lost::by(&error);
+                            tracing::debug!(error = error.text, "connection lost");
                             // Only the first is kept, and there is no second.
                             let _ = cause.set(error);
                             return;

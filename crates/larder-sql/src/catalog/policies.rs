@@ -152,7 +152,10 @@ fn names_reader(token: &Token<'_>) -> bool {
 /// The end of an argument, or the cast to `text` that PostgreSQL shows with it. What comes after
 /// the cast, such as `||`, would make it another name.
 fn ends_argument(after: &Token<'_>) -> bool {
-    matches!(after.kind, TokenKind::Comma | TokenKind::RightParenthesis | TokenKind::Cast)
+    matches!(
+        after.kind,
+        TokenKind::Comma | TokenKind::RightParenthesis | TokenKind::Cast
+    )
 }
 
 /// What `'..'` stands for, if there is nothing special in it.

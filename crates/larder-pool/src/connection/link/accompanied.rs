@@ -61,6 +61,8 @@ struct Failed {
     undone: bool,
     /// It may have begun to run.
     has_run: bool,
+    /// The transaction that the companion told.
+    transaction: Option<u64>,
 }
 
 impl Failed {
@@ -127,7 +129,10 @@ impl Link {
             Err(failed) if may_repeat && !failed.has_run && is_outdated(&failed.error) => {
                 Err(self.outdated(ticket, &failed.error))
             }
-            Err(failed) => Err(ticket.failed(&failed.error).into()),
+            Err(failed) => {
+                ticket.told_transaction(failed.transaction);
+                Err(ticket.failed(&failed.error).into())
+            }
         }
     }
 
@@ -170,6 +175,7 @@ impl Link {
             error,
             undone: false,
             has_run: true,
+            transaction: None,
         };
         let mut text = self.beginning("BEGIN", company.settings);
         if company.with_snapshot {
@@ -231,12 +237,15 @@ impl Link {
         match asked {
             Ok(source) => {
                 let mut answer = Answer::accompanied(source, around).as_of(snapshot);
-                answer.begin().await.map_err(|error| Failed {
-                    error,
-                    undone,
-                    has_run: true,
-                })?;
-                Ok(answer)
+                match answer.begin().await {
+                    Ok(()) => Ok(answer),
+                    Err(error) => Err(Failed {
+                        error,
+                        undone,
+                        has_run: true,
+                        transaction: answer.transaction(),
+                    }),
+                }
             }
             Err(error) => {
                 if error.as_db_error().is_some() {
@@ -247,6 +256,7 @@ impl Link {
                     has_run: error.as_db_error().is_none(),
                     error,
                     undone,
+                    transaction: None,
                 })
             }
         }
@@ -271,6 +281,7 @@ impl Link {
             error,
             undone: true,
             has_run: false,
+            transaction: None,
         })
     }
 

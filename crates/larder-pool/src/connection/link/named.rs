@@ -143,6 +143,7 @@ impl Link {
         let mut ticket = Ticket::new(self);
         ticket.watch(observation);
         let sent = self.client.query_raw(prepared, &statement.binds.values);
+        let sent = self.asking_behind(sent);
         match self.answer(sent).await? {
             Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
             // It comes in place of the first message of an answer, before anything has run.
@@ -152,11 +153,7 @@ impl Link {
     }
 
     /// Takes back a statement that the server no longer knows as it was prepared.
-    pub(super) fn outdated(
-        &self,
-        mut ticket: Ticket,
-        error: &tokio_postgres::Error,
-    ) -> Unanswered {
+    pub(super) fn outdated(&self, mut ticket: Ticket, error: &tokio_postgres::Error) -> Unanswered {
         if is_outdated_plan(error) {
             // The other connections have such plans, too.
             self.watch.outdate(self.generation);

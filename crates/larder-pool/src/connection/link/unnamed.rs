@@ -53,6 +53,7 @@ impl Link {
                 ticket.watch(observation);
                 let values = statement.binds.values.iter().zip(types);
                 let sent = self.client.query_typed_raw(&statement.sql, values);
+                let sent = self.asking_behind(sent);
                 match self.answer(sent).await? {
                     Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
                     Err(error) => Err(ticket.failed(&error)),
