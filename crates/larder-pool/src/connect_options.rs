@@ -29,6 +29,23 @@ pub struct ConnectOptions {
     /// Whether the server takes requests to cancel a statement, over a connection of
     /// their own. The embedded database, which has one connection, does not.
     pub cancel_requests: bool,
+    /// What stands between us and the server. [`PoolerMode::None`] by default.
+    pub pooler: PoolerMode,
+}
+
+/// What stands between us and the server, and so what of a session lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum PoolerMode {
+    /// The server itself.
+    #[default]
+    None,
+    /// A pooler that lends a connection of the server for as long as ours lasts, as
+    /// PgBouncer's `session` mode does.
+    Session,
+    /// A pooler that lends a connection of the server for a transaction, as PgBouncer's
+    /// `transaction` mode does: nothing of a session outlasts its transaction.
+    Transaction,
 }
 
 impl ConnectOptions {
@@ -70,6 +87,7 @@ impl ConnectOptions {
             settings: Vec::new(),
             answer_timeout: None,
             cancel_requests: true,
+            pooler: PoolerMode::None,
         };
         // Without these a connection whose other end is gone would look alive for hours.
         Ok(options.keepalive(Duration::from_secs(30), Duration::from_secs(10), 3))
@@ -146,6 +164,7 @@ impl fmt::Debug for ConnectOptions {
             .field("tls", &self.tls)
             .field("connect_timeout", &self.connect_timeout)
             .field("settings", &self.settings)
+            .field("pooler", &self.pooler)
             .finish_non_exhaustive()
     }
 }

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::{Pool, TransactionSettings};
 use crate::connection::Notes;
 use crate::written::Note;
+use crate::{Pool, TransactionSettings};
 
 tokio::task_local! {
     static OPEN: Arc<OpenTransaction>;

@@ -31,7 +31,7 @@ mod transaction_settings;
 mod written;
 
 pub use crate::closure::AsyncClosure;
-pub use crate::connect_options::{ConnectOptions, Target};
+pub use crate::connect_options::{ConnectOptions, PoolerMode, Target};
 pub use crate::connection::{
     BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
     Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,

@@ -65,6 +65,7 @@ pub struct TransactionBuilder {
     read_only: bool,
     deferrable: bool,
     settings: Option<TransactionSettings>,
+    local_settings: Vec<(String, String)>,
 }
 
 impl TransactionBuilder {
@@ -75,6 +76,7 @@ impl TransactionBuilder {
             read_only: false,
             deferrable: false,
             settings: None,
+            local_settings: Vec::new(),
         }
     }
 
@@ -104,6 +106,14 @@ impl TransactionBuilder {
         self
     }
 
+    /// A setting of the server that holds until the end of the transaction, as `SET LOCAL`
+    /// makes it: `statement_timeout`, or one of your own such as `app.tenant` that the policies
+    /// of row-level security read. It is sent in the round trip of BEGIN, its value quoted.
+    pub fn local_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.local_settings.push((name.into(), value.into()));
+        self
+    }
+
     /// Runs the closure in the transaction, as [`Pool::transaction`] does.
     ///
     /// # Errors
@@ -124,7 +134,12 @@ impl TransactionBuilder {
         let mut session = self.pool.session().await.map_err(TransactionError::Pool)?;
         session.set_transaction_settings(self.settings.clone());
         let begin = self.begin();
-        let begun = TransactionManager::begin_with(&mut session, &begin, self.read_only);
+        let begun = TransactionManager::begin_with(
+            &mut session,
+            &begin,
+            self.read_only,
+            &self.local_settings,
+        );
         if let Err(error) = begun.await {
             return Err(TransactionError::Pool(statement_failed(&session, error)));
         }

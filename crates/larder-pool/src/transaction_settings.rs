@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::connection::{literal, set_local};
 use crate::session::Session;
 use crate::{Connection, Error, Pool};
 
@@ -22,7 +23,7 @@ pub struct TransactionSettings(Arc<Inner>);
 struct Inner {
     settings: Vec<(String, String)>,
     role: Option<String>,
-    /// Statements without a semicolon at the end; empty if there is nothing to set.
+    /// Statements, each with its semicolon but the last perhaps; empty if there is nothing to set.
     sql: String,
 }
 
@@ -39,20 +40,18 @@ impl TransactionSettings {
     /// assert_eq!(settings.role(), Some("reader"));
     /// assert!(!format!("{settings:?}").contains("secret"));
     /// ```
-    pub fn new(
-        settings: impl IntoIterator<Item = (String, String)>,
-        role: Option<String>,
-    ) -> Self {
+    pub fn new(settings: impl IntoIterator<Item = (String, String)>, role: Option<String>) -> Self {
         let settings: Vec<(String, String)> = settings.into_iter().collect();
-        // Not by the function set_config: a query takes a snapshot, and SET TRANSACTION must come
-        // before the first.
         let set = settings
             .iter()
-            .map(|(name, value)| format!("SET LOCAL {} = {}", quoted_name(name), literal(value)));
-        // The role comes last: it may have no right to the settings.
-        let sql: Vec<String> = set.chain(role.as_deref().map(set_role)).collect();
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut sql = set_local(set);
+        if let Some(role) = &role {
+            // The role comes last: it may have no right to the settings.
+            sql.push_str(&set_role(role));
+        }
         Self(Arc::new(Inner {
-            sql: sql.join("; "),
+            sql,
             settings,
             role,
         }))
@@ -147,25 +146,6 @@ fn set_role(role: &str) -> String {
     format!("SET LOCAL ROLE {}", literal(role))
 }
 
-/// A name as it stands in SQL, part by part.
-fn quoted_name(name: &str) -> String {
-    let parts: Vec<String> = name
-        .split('.')
-        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")))
-        .collect();
-    parts.join(".")
-}
-
-/// A text as it stands in SQL, whatever `standard_conforming_strings` says.
-fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,14 +162,9 @@ mod tests {
         let settings = settings(&[("app.tenant", "a'; DROP TABLE x; --")], Some("o'neil"));
         assert_eq!(
             settings.beginning("BEGIN READ ONLY"),
-            "BEGIN READ ONLY; SET LOCAL \"app\".\"tenant\" = 'a''; DROP TABLE x; --'; \
+            "BEGIN READ ONLY; SET LOCAL \"app.tenant\" = 'a''; DROP TABLE x; --'; \
              SET LOCAL ROLE 'o''neil'"
         );
-    }
-
-    #[test]
-    fn backslashes_mean_themselves() {
-        assert_eq!(literal(r"a\'b"), r"E'a\\''b'");
     }
 
     #[test]
@@ -200,7 +175,10 @@ mod tests {
     #[test]
     fn a_statement_of_the_session_role_leaves_the_role_as_it_was() {
         let (sql, before) = settings(&[], Some("tenant")).as_session_role("app", "SELECT 1");
-        assert_eq!(sql, "SET LOCAL ROLE 'app'; SELECT 1; SET LOCAL ROLE 'tenant'");
+        assert_eq!(
+            sql,
+            "SET LOCAL ROLE 'app'; SELECT 1; SET LOCAL ROLE 'tenant'"
+        );
         assert_eq!(before, 1);
         let (sql, before) = settings(&[], None).as_session_role("app", "SELECT 1");
         assert_eq!((sql.as_str(), before), ("SELECT 1", 0));

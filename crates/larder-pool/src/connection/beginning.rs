@@ -48,7 +48,9 @@ impl BeginningStatement<'_> {
     /// Whether its names may mean other tables than the observer takes them for.
     pub fn is_unclear(&self) -> bool {
         let observer = &self.watch.observer;
-        let role = self.transaction_settings.and_then(TransactionSettings::role);
+        let role = self
+            .transaction_settings
+            .and_then(TransactionSettings::role);
         self.session_effect == SessionEffect::Names
             || !observer.knows(self.settings)
             || role.is_some_and(|role| !observer.knows_role(role))

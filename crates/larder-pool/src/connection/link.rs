@@ -217,8 +217,7 @@ impl Link {
         let observation = observation.take();
         let companion = observation.as_ref().and_then(Observation::companion);
         let sent = match (observation, companion) {
-            (Some(observation), companion) if companion.is_some() || settings.is_some() =>
-            {
+            (Some(observation), companion) if companion.is_some() || settings.is_some() => {
                 let request = Request::Statement(&prepared, &statement.binds.values);
                 self.accompany(request, observation, companion).await
             }

@@ -11,6 +11,7 @@ mod binds;
 mod effects;
 mod hooks;
 mod link;
+mod local_settings;
 mod observation;
 mod owned_query;
 mod portable_rows;
@@ -48,6 +49,7 @@ pub use self::transaction_manager::{TransactionManager, TransactionState};
 
 pub(crate) use self::effects::Notes;
 pub(crate) use self::link::{Driver, Link, Shared};
+pub(crate) use self::local_settings::{literal, set_local};
 pub(crate) use self::observation::Watch;
 pub(crate) use self::transaction_manager::CommitFailure;
 

@@ -9,8 +9,8 @@ use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
 
 use super::settings::SessionSettings;
 use super::statement::Reuse;
-use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
 use crate::TransactionSettings;
+use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
 use crate::written::{Effects, Written, WrittenKeys};
 

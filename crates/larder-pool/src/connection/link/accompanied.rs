@@ -22,10 +22,10 @@ use super::answer::{Answer, Around, Begun, Reply, Source, read_to_its_end};
 use super::commit::Sent;
 use super::ticket::Pending;
 use super::{Link, Ticket};
+use crate::TransactionSettings;
 use crate::connection::binds::Bind;
 use crate::connection::observation::Observation;
 use crate::connection::rows::Rows;
-use crate::TransactionSettings;
 use crate::observer::Companion;
 
 /// A write, ready to be sent.
