@@ -13,7 +13,9 @@ use larder_metrics::{
     CacheRecorder, ConnectionStatistics, InstanceName, QueryRecorder, QueryStatistics,
     ServiceRegistry, WindowStatistics,
 };
-use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
+use larder_pool::{
+    AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Reader, Session,
+};
 
 use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
 use crate::cached::{Classes, Plans, Shadow};
@@ -196,6 +198,26 @@ impl Database {
     /// Dropped, it leaves the queue and takes nothing with it.
     pub async fn session(&self) -> Result<Session, Error> {
         Ok(self.0.pool.session().await?)
+    }
+
+    /// A handle by which single statements run, each by the shortest way: a query that only reads
+    /// shares one of a few connections with others, and anything else takes a connection of the
+    /// pool for as long as it runs.
+    ///
+    /// ```no_run
+    /// # async fn example(db: larder_database::Database) -> diesel::QueryResult<()> {
+    /// use diesel::prelude::*;
+    /// use diesel_async::RunQueryDsl;
+    ///
+    /// diesel::table! { tags (id) { id -> BigInt, name -> Text, } }
+    ///
+    /// let name: String = tags::table.find(7).select(tags::name).first(&mut db.reader()).await?;
+    /// # drop(name);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reader(&self) -> Reader {
+        self.0.pool.reader()
     }
 
     /// Runs a closure of reads on a connection, outside of any transaction. What it

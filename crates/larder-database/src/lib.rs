@@ -56,5 +56,5 @@ pub use larder_metrics::{
     ConnectionStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry, ServiceStatistics,
     WindowStatistics,
 };
-pub use larder_pool::Connection;
+pub use larder_pool::{Connection, Reader};
 pub use larder_sql::catalog::Declarations;

@@ -20,6 +20,7 @@ mod connection;
 mod connector;
 mod current;
 mod error;
+mod lanes;
 mod observer;
 mod pool;
 mod pool_options;
@@ -37,6 +38,7 @@ pub use crate::connection::{
     static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::lanes::{Reader, ReaderRows};
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
 };

@@ -49,12 +49,13 @@ pub use self::transaction_manager::{TransactionManager, TransactionState};
 pub(crate) use self::effects::Notes;
 pub(crate) use self::link::{Driver, Link, Shared};
 pub(crate) use self::observation::Watch;
+pub(crate) use self::statement::Statement;
 pub(crate) use self::transaction_manager::CommitFailure;
 
 use larder_sql::SessionEffect;
 
 use self::link::refuse_transaction_control;
-use self::statement::Statement;
+
 use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
@@ -222,10 +223,12 @@ impl Connection {
         Statement::of(query, self.link.types())
     }
 
-    async fn run<'conn>(
-        &'conn mut self,
+    /// Runs a statement. Its rows hold the connection by themselves: whoever gives them out says
+    /// for how long nothing else may run on it.
+    pub(crate) async fn run<'rows>(
+        &mut self,
         statement: QueryResult<Statement>,
-    ) -> QueryResult<Rows<'conn>> {
+    ) -> QueryResult<Rows<'rows>> {
         let statement = statement?;
         let observation = self.observe_statement(&statement)?;
         let Self {
@@ -235,6 +238,29 @@ impl Connection {
         } = self;
         let sql = text_for(instrumentation, &statement);
         observed(instrumentation, &sql, link.query(statement, observation)).await
+    }
+}
+
+impl Connection {
+    /// Runs a statement and gives how many rows it touched.
+    pub(crate) async fn execute_statement(
+        &mut self,
+        statement: QueryResult<Statement>,
+    ) -> QueryResult<usize> {
+        let statement = statement?;
+        let observation = self.observe_statement(&statement)?;
+        let Self {
+            link,
+            instrumentation,
+            ..
+        } = self;
+        let sql = text_for(instrumentation, &statement);
+        let execute = async {
+            let mut rows = link.query(statement, observation).await?;
+            while rows.try_next().await?.is_some() {}
+            Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
+        };
+        observed(instrumentation, &sql, execute).await
     }
 }
 
@@ -284,23 +310,7 @@ impl AsyncConnectionCore for Connection {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let statement = self.statement(&source);
-        async move {
-            let statement = statement?;
-            let observation = self.observe_statement(&statement)?;
-            let Self {
-                link,
-                instrumentation,
-                ..
-            } = self;
-            let sql = text_for(instrumentation, &statement);
-            let execute = async {
-                let mut rows = link.query(statement, observation).await?;
-                while rows.try_next().await?.is_some() {}
-                Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
-            };
-            observed(instrumentation, &sql, execute).await
-        }
-        .boxed()
+        self.execute_statement(statement).boxed()
     }
 }
 
