@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::task::Context;
 
 use tokio::time::{Instant, timeout};
 use tokio_postgres::config::SslMode;
@@ -15,6 +16,7 @@ use crate::Error;
 use crate::connect_options::{ConnectOptions, Target};
 use crate::connection::{Connection, Driver, Link, SessionSettings, Shared, Watch};
 use crate::error::{ConnectError, ConnectErrorCause};
+use crate::lanes::{Drain, Replies};
 use crate::observer::Observer;
 use crate::server_error::{ServerError, with_causes};
 use crate::tls::{self, TlsMode};
@@ -33,6 +35,8 @@ pub(crate) struct Connector {
     /// Cuts off the connections apart; `sever` does so too.
     sever_apart: CancellationToken,
     on_notification: Option<Arc<OnNotification>>,
+    /// Who takes the answers of a connection that many share.
+    replies: Option<Arc<Replies>>,
 }
 
 /// Told the channel and the payload of a notification.
@@ -67,7 +71,31 @@ impl Connector {
             sever_apart: sever.child_token(),
             sever,
             on_notification: None,
+            replies: None,
         })
+    }
+
+    /// The same, with more settings and with words behind the name by which the server lists
+    /// its connections.
+    pub(crate) fn with_settings(&self, settings: Vec<(String, String)>, suffix: &str) -> Self {
+        let mut options = (*self.options).clone();
+        options.settings.extend(settings);
+        let name = options.server.get_application_name();
+        let name = format!("{}{suffix}", name.unwrap_or("larder"));
+        options.server.application_name(&name);
+        Self {
+            setup: options.setup().into(),
+            options: Arc::new(options),
+            ..self.clone()
+        }
+    }
+
+    /// The same, for one connection whose answers are taken there.
+    pub(crate) fn answering_to(&self, replies: Arc<Replies>) -> Self {
+        Self {
+            replies: Some(replies),
+            ..self.clone()
+        }
     }
 
     /// The same, for connections beside the pool that nobody observes.
@@ -169,13 +197,18 @@ impl Connector {
     {
         let sever = self.sever.clone();
         let on_notification = self.on_notification.clone();
+        let replies = self.replies.clone();
         let lost = Arc::new(OnceLock::new());
         let cause = Arc::clone(&lost);
         let is_standby = connection.parameter("in_hot_standby") == Some("on");
         let task = self.drivers.spawn(async move {
+            let mut drain = replies.map(Drain::new);
+            let mut poll = |context: &mut Context<'_>| match &mut drain {
+                Some(drain) => drain.poll(context, |context| connection.poll_message(context)),
+                None => connection.poll_message(context),
+            };
             let messages = async {
-                while let Some(message) = poll_fn(|context| connection.poll_message(context)).await
-                {
+                while let Some(message) = poll_fn(&mut poll).await {
                     match message {
                         Ok(AsyncMessage::Notice(notice)) => {
                             tracing::debug!(severity = notice.severity(), "{}", notice.message());

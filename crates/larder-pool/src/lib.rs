@@ -33,12 +33,14 @@ mod written;
 pub use crate::closure::AsyncClosure;
 pub use crate::connect_options::{ConnectOptions, PoolerMode, Target};
 pub use crate::connection::{
-    BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
-    Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
+    BeginningStatement, BoundValues, Connection, Origin, OwnedQuery, PortableRows, Recorded,
+    Recording, Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
     static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
-pub use crate::lanes::{Reader, ReaderRows};
+pub use crate::lanes::{
+    BypassReason, LaneFailure, LaneOptions, LaneRows, LaneStatus, LaneTurn, Reader, ReaderRows,
+};
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
 };

@@ -17,6 +17,7 @@ use crate::connect_options::ConnectOptions;
 use crate::connection::Watch;
 use crate::connector::Connector;
 use crate::error::{AcquireError, ConnectError, Error};
+use crate::lanes::Lanes;
 use crate::observer::Observer;
 use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::session::{Lease, Session};
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) connector: Connector,
     pub(crate) counters: Arc<Counters>,
     pub(crate) runtime: Handle,
+    pub(crate) lanes: Lanes,
     queue: Arc<Semaphore>,
     shelf: Shelf,
 }
@@ -88,7 +90,9 @@ impl Pool {
     pub fn open_lazily(connect: ConnectOptions, options: PoolOptions) -> Result<Self, Error> {
         options.check()?;
         let watch = Watch::new(&options.name, options.observer.clone());
-        let connector = Connector::new(connect, watch)?;
+        let runtime = Handle::current();
+        let connector = Connector::new(connect.clone(), watch)?;
+        let lanes = Lanes::new(&options, &connect, &connector, &runtime);
         let counters = Counters::new();
         let manager = Manager {
             connector: connector.clone(),
@@ -114,7 +118,8 @@ impl Pool {
         Ok(Self(Arc::new(Inner {
             queue: Arc::new(Semaphore::new(maximum)),
             shelf: Shelf::new(shelf),
-            runtime: Handle::current(),
+            runtime,
+            lanes,
             options,
             connector,
             counters,
@@ -205,6 +210,7 @@ impl Pool {
             idle: usize::try_from(idle).unwrap_or(usize::MAX),
             in_use: counters.in_use.load(Ordering::Relaxed),
             waiting: counters.waiting.load(Ordering::Relaxed),
+            lanes: self.0.lanes.status(),
             invalidated: counters.invalidated.load(Ordering::Relaxed),
             last_connect_error: counters.connect_errors.borrow().current.clone(),
         }
@@ -231,6 +237,7 @@ impl Pool {
             ..
         } = &*self.0;
         shelf.shut();
+        self.0.lanes.shut_down();
         queue.close();
         let drained = async {
             loop {
@@ -344,6 +351,8 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *retired = Some(std::time::Instant::now());
+        drop(retired);
+        self.0.lanes.retire();
     }
 
     pub(crate) fn is_gone(&self) -> Error {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::error::{ConnectError, Error};
+use crate::lanes::{LaneOptions, LaneStatus};
 use crate::observer::Observer;
 
 /// How many connections a pool keeps, for how long, and how long it lets callers wait.
@@ -33,6 +34,8 @@ pub struct PoolOptions {
     /// How long ending an abandoned transaction on the server may take before its
     /// connection is closed instead. 5 s by default.
     pub rollback_timeout: Duration,
+    /// The connections that many reads share, beside those that are lent.
+    pub lanes: LaneOptions,
     /// Who is told of what happens on the connections. Nobody by default.
     pub observer: Observer,
 }
@@ -50,6 +53,7 @@ impl PoolOptions {
             verify_after: Some(Duration::from_secs(30)),
             verify_timeout: Duration::from_secs(1),
             rollback_timeout: Duration::from_secs(5),
+            lanes: LaneOptions::default(),
             observer: Observer::default(),
         }
     }
@@ -98,6 +102,8 @@ pub struct PoolStatus {
     pub waiting: usize,
     /// Connections thrown away since the start because they could not be used again.
     pub invalidated: u64,
+    /// The lanes, which count beside all these.
+    pub lanes: LaneStatus,
     /// The last error of connecting, if nothing has succeeded since.
     pub last_connect_error: Option<Arc<ConnectError>>,
 }

@@ -95,6 +95,11 @@ impl Link {
         &self.types
     }
 
+    /// The protocol itself, for whoever sees to the order of statements and answers.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     pub(crate) fn watch(&self) -> &Arc<Watch> {
         &self.watch
     }

@@ -12,6 +12,7 @@ mod effects;
 mod hooks;
 mod link;
 mod observation;
+mod origin;
 mod owned_query;
 mod portable_rows;
 mod row;
@@ -39,6 +40,7 @@ use tokio_postgres::CancelToken;
 
 pub use self::beginning::BeginningStatement;
 pub use self::observation::{Recorded, Recording};
+pub use self::origin::Origin;
 pub use self::owned_query::{BoundValues, OwnedQuery, query_text, static_query_id};
 pub use self::portable_rows::PortableRows;
 pub use self::row::{Row, Value};
@@ -46,10 +48,11 @@ pub use self::rows::Rows;
 pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
+pub(crate) use self::beginning::begin_shared;
 pub(crate) use self::effects::Notes;
 pub(crate) use self::link::{Driver, Link, Shared};
-pub(crate) use self::observation::Watch;
-pub(crate) use self::statement::Statement;
+pub(crate) use self::observation::{Observation, Watch};
+pub(crate) use self::statement::{Reuse, Statement};
 pub(crate) use self::transaction_manager::CommitFailure;
 
 use larder_sql::SessionEffect;
