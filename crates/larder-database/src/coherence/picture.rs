@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use larder_cache::{Key, KeyBuilder};
-use larder_pool::SessionSettings;
+use larder_pool::{Origin, SessionSettings};
 use larder_sql::catalog::{
     CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, RowAccess, RowWrite,
     WriteSet,
@@ -104,10 +104,9 @@ impl Picture {
 
     /// Whether the connection is older than the one that took the picture, and its session began
     /// with other settings: the defaults have changed since, and it does not know.
-    pub(crate) fn outdates(&self, connection: &Connection) -> bool {
+    pub(crate) fn outdates(&self, origin: Origin<'_>) -> bool {
         self.state.load().as_ref().is_some_and(|state| {
-            connection.opened_at() < state.opened
-                && *connection.session_settings() != state.settings
+            origin.opened_at < state.opened && *origin.settings != state.settings
         })
     }
 
