@@ -20,7 +20,7 @@ use larder_pool::{
 use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
 use crate::cached::{Classes, Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
-use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
+use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for, take_pictures};
 use crate::events::Events;
 use crate::fleet::{Fleet, FollowerStatistics, SecondTier, SecondTierStatistics, follow};
 use crate::options::{CacheMode, Hints};
@@ -166,6 +166,8 @@ impl Database {
             tokio::spawn(follow(Arc::downgrade(&inner), follower));
         }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
+        let picture = Arc::clone(&inner.picture);
+        tokio::spawn(take_pictures(Arc::downgrade(&inner), picture));
         if inner.warmer.is_on() {
             tokio::spawn(warm_in_background(Arc::downgrade(&inner)));
             tokio::spawn(tend_hot_keys(Arc::downgrade(&inner)));
@@ -217,7 +219,25 @@ impl Database {
     /// # }
     /// ```
     pub fn reader(&self) -> Reader {
+        // What a query does is known by the catalog. Until that was looked at, each takes a
+        // connection of the pool.
+        self.0.picture.want();
         self.0.pool.reader()
+    }
+
+    /// Opens the connections that readers share now, and not with the first read that they could
+    /// carry. Gives how many are open.
+    ///
+    /// # Errors
+    ///
+    /// If the catalog of the database cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, they may be opened all the same.
+    pub async fn open_lanes(&self) -> Result<usize, Error> {
+        self.0.picture_that_holds().await?;
+        Ok(self.0.pool.open_lanes().await)
     }
 
     /// Runs a closure of reads on a connection, outside of any transaction. What it

@@ -13,7 +13,7 @@ use larder_sql::catalog::{
     WriteSet,
 };
 use larder_sql::{Fingerprint, StatementProfile};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use crate::sql::sql;
 use crate::{Connection, Error};
@@ -30,6 +30,8 @@ pub(crate) struct Picture {
     /// How many pictures there were.
     taken: AtomicU64,
     taking: Mutex<()>,
+    /// Somebody who does not wait for a picture would like to have one.
+    wanted: Notify,
     /// When a table was looked for that is not in the picture.
     looked: std::sync::Mutex<Option<Instant>>,
     declarations: Declarations,
@@ -66,6 +68,7 @@ impl Picture {
             seen: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             taking: Mutex::new(()),
+            wanted: Notify::new(),
             looked: std::sync::Mutex::new(None),
             declarations,
             row_precision,
@@ -90,6 +93,18 @@ impl Picture {
     /// The picture, if it holds as far as this process knows.
     pub(crate) fn current(&self) -> Option<Arc<CatalogState>> {
         self.holds().then(|| self.state.load_full()).flatten()
+    }
+
+    /// Has one taken in the background, where there is none.
+    pub(crate) fn want(&self) {
+        if !self.holds() {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Waits until somebody would like to have one.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
     /// A number that changes with the definitions; `None` while there is no picture that holds.

@@ -28,7 +28,16 @@ pub(super) async fn read<T>(
         }
         Err(query) => query,
     };
-    let mut session = inner.pool.session().await?;
+    // On the heap: it is as large as the way by a lane, and only one of them is taken.
+    Box::pin(read_in_session(database, query, decode)).await
+}
+
+async fn read_in_session<T>(
+    database: &Database,
+    query: OwnedQuery,
+    decode: fn(&Row) -> QueryResult<T>,
+) -> Result<Vec<T>, Error> {
+    let mut session = database.inner().pool.session().await?;
     let result = async {
         let mut rows = session.load_owned(query).await?;
         let mut values = Vec::new();

@@ -144,7 +144,7 @@ pub(super) fn settings(
     let stated = options.settings.iter().rev();
     let stated = stated
         .filter(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"))
-        .find_map(|(_, value)| value.trim().parse::<u128>().ok());
+        .find_map(|(_, value)| value.trim().trim_end_matches("ms").parse::<u128>().ok());
     let limit = statement_timeout.as_millis().max(1);
     // 0 is no limit at all.
     let limit = stated

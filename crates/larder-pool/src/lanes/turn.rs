@@ -77,7 +77,8 @@ impl LaneTurn {
     /// Dropped, it leaves nothing behind: what the server answers is thrown away.
     pub async fn load(self, query: OwnedQuery, as_of: bool) -> Result<LaneRows, LaneFailure> {
         let OwnedQuery { statement, profile } = query;
-        match self.run(statement, as_of).await {
+        // On the heap: callers have enough of their own to carry.
+        match Box::pin(self.run(statement, as_of)).await {
             Ok((whole, snapshot)) => Ok(LaneRows {
                 rows: whole.rows,
                 bytes: whole.bytes,
