@@ -14,13 +14,14 @@ use larder_metrics::{
     ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
-    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, Session,
+    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, Reader,
+    Session,
 };
 
 use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
 use crate::cached::{Classes, Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
-use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
+use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for, take_pictures};
 use crate::events::Events;
 use crate::fleet::{Fleet, FollowerStatistics, SecondTier, SecondTierStatistics, follow};
 use crate::options::{CacheMode, Hints};
@@ -175,6 +176,8 @@ impl Database {
             tokio::spawn(follow(Arc::downgrade(&inner), follower));
         }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
+        let picture = Arc::clone(&inner.picture);
+        tokio::spawn(take_pictures(Arc::downgrade(&inner), picture));
         if inner.warmer.is_on() {
             tokio::spawn(warm_in_background(Arc::downgrade(&inner)));
             tokio::spawn(tend_hot_keys(Arc::downgrade(&inner)));
@@ -220,6 +223,47 @@ impl Database {
     /// Dropped, it leaves the queue and takes nothing with it.
     pub async fn session(&self) -> Result<Session, Error> {
         self.inner.session_in(self.scope.as_deref()).await
+    }
+
+    /// A handle by which single statements run, each by the shortest way: a query that only reads
+    /// shares one of a few connections with others, and anything else takes a connection of the
+    /// pool for as long as it runs.
+    ///
+    /// ```no_run
+    /// # async fn example(db: larder_database::Database) -> diesel::QueryResult<()> {
+    /// use diesel::prelude::*;
+    /// use diesel_async::RunQueryDsl;
+    ///
+    /// diesel::table! { tags (id) { id -> BigInt, name -> Text, } }
+    ///
+    /// let name: String = tags::table.find(7).select(tags::name).first(&mut db.reader()).await?;
+    /// # drop(name);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reader(&self) -> Reader {
+        // What a query does is known by the catalog. Until that was looked at, each takes a
+        // connection of the pool.
+        self.inner.picture.want();
+        match &self.scope {
+            Some(scope) => self.inner.pool.reader_with(&scope.transactions),
+            None => self.inner.pool.reader(),
+        }
+    }
+
+    /// Opens the connections that readers share now, and not with the first read that they could
+    /// carry. Gives how many are open.
+    ///
+    /// # Errors
+    ///
+    /// If the catalog of the database cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, they may be opened all the same.
+    pub async fn open_lanes(&self) -> Result<usize, Error> {
+        self.inner.picture_that_holds().await?;
+        Ok(self.inner.pool.open_lanes().await)
     }
 
     /// Runs a closure of reads on a connection, outside of any transaction. What it
@@ -303,7 +347,7 @@ impl Database {
     /// Dropped, nothing was changed.
     pub async fn commit_outcome(&self, error: &Error) -> Result<Option<CommitOutcome>, Error> {
         match error.unknown_outcome() {
-            Some(unknown) => Ok(Some(unknown.resolve(&self.0.pool).await?)),
+            Some(unknown) => Ok(Some(unknown.resolve(&self.inner.pool).await?)),
             None => Ok(None),
         }
     }

@@ -62,7 +62,7 @@ pub use larder_metrics::{
     WindowStatistics,
 };
 pub use larder_pool::{
-    CommitOutcome, Connection, ErrorClass, IsolationLevel, RetryPolicy, RetryableError,
+    CommitOutcome, Connection, ErrorClass, IsolationLevel, Reader, RetryPolicy, RetryableError,
     UnknownOutcome,
 };
 pub use larder_sql::catalog::Declarations;

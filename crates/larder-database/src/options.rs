@@ -302,6 +302,12 @@ impl DatabaseOptions {
         options.pool.idle_timeout = Some(pool.idle_timeout);
         options.pool.verify_after = pool.verify_idle.then_some(pool.verify_after);
         options.pool.verify_timeout = pool.verify_timeout;
+        options.pool.lanes.count = count(pool.lanes);
+        options.pool.lanes.most = count(pool.lanes_max);
+        options.pool.lanes.result_cap =
+            usize::try_from(pool.lane_result_cap.as_u64()).unwrap_or(usize::MAX);
+        options.pool.lanes.slow_after = pool.lane_slow_after;
+        options.pool.lanes.statement_timeout = pool.lane_timeout;
 
         options
             .tenant_setting

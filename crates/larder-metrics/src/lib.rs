@@ -96,8 +96,8 @@ pub use operation_scope::OperationScope;
 pub use pool::{ConnectionStatistics, PoolRecorder};
 pub use query::{QueryError, QueryObservation, QueryOptions, QueryRecorder, QueryStatistics};
 pub use readings::{
-    CacheReading, FollowerReading, HealthReading, PoolReading, RedisReading, SecondTierReading,
-    ShadowReading,
+    CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading,
+    SecondTierReading, ShadowReading,
 };
 pub use scrape::Scrape;
 pub use service::{Outcome, ServiceRecorder, ServiceRegistry, ServiceStatistics};

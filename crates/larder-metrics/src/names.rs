@@ -107,6 +107,18 @@ table! {
     /// Open connections beyond the size of the pool.
     CONNECTIONS_OVERFLOW = "larder_connections_overflow", GAUGE, Count, ["pool"];
 
+    /// Connections that many reads share.
+    LANES = "larder_lanes", GAUGE, Count, ["pool"];
+
+    /// Reads that are on their way on lanes.
+    LANE_READS_IN_FLIGHT = "larder_lane_reads_in_flight", GAUGE, Count, ["pool"];
+
+    /// Reads that a lane has answered.
+    LANE_READS = "larder_lane_reads_total", COUNTER, Count, ["pool"];
+
+    /// Reads that took a connection of their own and not a lane, by reason.
+    LANE_BYPASSES = "larder_lane_bypasses_total", COUNTER, Count, ["pool", "reason"];
+
     /// Reads through the cache, by tier and outcome.
     CACHE_REQUESTS = "larder_cache_requests_total", COUNTER, Count, ["database", "tier", "outcome"];
 

@@ -59,6 +59,31 @@ impl PoolReading {
     }
 }
 
+/// The state of the lanes of a pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LaneReading {
+    /// Lanes that are open.
+    pub open: u64,
+    /// Reads that are on their way.
+    pub in_flight: u64,
+    /// Reads that a lane has answered since the start.
+    pub reads: u64,
+    /// Reads that took a connection of their own since the start, by reason.
+    pub bypassed: Vec<(String, u64)>,
+}
+
+impl LaneReading {
+    /// Gives it to a scrape under the name of the pool.
+    pub fn publish(&self, scrape: &mut Scrape, pool: &str) {
+        scrape.gauge(&names::LANES, &[pool], self.open as f64);
+        scrape.gauge(&names::LANE_READS_IN_FLIGHT, &[pool], self.in_flight as f64);
+        scrape.counter(&names::LANE_READS, &[pool], self.reads);
+        for (reason, count) in &self.bypassed {
+            scrape.counter(&names::LANE_BYPASSES, &[pool, reason], *count);
+        }
+    }
+}
+
 /// The counts of one tier of the cache since the start, and what it holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheReading {

@@ -23,6 +23,7 @@ mod current;
 pub mod deadline;
 mod error;
 mod error_class;
+mod lanes;
 mod observer;
 mod password;
 mod pool;
@@ -41,12 +42,15 @@ pub use crate::closure::{AsyncClosure, RepeatableClosure};
 pub use crate::connect_error::{ConnectError, ConnectErrorCause, FailedAttempt};
 pub use crate::connect_options::{ConnectOptions, PoolerMode, Target, TargetSessionAttrs};
 pub use crate::connection::{
-    BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
-    Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
+    BeginningStatement, BoundValues, Connection, Origin, OwnedQuery, PortableRows, Recorded,
+    Recording, Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
     static_query_id,
 };
 pub use crate::error::{AcquireError, Error, ErrorKind};
 pub use crate::error_class::ErrorClass;
+pub use crate::lanes::{
+    BypassReason, LaneFailure, LaneOptions, LaneRows, LaneStatus, LaneTurn, Reader, ReaderRows,
+};
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, RetryEvent, RetryRefusal, StatementOutcome,
     TransactionEvent,

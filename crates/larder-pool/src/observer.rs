@@ -76,6 +76,14 @@ pub trait PoolObserver: Send + Sync {
         profile.session_effect()
     }
 
+    /// Whether a statement may be sent on a connection that many share at the same time: it does
+    /// nothing but read, quickly as far as its text tells, and leaves nothing behind on its
+    /// session, nor does anything that it calls. Asked for each. By default none may, because
+    /// that takes somebody who knows the catalog.
+    fn may_share_connection(&self, _: &StatementProfile) -> bool {
+        false
+    }
+
     /// Whether names mean under these settings of a session what the observer takes them for.
     fn knows(&self, _: &SessionSettings) -> bool {
         true
@@ -274,6 +282,12 @@ impl Observer {
         self.0
             .as_ref()
             .is_none_or(|observer| observer.knows(settings))
+    }
+
+    /// Whether a statement may be sent on a connection that many share.
+    pub(crate) fn may_share_connection(&self, profile: &StatementProfile) -> bool {
+        let observer = self.0.as_ref();
+        observer.is_some_and(|observer| observer.may_share_connection(profile))
     }
 
     /// Which values of a statement name its rows.

@@ -18,6 +18,7 @@ use crate::connect_options::ConnectOptions;
 use crate::connection::Watch;
 use crate::connector::Connector;
 use crate::error::{AcquireError, Error};
+use crate::lanes::Lanes;
 use crate::observer::Observer;
 use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::retry::Bucket;
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) runtime: Handle,
     pub(crate) retry_budget: Bucket,
+    pub(crate) lanes: Lanes,
     queue: Arc<Semaphore>,
     shelf: Shelf,
 }
@@ -91,7 +93,9 @@ impl Pool {
     pub fn open_lazily(connect: ConnectOptions, options: PoolOptions) -> Result<Self, Error> {
         options.check()?;
         let watch = Watch::new(&options.name, options.observer.clone());
-        let connector = Connector::new(connect, watch)?;
+        let runtime = Handle::current();
+        let connector = Connector::new(connect.clone(), watch)?;
+        let lanes = Lanes::new(&options, &connect, &connector, &runtime);
         let counters = Counters::new();
         let manager = Manager {
             connector: connector.clone(),
@@ -117,7 +121,8 @@ impl Pool {
         Ok(Self(Arc::new(Inner {
             queue: Arc::new(Semaphore::new(maximum)),
             shelf: Shelf::new(shelf),
-            runtime: Handle::current(),
+            runtime,
+            lanes,
             retry_budget: Bucket::new(options.retry_budget),
             options,
             connector,
@@ -209,6 +214,7 @@ impl Pool {
             idle: usize::try_from(idle).unwrap_or(usize::MAX),
             in_use: counters.in_use.load(Ordering::Relaxed),
             waiting: counters.waiting.load(Ordering::Relaxed),
+            lanes: self.0.lanes.status(),
             invalidated: counters.invalidated.load(Ordering::Relaxed),
             last_connect_error: counters.connect_errors.borrow().current.clone(),
         }
@@ -235,6 +241,7 @@ impl Pool {
             ..
         } = &*self.0;
         shelf.shut();
+        self.0.lanes.shut_down();
         queue.close();
         let drained = async {
             loop {
@@ -348,6 +355,8 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *retired = Some(std::time::Instant::now());
+        drop(retired);
+        self.0.lanes.retire();
     }
 
     pub(crate) fn is_gone(&self) -> Error {

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::connect_error::ConnectError;
 use crate::error::Error;
+use crate::lanes::{LaneOptions, LaneStatus};
 use crate::observer::Observer;
 use crate::retry::{RetryBudget, RetryPolicy};
 
@@ -39,6 +40,8 @@ pub struct PoolOptions {
     pub retry: RetryPolicy,
     /// How many retries the pool affords in all.
     pub retry_budget: RetryBudget,
+    /// The connections that many reads share, beside those that are lent.
+    pub lanes: LaneOptions,
     /// Who is told of what happens on the connections. Nobody by default.
     pub observer: Observer,
 }
@@ -58,6 +61,7 @@ impl PoolOptions {
             rollback_timeout: Duration::from_secs(5),
             retry: RetryPolicy::default(),
             retry_budget: RetryBudget::default(),
+            lanes: LaneOptions::default(),
             observer: Observer::default(),
         }
     }
@@ -106,6 +110,8 @@ pub struct PoolStatus {
     pub waiting: usize,
     /// Connections thrown away since the start because they could not be used again.
     pub invalidated: u64,
+    /// The lanes, which count beside all these.
+    pub lanes: LaneStatus,
     /// The last error of connecting, if nothing has succeeded since.
     pub last_connect_error: Option<Arc<ConnectError>>,
 }

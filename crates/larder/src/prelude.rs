@@ -11,7 +11,7 @@ pub use diesel_async::{AsyncConnection, RunQueryDsl, SaveChangesDsl, SimpleAsync
 
 pub use larder_config::{Config, Profile};
 pub use larder_database::{CacheTarget, Database, Declarations, carry, sql};
-pub use larder_pool::{Connection, IsolationLevel, Session};
+pub use larder_pool::{Connection, IsolationLevel, Reader, Session};
 pub use larder_services::inputs::{Distance, Limit, Point, Radius, kilometers, meters};
 pub use larder_services::{
     CachedCalls, HasService, Service, cache_put, cached, invalidates, operation,

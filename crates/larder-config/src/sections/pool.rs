@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
+
 use crate::definition::Default::{ByProfile, Everywhere};
 use crate::definition::{Range, Variable, section};
 
@@ -53,6 +55,30 @@ section! {
         verify_timeout: Duration {
             default: Everywhere("1s"),
             range: Range::of(0.01, f64::INFINITY),
+        }
+        /// Connections that carry single reads of many callers at the same time, beside size and overflow. They are opened with the first such read. 0 sends every read to a connection of its own; so does a pooler in transaction mode, and the embedded database.
+        lanes: u32 {
+            default: Everywhere("2"),
+            range: Range::of(0.0, 64.0),
+        }
+        /// How many of them there may be while many reads are on their way.
+        lanes_max: u32 {
+            default: Everywhere("4"),
+            range: Range::of(0.0, 64.0),
+        }
+        /// How large a result may be to come by one of them. A read with a larger one runs on a connection of its own from then on.
+        lane_result_cap: ByteSize {
+            default: Everywhere("1MiB"),
+        }
+        /// A read that usually takes longer than this runs on a connection of its own, and so does whoever waits behind one that does.
+        lane_slow_after: Duration {
+            default: Everywhere("100ms"),
+            range: Range::of(0.001, f64::INFINITY),
+        }
+        /// After this the server ends a read on one of them, and it runs again on a connection of its own, under database.statement_timeout.
+        lane_timeout: Duration {
+            default: Everywhere("1s"),
+            range: Range::of(0.01, 60.0),
         }
         /// How long shutdown waits for work in progress before it closes connections under it. Keep it below the time that the orchestrator grants before it kills.
         shutdown_timeout: Duration {

@@ -197,7 +197,10 @@ impl<V: Clone + Send + Sync + 'static> CallLoad<'_, V> {
         }
         let taking = async {
             let mut session = self.database.pool.session().await.ok()?;
-            if !self.database.same_settings(&session, self.state.generation) {
+            if !self
+                .database
+                .same_settings(session.origin(), self.state.generation)
+            {
                 return None;
             }
             snapshot_of(&mut session).await

@@ -151,7 +151,7 @@ impl<F> CompositeLoad<F> {
         let database = &self.database;
         let began = database.cache.clock().now();
         let mut session = database.session_in(self.request_scope.as_deref()).await?;
-        let holds = holds && database.same_settings(&session, self.state.generation);
+        let holds = holds && database.same_settings(session.origin(), self.state.generation);
         let mut snapshot = None;
         if holds && shared.is_some() && !failpoints::is_on("snapshot-after-load") {
             snapshot = snapshot_of(&mut session).await;
@@ -166,7 +166,7 @@ impl<F> CompositeLoad<F> {
         if failpoints::is_on("snapshot-after-load") {
             snapshot = snapshot_of(&mut session).await;
         }
-        if database.picture.outdates(&session) {
+        if database.picture.outdates(session.origin()) {
             session.discard();
         } else {
             drop(session);
@@ -199,7 +199,7 @@ impl<F> CompositeLoad<F> {
                 ),
             }
         }
-        let bytes = estimate(&recording) + size_of::<V>() as u64;
+        let bytes = estimate(recording.bytes, recording.values) + size_of::<V>() as u64;
         let mut loaded = Loaded::new(Arc::new(value), all, bytes);
         loaded.storable = storable;
         loaded.snapshot = loaded_as_of;

@@ -4,8 +4,10 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Dependency, Loaded, Snapshot};
-use larder_pool::{BoundValues, Connection, OwnedQuery, PortableRows, Row};
+use larder_cache::{Dependency, Loaded, Moment, Snapshot};
+use larder_pool::{
+    BoundValues, Connection, LaneFailure, LaneRows, LaneTurn, Origin, OwnedQuery, PortableRows, Row,
+};
 
 use super::classes::Observed;
 use super::options::ReadOptions;
@@ -180,10 +182,33 @@ impl Inner {
         as_of: bool,
     ) -> Result<Run, Error> {
         let began = self.cache.clock().now();
+        let is_hot = self.watcher.heat.is_hot(dependencies);
+        let may_be_kept =
+            |origin: Origin<'_>| holds && !is_hot && self.same_settings(origin, generation);
+        // What a scope sets holds in a transaction of its own, which lanes do not have.
+        let lane = scope.is_none().then(|| self.lane_for(&query)).flatten();
+        let query = match lane {
+            None => query,
+            Some(lane) => {
+                let storable = may_be_kept(lane.origin());
+                match lane.load(query, storable && as_of).await {
+                    Ok(LaneRows {
+                        rows,
+                        bytes,
+                        values,
+                        snapshot,
+                        ..
+                    }) => {
+                        let snapshot = snapshot.and_then(|snapshot| snapshot.parse().ok());
+                        return Ok(self.ran(rows, (bytes, values), storable, snapshot, began));
+                    }
+                    Err(LaneFailure::Bypassed(query)) => query,
+                    Err(LaneFailure::Failed(error)) => return Err(error.into()),
+                }
+            }
+        };
         let mut session = self.session_in(scope).await?;
-        let storable = holds
-            && self.same_settings(&session, generation)
-            && !self.watcher.heat.is_hot(dependencies);
+        let storable = may_be_kept(session.origin());
         session.start_recording();
         let (snapshot, rows) = if storable && as_of {
             rows_as_of(&mut session, query).await?
@@ -191,18 +216,48 @@ impl Inner {
             (None, rows(&mut session, query).await?)
         };
         let recording = session.finish_recording();
-        if self.picture.outdates(&session) {
+        if self.picture.outdates(session.origin()) {
             session.discard();
         }
+        Ok(self.ran(
+            rows,
+            (recording.bytes, recording.values),
+            storable,
+            snapshot,
+            began,
+        ))
+    }
+
+    /// A lane for the load of a query, if one may carry it.
+    fn lane_for(&self, query: &OwnedQuery) -> Option<LaneTurn> {
+        if failpoints::is_on("snapshot-after-load") {
+            return None;
+        }
+        let lane = self.pool.lane(query)?;
+        if self.picture.outdates(lane.origin()) {
+            lane.retire_lane();
+            return None;
+        }
+        Some(lane)
+    }
+
+    fn ran(
+        &self,
+        rows: Vec<Row>,
+        (bytes, values): (u64, u64),
+        storable: bool,
+        snapshot: Option<Snapshot>,
+        began: Moment,
+    ) -> Run {
         let facts = RunFacts {
             rows: rows.len() as u64,
-            bytes: estimate(&recording),
+            bytes: estimate(bytes, values),
             storable,
             // What is too large for the second tier is not made ready for it either.
-            snapshot: snapshot.filter(|_| recording.bytes <= MOST_SHARED),
+            snapshot: snapshot.filter(|_| bytes <= MOST_SHARED),
             took: self.cache.clock().now().since(began),
         };
-        Ok(Run { rows, facts })
+        Run { rows, facts }
     }
 }
 

@@ -10,7 +10,7 @@ use diesel::result::Error as DieselError;
 use futures::TryStreamExt;
 use larder_cache::{Key, LoadError, Loaded, Mode, Request, Served, Source};
 use larder_metrics::OperationScope;
-use larder_pool::{BoundValues, OwnedQuery, Recording, Row, query_text, static_query_id};
+use larder_pool::{BoundValues, LaneFailure, Origin, OwnedQuery, Row, query_text, static_query_id};
 use larder_sql::StatementProfile;
 use tokio::sync::MutexGuard;
 
@@ -430,7 +430,7 @@ impl Inner {
     async fn look_with(&self, _turn: &MutexGuard<'_, ()>) -> Result<bool, Error> {
         loop {
             let mut session = self.pool.session().await?;
-            if self.picture.outdates(&session) {
+            if self.picture.outdates(session.origin()) {
                 session.discard();
                 continue;
             }
@@ -445,24 +445,24 @@ impl Inner {
 
     /// Whether what is read on this connection may be kept: it leads to the primary, in the history
     /// that the log is followed in.
-    pub(super) fn is_right_server(&self, connection: &Connection) -> bool {
+    pub(super) fn is_right_server(&self, origin: Origin<'_>) -> bool {
         let begun = self.fleet.as_ref().and_then(|fleet| fleet.begun());
-        let is_of_history = begun.is_none_or(|begun| connection.opened_at() >= begun);
-        !connection.is_standby() && is_of_history
+        let is_of_history = begun.is_none_or(|begun| origin.opened_at >= begun);
+        !origin.is_standby && is_of_history
     }
 
     /// Whether a session reads values and names as the one did by which the plan was made.
-    pub(super) fn same_settings(&self, connection: &Connection, generation: u64) -> bool {
+    pub(super) fn same_settings(&self, origin: Origin<'_>, generation: u64) -> bool {
         let Some(state) = self.picture.current() else {
             return false;
         };
-        if !self.is_right_server(connection) {
+        if !self.is_right_server(origin) {
             return false;
         }
-        if state.settings != *connection.session_settings() {
+        if state.settings != *origin.settings {
             // The defaults of the database or of the role have changed. The younger of the two
             // connections knows.
-            if !self.picture.outdates(connection) {
+            if !self.picture.outdates(origin) {
                 self.picture.changed();
             }
             return false;
@@ -480,9 +480,42 @@ impl Inner {
         OperationScope::record_miss();
         self.cache.count_bypassed();
         self.went_past(|| options.class(|| names_in(query.profile())), reason);
-        let mut session = self.session_in(options.scope()).await?;
-        let rows = rows(&mut session, query).await?;
+        let rows = self.read_rows(query, options.scope()).await?;
         decode(rows).map_err(|error| Error::of_statement(error, None))
+    }
+}
+
+impl Inner {
+    /// Runs a query by the shortest way and gives all its rows.
+    async fn read_rows(
+        &self,
+        query: OwnedQuery,
+        scope: Option<&RequestScope>,
+    ) -> Result<Vec<Row>, Error> {
+        // What a scope sets holds in a transaction of its own, which lanes do not have.
+        let query = match scope {
+            None => match self.read_on_lane(query).await? {
+                Ok(rows) => return Ok(rows),
+                Err(query) => query,
+            },
+            Some(_) => query,
+        };
+        rows(&mut *self.session_in(scope).await?, query).await
+    }
+
+    /// The rows of a query that a lane has answered; the query, where it has to run elsewhere.
+    pub(crate) async fn read_on_lane(
+        &self,
+        query: OwnedQuery,
+    ) -> Result<Result<Vec<Row>, OwnedQuery>, Error> {
+        let Some(lane) = self.pool.lane(&query) else {
+            return Ok(Err(query));
+        };
+        match lane.load(query, false).await {
+            Ok(answer) => Ok(Ok(answer.rows)),
+            Err(LaneFailure::Bypassed(query)) => Ok(Err(query)),
+            Err(LaneFailure::Failed(error)) => Err(error.into()),
+        }
     }
 }
 
@@ -501,8 +534,8 @@ pub(super) async fn rows(
 
 /// What a result takes in memory: what its rows had on the wire, and 24 bytes for each value,
 /// which is what a text has beside its letters. A fixed part is added by the cache.
-pub(super) fn estimate(recording: &Recording) -> u64 {
-    recording.bytes + recording.values.saturating_mul(BESIDE)
+pub(super) fn estimate(bytes: u64, values: u64) -> u64 {
+    bytes + values.saturating_mul(BESIDE)
 }
 
 /// The tables of a statement, for the readable name of its entry.

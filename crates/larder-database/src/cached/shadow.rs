@@ -230,7 +230,7 @@ impl Inner {
     /// might not mean the same.
     async fn digest_now(&self, hit: &Hit) -> Result<Option<u128>, Error> {
         let mut session = self.session_in(hit.scope.as_deref()).await?;
-        if !self.same_settings(&session, hit.plan.generation) {
+        if !self.same_settings(session.origin(), hit.plan.generation) {
             return Ok(None);
         }
         let rows = rows(&mut session, hit.query.clone()).await?;

@@ -11,7 +11,7 @@ mod rows;
 mod watcher;
 mod writes;
 
-pub(crate) use self::care::care_for;
+pub(crate) use self::care::{care_for, take_pictures};
 pub(crate) use self::heat::Heat;
 pub use self::heat::HotTable;
 pub(crate) use self::picture::{CatalogState, Picture};

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use larder_cache::{Key, KeyBuilder};
-use larder_pool::SessionSettings;
+use larder_pool::{Origin, SessionSettings};
 use larder_sql::catalog::{
     CATALOG_QUERY, Catalog, CatalogSnapshot, DIGEST_QUERY, Declarations, RowAccess, RowWrite,
     WriteSet,
 };
 use larder_sql::{Fingerprint, StatementProfile};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use crate::request_scope::Roles;
 use crate::sql::sql;
@@ -31,6 +31,8 @@ pub(crate) struct Picture {
     /// How many pictures there were.
     taken: AtomicU64,
     taking: Mutex<()>,
+    /// Somebody who does not wait for a picture would like to have one.
+    wanted: Notify,
     /// When a table was looked for that is not in the picture.
     looked: std::sync::Mutex<Option<Instant>>,
     declarations: Declarations,
@@ -69,6 +71,7 @@ impl Picture {
             seen: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             taking: Mutex::new(()),
+            wanted: Notify::new(),
             looked: std::sync::Mutex::new(None),
             declarations,
             row_precision,
@@ -95,6 +98,18 @@ impl Picture {
         self.holds().then(|| self.state.load_full()).flatten()
     }
 
+    /// Has one taken in the background, where there is none.
+    pub(crate) fn want(&self) {
+        if !self.holds() {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Waits until somebody would like to have one.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
     /// A number that changes with the definitions; `None` while there is no picture that holds.
     pub(crate) fn definitions(&self) -> Option<u64> {
         Some(self.current()?.definitions())
@@ -107,10 +122,9 @@ impl Picture {
 
     /// Whether the connection is older than the one that took the picture, and its session began
     /// with other settings: the defaults have changed since, and it does not know.
-    pub(crate) fn outdates(&self, connection: &Connection) -> bool {
+    pub(crate) fn outdates(&self, origin: Origin<'_>) -> bool {
         self.state.load().as_ref().is_some_and(|state| {
-            connection.opened_at() < state.opened
-                && *connection.session_settings() != state.settings
+            origin.opened_at < state.opened && *origin.settings != state.settings
         })
     }
 

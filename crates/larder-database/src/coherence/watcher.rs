@@ -145,6 +145,16 @@ impl PoolObserver for Watcher {
         }
     }
 
+    fn may_share_connection(&self, profile: &StatementProfile) -> bool {
+        // What it calls, and what the views call that it reads, is known to the catalog alone.
+        profile.is_plain_read()
+            && profile.session_effect() != SessionEffect::Names
+            && self
+                .picture
+                .current()
+                .is_some_and(|state| state.leaves_nothing(profile))
+    }
+
     fn knows(&self, settings: &SessionSettings) -> bool {
         let state = self.picture.current();
         state.is_none_or(|state| state.settings == *settings)

@@ -4,12 +4,14 @@ use diesel::deserialize::{FromSql, QueryableByName};
 use diesel::pg::Pg;
 use diesel::sql_types::HasSqlType;
 
-use super::statement::Sql;
+use super::read::{by_name, read};
+use super::statement::{Shape, Sql, scalar_of};
 use super::value::SqlValue;
 use crate::{CachedSql, Database, Error};
 
-/// Raw SQL with `:named` parameters that knows its database. Each run takes a
-/// connection from the pool and commits by itself.
+/// Raw SQL with `:named` parameters that knows its database. Each run commits by itself. A
+/// query that only reads, and that comes again, shares a connection with others; anything else
+/// takes one from the pool.
 ///
 /// # Examples
 ///
@@ -82,8 +84,7 @@ impl<'a> BoundSql<'a> {
     where
         T: QueryableByName<Pg> + Send + 'static,
     {
-        let mut session = self.database.session().await?;
-        self.sql.fetch_on(&mut session).await
+        read(self.database, self.sql, Shape::AsWritten, by_name).await
     }
 
     /// Runs a write and gives the rows that its RETURNING names.
@@ -117,8 +118,11 @@ impl<'a> BoundSql<'a> {
         T: SqlValue + FromSql<T::SqlType, Pg>,
         Pg: HasSqlType<T::SqlType>,
     {
-        let mut session = self.database.session().await?;
-        self.sql.fetch_scalar_on(&mut session).await
+        let mut values = read(self.database, self.sql, Shape::AsWritten, scalar_of).await?;
+        if values.is_empty() {
+            return Err(Error::NotFound);
+        }
+        Ok(values.swap_remove(0))
     }
 
     /// Runs it and gives each row as a JSON object, made by the server. See
@@ -132,7 +136,6 @@ impl<'a> BoundSql<'a> {
     ///
     /// Dropped, the statement may have run.
     pub async fn fetch_json(self) -> Result<Vec<serde_json::Value>, Error> {
-        let mut session = self.database.session().await?;
-        self.sql.fetch_json_on(&mut session).await
+        read(self.database, self.sql, Shape::Json, scalar_of).await
     }
 }

@@ -1,6 +1,7 @@
 //! Raw SQL with named parameters that are bound, never spliced.
 
 mod fetch;
+mod read;
 mod statement;
 mod value;
 

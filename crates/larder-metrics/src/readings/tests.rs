@@ -53,6 +53,27 @@ fn a_pool_shows_its_state() {
 }
 
 #[test]
+fn lanes_show_what_they_carry_and_what_goes_past_them() {
+    let reading = LaneReading {
+        open: 2,
+        in_flight: 5,
+        reads: 1_000,
+        bypassed: vec![("slow".to_owned(), 3), ("large".to_owned(), 0)],
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_lanes{pool="main"} 2"#,
+            r#"larder_lane_reads_in_flight{pool="main"} 5"#,
+            r#"larder_lane_reads_total{pool="main"} 1000"#,
+            r#"larder_lane_bypasses_total{pool="main",reason="slow"} 3"#,
+            r#"larder_lane_bypasses_total{pool="main",reason="large"} 0"#,
+        ],
+    );
+}
+
+#[test]
 fn a_cache_shows_its_counts() {
     let reading = CacheReading {
         hits: 10,

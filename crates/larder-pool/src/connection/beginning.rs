@@ -10,7 +10,7 @@ use larder_sql::{Effect, SessionEffect, StatementKind, StatementProfile};
 use super::binds::Binds;
 use super::observation::{Observation, Watch};
 use super::statement::Statement;
-use super::{Connection, SessionSettings};
+use super::{Connection, Link, SessionSettings};
 use crate::TransactionSettings;
 use crate::observer::may_write_by_its_text;
 use crate::written::{BoundKey, Written, WrittenKeys};
@@ -67,6 +67,36 @@ impl fmt::Debug for BeginningStatement<'_> {
             .field("session_effect", &self.session_effect)
             .finish_non_exhaustive()
     }
+}
+
+/// A query that only reads is about to be sent on a connection that others use at the same time,
+/// opened at this moment.
+pub(crate) fn begin_shared(
+    link: &Link,
+    opened_at: Instant,
+    profile: &Arc<StatementProfile>,
+    binds: &Binds,
+) -> Observation {
+    let watch = link.watch();
+    let beginning = BeginningStatement {
+        profile,
+        transaction: None,
+        session_effect: SessionEffect::None,
+        settings: link.settings(),
+        transaction_settings: None,
+        is_standby: link.is_standby(),
+        opened_at,
+        binds: Some(binds),
+        watch,
+    };
+    watch
+        .observer
+        .tell(|observer| observer.statement_begins(&beginning));
+    let written = Written {
+        profile: Arc::clone(profile),
+        keys: None,
+    };
+    Observation::of_read(watch, written)
 }
 
 impl Connection {

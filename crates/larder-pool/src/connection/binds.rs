@@ -135,6 +135,15 @@ impl Binds {
         })
     }
 
+    /// No values at all.
+    pub(crate) fn none() -> Self {
+        Self {
+            values: Vec::new(),
+            oids: Vec::new(),
+            unresolved: Vec::new(),
+        }
+    }
+
     /// One of the values; `None` if it is NULL or too long for a key, if the object id of its type
     /// is made up, or if there is none.
     pub(crate) fn key(&self, index: usize) -> Option<BoundKey> {

@@ -39,6 +39,7 @@ use crate::trouble::ServerIdentity;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::commit::Sent;
+pub(crate) use self::snapshot::Question;
 pub(crate) use self::ticket::Ticket;
 
 use self::accompanied::Request;
@@ -136,6 +137,11 @@ impl Link {
 
     pub(crate) fn types(&self) -> &Arc<TypeCatalog> {
         &self.types
+    }
+
+    /// The protocol itself, for whoever sees to the order of statements and answers.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     pub(crate) fn watch(&self) -> &Arc<Watch> {

@@ -14,6 +14,7 @@ mod hooks;
 mod link;
 mod local_settings;
 mod observation;
+mod origin;
 mod owned_query;
 mod pooled;
 mod portable_rows;
@@ -42,6 +43,7 @@ use tokio_postgres::CancelToken;
 
 pub use self::beginning::BeginningStatement;
 pub use self::observation::{Recorded, Recording};
+pub use self::origin::Origin;
 pub use self::owned_query::{BoundValues, OwnedQuery, query_text, static_query_id};
 pub use self::portable_rows::PortableRows;
 pub use self::row::{Row, Value};
@@ -49,17 +51,18 @@ pub use self::rows::Rows;
 pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
+pub(crate) use self::beginning::begin_shared;
 pub(crate) use self::effects::Notes;
-pub(crate) use self::link::{Beginning, Driver, Link, Lost, Shared};
+pub(crate) use self::link::{Beginning, Driver, Link, Lost, Question, Shared};
 pub(crate) use self::local_settings::{literal, set_local};
-pub(crate) use self::observation::Watch;
+pub(crate) use self::observation::{Observation, Watch};
 pub(crate) use self::pooled::{Pooled, TransactionDefaults};
+pub(crate) use self::statement::{Reuse, Statement};
 pub(crate) use self::transaction_manager::CommitFailure;
 
 use larder_sql::SessionEffect;
 
 use self::link::refuse_transaction_control;
-use self::statement::Statement;
 use crate::connect_options::{ConnectOptions, PoolerMode};
 use crate::connector::Connector;
 use crate::observer::Observer;
@@ -248,10 +251,12 @@ impl Connection {
         Statement::of(query, self.link.types())
     }
 
-    async fn run<'conn>(
-        &'conn mut self,
+    /// Runs a statement. Its rows hold the connection by themselves: whoever gives them out says
+    /// for how long nothing else may run on it.
+    pub(crate) async fn run<'rows>(
+        &mut self,
         statement: QueryResult<Statement>,
-    ) -> QueryResult<Rows<'conn>> {
+    ) -> QueryResult<Rows<'rows>> {
         let statement = statement?;
         if !self.may_begin_again() {
             return self.run_once(statement).await;
@@ -294,6 +299,23 @@ impl Connection {
         let observation = self.observe(profile, None)?;
         let batch = self.link.watched_batch(sql, observation);
         observed(&mut self.instrumentation, sql, batch).await
+    }
+}
+
+impl Connection {
+    /// Runs a statement and gives how many rows it touched.
+    pub(crate) async fn execute_statement(
+        &mut self,
+        statement: QueryResult<Statement>,
+    ) -> QueryResult<usize> {
+        let statement = statement?;
+        if !self.may_begin_again() {
+            return self.execute_once(statement).await;
+        }
+        match self.execute_once(statement.clone()).await {
+            Err(error) if self.begins_again(&error).await => self.execute_once(statement).await,
+            result => result,
+        }
     }
 }
 
@@ -346,17 +368,7 @@ impl AsyncConnectionCore for Connection {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let statement = self.statement(&source);
-        async move {
-            let statement = statement?;
-            if !self.may_begin_again() {
-                return self.execute_once(statement).await;
-            }
-            match self.execute_once(statement.clone()).await {
-                Err(error) if self.begins_again(&error).await => self.execute_once(statement).await,
-                result => result,
-            }
-        }
-        .boxed()
+        self.execute_statement(statement).boxed()
     }
 }
 

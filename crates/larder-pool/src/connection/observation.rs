@@ -258,6 +258,13 @@ impl Observation {
         self.values += values as u64;
     }
 
+    /// Rows have arrived all at once.
+    pub(crate) fn rows_arrived(&mut self, rows: u64, bytes: u64, values: u64) {
+        self.rows += rows;
+        self.bytes += bytes;
+        self.values += values;
+    }
+
     /// How many values its rows had, NULLs included.
     pub(crate) fn values(&self) -> u64 {
         self.values

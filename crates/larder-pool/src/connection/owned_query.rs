@@ -16,8 +16,8 @@ use crate::Pool;
 /// A query as text and values, without borrows.
 #[derive(Debug, Clone)]
 pub struct OwnedQuery {
-    pub(super) statement: Statement,
-    profile: Arc<StatementProfile>,
+    pub(crate) statement: Statement,
+    pub(crate) profile: Arc<StatementProfile>,
 }
 
 impl OwnedQuery {

@@ -26,12 +26,17 @@ enum Source {
 }
 
 impl Row {
-    pub(super) fn of_server(row: tokio_postgres::Row) -> Self {
+    pub(crate) fn of_server(row: tokio_postgres::Row) -> Self {
         Self(Source::Server(row))
     }
 
     pub(super) fn kept(rows: Arc<Kept>, index: usize) -> Self {
         Self(Source::Kept { rows, index })
+    }
+
+    /// The first value, where it is a text.
+    pub(crate) fn text(&self) -> Option<String> {
+        String::from_utf8(self.bytes(0)?.to_vec()).ok()
     }
 
     fn len(&self) -> usize {

@@ -60,6 +60,15 @@ impl Statement {
         Ok(Self { sql, binds, reuse })
     }
 
+    /// One without text and values, for what needs neither.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            sql: String::new(),
+            binds: Binds::none(),
+            reuse: Reuse::Never,
+        }
+    }
+
     /// What to keep the prepared statement under; `None` if it is not worth keeping.
     /// To be asked once the types of all binds are resolved.
     pub(crate) fn key(&self) -> Option<StatementKey> {

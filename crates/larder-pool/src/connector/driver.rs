@@ -2,11 +2,13 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
+use std::task::Context;
 
 use tokio_postgres::AsyncMessage;
 
 use super::Connector;
 use crate::connection::{Driver, Lost};
+use crate::lanes::Drain;
 
 impl Connector {
     /// Runs the protocol of a connection in a task of its own until either side closes it.
@@ -17,13 +19,18 @@ impl Connector {
     {
         let sever = self.sever.clone();
         let on_notification = self.on_notification.clone();
+        let replies = self.replies.clone();
         let lost = Arc::new(OnceLock::new());
         let cause = Arc::clone(&lost);
         let is_standby = connection.parameter("in_hot_standby") == Some("on");
         let task = self.drivers.spawn(async move {
+            let mut drain = replies.map(Drain::new);
+            let mut poll = |context: &mut Context<'_>| match &mut drain {
+                Some(drain) => drain.poll(context, |context| connection.poll_message(context)),
+                None => connection.poll_message(context),
+            };
             let messages = async {
-                while let Some(message) = poll_fn(|context| connection.poll_message(context)).await
-                {
+                while let Some(message) = poll_fn(&mut poll).await {
                     match message {
                         Ok(AsyncMessage::Notice(notice)) => {
                             tracing::debug!(severity = notice.severity(), "{}", notice.message());

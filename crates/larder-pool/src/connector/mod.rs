@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::Error;
 use crate::connect_options::{ConnectOptions, PoolerMode, Target};
 use crate::connection::{Connection, Shared, TransactionDefaults, Watch};
+use crate::lanes::Replies;
 use crate::observer::Observer;
 use crate::tls::{self, TlsMode};
 use search::Search;
@@ -42,6 +43,8 @@ pub(crate) struct Connector {
     /// Cuts off the connections apart; `sever` does so too.
     sever_apart: CancellationToken,
     on_notification: Option<Arc<OnNotification>>,
+    /// Who takes the answers of a connection that many share.
+    replies: Option<Arc<Replies>>,
 }
 
 /// Told the channel and the payload of a notification.
@@ -74,7 +77,32 @@ impl Connector {
             sever_apart: sever.child_token(),
             sever,
             on_notification: None,
+            replies: None,
         })
+    }
+
+    /// The same, with more settings and with words behind the name by which the server lists
+    /// its connections.
+    pub(crate) fn with_settings(&self, settings: Vec<(String, String)>, suffix: &str) -> Self {
+        let mut options = (*self.options).clone();
+        options.settings.extend(settings);
+        let name = options.server.get_application_name();
+        let name = format!("{}{suffix}", name.unwrap_or("larder"));
+        options.server.application_name(&name);
+        Self {
+            setup: options.setup().into(),
+            defaults: options.transaction_defaults(),
+            options: Arc::new(options),
+            ..self.clone()
+        }
+    }
+
+    /// The same, for one connection whose answers are taken there.
+    pub(crate) fn answering_to(&self, replies: Arc<Replies>) -> Self {
+        Self {
+            replies: Some(replies),
+            ..self.clone()
+        }
     }
 
     /// The same, for connections beside the pool that nobody observes, with further settings.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Error;
-use crate::error::ConnectErrorCause;
+use crate::connect_error::ConnectErrorCause;
 use crate::error_class::ErrorClass;
 use crate::server_error::{ServerError, SqlState};
 

@@ -5,7 +5,7 @@ use larder_database::{
 };
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::{
-    CacheReading, FollowerReading, HealthReading, PoolReading, RedisReading, Scrape,
+    CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading, Scrape,
     SecondTierReading, ShadowReading,
 };
 
@@ -13,6 +13,7 @@ use larder_metrics::{
 pub(super) fn publish(scrape: &mut Scrape, database: &Database, monitor: &HealthMonitor) {
     let name = database.instance_name();
     pool(database).publish(scrape, name, false);
+    lanes(database).publish(scrape, name);
     cache(database).publish(scrape, name, "l1", false);
     if let Some(statistics) = database.follower_statistics() {
         follower(&statistics).publish(scrape, name);
@@ -41,6 +42,19 @@ fn pool(database: &Database) -> PoolReading {
         overflow: (pool.in_use + pool.idle).saturating_sub(pool.size) as u64,
         waiting: pool.waiting as u64,
         invalidated: pool.invalidated,
+    }
+}
+
+fn lanes(database: &Database) -> LaneReading {
+    let lanes = database.pool_status().lanes;
+    let reasons = lanes.bypassed.iter();
+    LaneReading {
+        open: lanes.open as u64,
+        in_flight: lanes.in_flight as u64,
+        reads: lanes.reads,
+        bypassed: reasons
+            .map(|(reason, count)| (reason.as_str().to_owned(), *count))
+            .collect(),
     }
 }
 

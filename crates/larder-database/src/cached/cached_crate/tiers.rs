@@ -422,7 +422,7 @@ async fn fetch<V: DeserializeOwned>(
 /// What is committed now, as the primary sees it.
 async fn snapshot(inner: &Inner) -> Option<Snapshot> {
     let mut session = inner.pool.session().await.ok()?;
-    if !inner.is_right_server(&session) {
+    if !inner.is_right_server(session.origin()) {
         return None;
     }
     session.snapshot().await.ok()?.parse().ok()

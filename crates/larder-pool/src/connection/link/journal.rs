@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState as Code;
 use super::Link;
 use super::transaction_id::TransactionId;
 use crate::connection::observation::Recording;
-use crate::server_error::{ServerError, kind_of, to_diesel};
+use crate::server_error::{ServerError, to_diesel};
 use crate::written::Effects;
 
 const UNDEFINED_OBJECT: &str = "42704";
