@@ -80,6 +80,8 @@ Usage: cargo xtask bench <bench> [--json] [--quick]
   log     What the row in the log of invalidations costs a transaction, with 1 and
           with 16 clients, beside pg_notify. On a PostgreSQL that keeps commits safe.
   outage  Reads while Redis is killed, and how soon a slow Redis is left alone.
+  pool    Point reads by primary key with 1, 16 and 64 tasks: Larder's lanes and pool
+          beside diesel-async on bb8 and deadpool, sqlx, SeaORM and tokio-postgres.
   rows    How much of point reads the cache answers while other rows are written, with
           row precision and without.
   warm    What the database sees of a process that is killed under load and started
@@ -90,7 +92,8 @@ Options:
   --quick   fewer rounds: seconds instead of a minute, and figures that vary more
 
 Figures are shown, never asserted: the exit code is 0 also where a goal is missed.
-The first build takes minutes. LARDER_TEST_DATABASE_URL: the bench makes its database
+The first build takes minutes; pool, with its peers, is a workspace of its own, peers/,
+which nothing else builds. LARDER_TEST_DATABASE_URL: the bench makes its database
 on your server, which log measures as it is set up; otherwise the others take
 that of DATABASE_URL, or a private PostgreSQL is started. LARDER_TEST_REDIS_URL or
 REDIS_URL: cache keeps results in your Redis, and removes them; otherwise a private
@@ -100,6 +103,7 @@ Examples:
   cargo xtask bench cache
   cargo xtask bench cache --quick
   cargo xtask bench log
+  cargo xtask bench pool --quick
   cargo xtask bench cache --json > cache.json
 ";
 

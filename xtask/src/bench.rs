@@ -13,11 +13,15 @@ use crate::redis::Redis;
 use crate::servers::Servers;
 use crate::workspace;
 
-/// The package of the benches.
-const PACKAGE: &str = "larder-benches";
+/// The package of the benches, and how cargo is told of it.
+const PACKAGE: [&str; 2] = ["--package", "larder-benches"];
+
+/// The bench beside other libraries, a workspace of its own. It is built with the versions that it
+/// was written for.
+const PEERS: [&str; 3] = ["--manifest-path", "peers/Cargo.toml", "--locked"];
 
 /// The benches that there are, by the words that name them.
-pub(crate) const NAMES: [&str; 5] = ["cache", "log", "outage", "rows", "warm"];
+pub(crate) const NAMES: [&str; 6] = ["cache", "log", "outage", "pool", "rows", "warm"];
 
 /// Runs a bench.
 pub(crate) fn run(options: &BenchOptions) -> Result<()> {
@@ -25,7 +29,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     let mut variables: Vec<(&str, OsString)> = Vec::new();
     let servers = match options.name {
         "cache" => Servers::find_for_bench(&[&Postgres, &Redis])?,
-        "rows" => Servers::find_for_bench(&[&Postgres])?,
+        "pool" | "rows" => Servers::find_for_bench(&[&Postgres])?,
         // Servers for tests keep nothing safe, and that is most of what a transaction costs: only
         // a server that is started for this bench may be set up otherwise.
         "log" => {
@@ -44,17 +48,22 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
         }
     };
 
+    let package: &[&str] = match options.name {
+        "pool" => &PEERS,
+        _ => &PACKAGE,
+    };
     say("building the benches in release; the first build takes minutes");
     let mut build = workspace::hermetic_cargo();
-    build.args(["build", "--release", "--package", PACKAGE]);
+    build.args(["build", "--release"]).args(package);
     process::success("the build of the benches", process::foreground(&mut build)?)?;
 
     let servers = servers.start()?;
     say(&format!("running the bench {}", options.name));
     let mut command = workspace::hermetic_cargo();
     command
-        .args(["run", "--release", "--quiet", "--package", PACKAGE, "--"])
-        .arg(options.name);
+        .args(["run", "--release", "--quiet"])
+        .args(package)
+        .args(["--", options.name]);
     if options.json {
         command.arg("--json");
     }

@@ -9,8 +9,13 @@ use crate::process;
 use crate::workspace;
 
 /// A check by cargo: its name and its arguments.
-const CHECKS: [(&str, &[&str]); 4] = [
+const CHECKS: [(&str, &[&str]); 5] = [
     ("format", &["fmt", "--all", "--check"]),
+    // The peers are a workspace of their own, which is too dear to build for every check.
+    (
+        "format of the peers",
+        &["fmt", "--manifest-path", "peers/Cargo.toml", "--check"],
+    ),
     (
         "clippy",
         &[
