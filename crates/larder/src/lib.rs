@@ -52,6 +52,8 @@ mod instance;
 pub mod prelude;
 mod statistics;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod watch;
 
 pub use crate::builder::LarderBuilder;
@@ -72,6 +74,8 @@ pub use larder_metrics as metrics;
 pub use larder_pool as pool;
 pub use larder_services as services;
 
+#[cfg(feature = "testing")]
+pub use larder_macros::test;
 pub use larder_services::{cache_put, cached, invalidates, operation};
 
 pub use diesel;
