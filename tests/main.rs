@@ -24,6 +24,7 @@ mod metrics;
 mod monitoring;
 mod observer;
 mod operations;
+mod own_database;
 mod portable_rows;
 mod query;
 mod savepoint;

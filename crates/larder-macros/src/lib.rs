@@ -3,9 +3,10 @@
 //! - [`macro@operation`]: a method that its service counts.
 //! - [`macro@cached`]: a function whose result is kept; [`macro@cache_put`]: one whose result is
 //!   kept for such a function; [`macro@invalidates`]: one after which something is not kept.
+//! - [`macro@test`]: a test that is handed a database of its own.
 //!
 //! What they expand to names no crate: it calls methods of the value at hand, so it works alike
-//! below the facade and inside this workspace.
+//! below the facade and inside this workspace. The test alone names the facade, `larder`.
 
 mod arguments;
 mod cached;
@@ -17,6 +18,7 @@ mod operation;
 mod options;
 mod returned;
 mod tag;
+mod test;
 
 use proc_macro::TokenStream;
 
@@ -326,4 +328,39 @@ pub fn cache_put(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn invalidates(arguments: TokenStream, item: TokenStream) -> TokenStream {
     invalidates::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes an async function a test that is handed a database of its own.
+///
+/// ```text
+/// use larder::prelude::*;
+///
+/// #[larder::test(migrations = "migrations")]
+/// async fn a_new_shop_has_no_dishes(larder: Larder) -> larder::Result<()> {
+///     let dishes: i64 = larder.db().sql("SELECT count(*) FROM dishes").fetch_scalar().await?;
+///     assert_eq!(dishes, 0);
+///     Ok(())
+/// }
+/// ```
+///
+/// The test takes a `Larder`, its `Database` or the `TestDatabase`, or several of them, by value or
+/// by reference: they are one. The database is a clone of a migrated template on the server that
+/// `LARDER_TEST_DATABASE_URL` or `DATABASE_URL` names; without a server it is an embedded one, with
+/// the feature `embedded` of `larder`; without both the test says what to set. Settings are read as
+/// the service reads them, in the profile test.
+///
+/// Afterwards the database is dropped, also when the test panics. With `LARDER_TEST_KEEP=1` that of a
+/// test that has failed is kept on its server, and its name is printed.
+///
+/// | Option | What it says | Without it |
+/// |---|---|---|
+/// | `migrations = "migrations"` | a directory of the crate, read when the test runs; or an expression, such as `larder::services::MIGRATIONS` | the database is empty |
+/// | `flavor = "multi_thread"` | the runtime has several threads | one |
+/// | `worker_threads = 2` | how many | as many as the machine has cores |
+/// | `settings("pool.size" = 2, "cache.enabled" = true)` | settings, above every other source | those of the profile test |
+///
+/// It needs the feature `testing` of `larder`.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    test::expand(arguments.into(), item.into()).into()
 }

@@ -6,7 +6,7 @@
 pub enum Error {
     /// There is no server to make a database on.
     #[error(
-        "find a PostgreSQL for the test: set LARDER_TEST_DATABASE_URL or DATABASE_URL, or switch on the feature `embedded` of larder-testing"
+        "find a PostgreSQL for the test: set LARDER_TEST_DATABASE_URL or DATABASE_URL, or switch on the feature `embedded` of larder or of larder-testing"
     )]
     NoServer,
 

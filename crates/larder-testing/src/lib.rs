@@ -29,7 +29,7 @@ mod test_database;
 pub use crate::clock::stop_clock;
 pub use crate::error::{Error, ErrorKind};
 pub use crate::observed::{Observed, observe};
-pub use crate::test_database::TestDatabase;
+pub use crate::test_database::{TestDatabase, TestPlace};
 
 pub use diesel_migrations;
 pub use larder_database::{

@@ -138,7 +138,7 @@ fn alone(url: &str) -> Result<DatabaseOptions, Error> {
 }
 
 /// Opens a database with a pool of fixed size.
-pub(crate) async fn open(mut options: DatabaseOptions) -> Result<Database, Error> {
+async fn open(mut options: DatabaseOptions) -> Result<Database, Error> {
     options.pool.overflow = 0;
     Ok(Database::open(options).await?)
 }

@@ -1,6 +1,7 @@
 //! The database of one test.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use diesel::migration::MigrationSource;
@@ -8,7 +9,7 @@ use diesel::pg::Pg;
 use larder_database::{Database, DatabaseOptions};
 
 use crate::Error;
-use crate::server::{Server, open};
+use crate::server::Server;
 
 /// How long the end of a test waits until the server can be told to drop its database.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -16,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long it then waits for the server.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A database that belongs to one test, migrated, and gone when this is dropped.
+/// A database that belongs to one test, migrated, and gone when this and all its clones are dropped.
 ///
 /// # Examples
 ///
@@ -31,10 +32,30 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 pub struct TestDatabase {
     database: Database,
+    place: TestPlace,
+    home: Arc<Home>,
+}
+
+/// Where the database of a test is.
+#[derive(Clone)]
+pub struct TestPlace {
     url: String,
-    home: Home,
+    is_embedded: bool,
+}
+
+impl TestPlace {
+    /// Its URL, which is a secret.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether it is an embedded one, with its single connection.
+    pub fn is_embedded(&self) -> bool {
+        self.is_embedded
+    }
 }
 
 /// Where the database is. Dropped, it takes the database with it.
@@ -42,6 +63,8 @@ enum Home {
     Server {
         server: Server,
         name: String,
+        /// It stays when its test is over.
+        kept: AtomicBool,
     },
     #[cfg(feature = "embedded")]
     Embedded {
@@ -85,55 +108,103 @@ impl TestDatabase {
     where
         S: MigrationSource<Pg> + Send + 'static,
     {
-        match Server::from_environment()? {
-            Some(server) => {
-                let name = server.create(migrations).await?;
-                let url = server.url_of(&name);
-                // From here on it is dropped, also if nobody can connect to it.
-                let home = Home::Server { server, name };
-                let mut options = DatabaseOptions::from_url(&url)?;
-                options.pool.size = Self::CONNECTIONS;
-                change(&mut options);
-                let database = open(options).await?;
-                Ok(Self {
-                    database,
-                    url,
-                    home,
-                })
+        Self::create_at(migrations, |place| {
+            let mut options = DatabaseOptions::from_url(place.url())?;
+            match place.is_embedded() {
+                true => {
+                    options = options.embedded(Duration::from_secs(10), Duration::from_secs(60))
+                }
+                false => {
+                    options.pool.size = Self::CONNECTIONS;
+                    options.pool.overflow = 0;
+                }
             }
-            None => Self::embedded(migrations, change).await,
-        }
+            change(&mut options);
+            Ok::<_, Error>(options)
+        })
+        .await
+    }
+
+    /// The same, with options that are made when it is known where the database is. For an embedded
+    /// one they have to be made [for it](DatabaseOptions::embedded).
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create), and those of `options`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`create`](Self::create).
+    pub async fn create_at<S, E>(
+        migrations: S,
+        options: impl FnOnce(&TestPlace) -> Result<DatabaseOptions, E>,
+    ) -> Result<Self, E>
+    where
+        S: MigrationSource<Pg> + Send + 'static,
+        E: From<Error>,
+    {
+        let Some(server) = Server::from_environment()? else {
+            return Self::embedded(migrations, options).await;
+        };
+        let name = server.create(migrations).await?;
+        let place = TestPlace {
+            url: server.url_of(&name),
+            is_embedded: false,
+        };
+        // From here on it is dropped, also if nobody can connect to it.
+        let home = Arc::new(Home::Server {
+            server,
+            name,
+            kept: AtomicBool::new(false),
+        });
+        let database = Database::open(options(&place)?)
+            .await
+            .map_err(Error::from)?;
+        Ok(Self {
+            database,
+            place,
+            home,
+        })
     }
 
     #[cfg(feature = "embedded")]
-    async fn embedded<S>(
+    async fn embedded<S, E>(
         migrations: S,
-        change: impl FnOnce(&mut DatabaseOptions),
-    ) -> Result<Self, Error>
+        options: impl FnOnce(&TestPlace) -> Result<DatabaseOptions, E>,
+    ) -> Result<Self, E>
     where
         S: MigrationSource<Pg> + Send + 'static,
+        E: From<Error>,
     {
         use larder_embedded::{EmbeddedDatabase, EmbeddedOptions};
 
-        let embedded = EmbeddedDatabase::start(EmbeddedOptions::default()).await?;
-        let mut options = DatabaseOptions::from_url(embedded.url())?
-            .embedded(Duration::from_secs(10), Duration::from_secs(60));
-        change(&mut options);
-        let database = Database::open(options).await?;
-        database.migrate(migrations).await?;
+        let embedded = EmbeddedDatabase::start(EmbeddedOptions::default())
+            .await
+            .map_err(Error::from)?;
+        let place = TestPlace {
+            url: embedded.url().to_owned(),
+            is_embedded: true,
+        };
+        let database = Database::open(options(&place)?)
+            .await
+            .map_err(Error::from)?;
+        database.migrate(migrations).await.map_err(Error::from)?;
         Ok(Self {
             database,
-            url: embedded.url().to_owned(),
-            home: Home::Embedded {
+            place,
+            home: Arc::new(Home::Embedded {
                 _embedded: embedded,
-            },
+            }),
         })
     }
 
     #[cfg(not(feature = "embedded"))]
     #[expect(clippy::unused_async, reason = "the other variant of it waits")]
-    async fn embedded<S>(_: S, _: impl FnOnce(&mut DatabaseOptions)) -> Result<Self, Error> {
-        Err(Error::NoServer)
+    async fn embedded<S, E: From<Error>>(
+        _: S,
+        _: impl FnOnce(&TestPlace) -> Result<DatabaseOptions, E>,
+    ) -> Result<Self, E> {
+        Err(Error::NoServer.into())
     }
 
     /// The database, with a small pool.
@@ -143,15 +214,24 @@ impl TestDatabase {
 
     /// Where it is, for a pool of one's own.
     pub fn url(&self) -> &str {
-        &self.url
+        self.place.url()
     }
 
     /// Whether it is an embedded one, with its single connection.
     pub fn is_embedded(&self) -> bool {
-        match self.home {
-            Home::Server { .. } => false,
+        self.place.is_embedded()
+    }
+
+    /// Keeps it when the test is over, for somebody to look at, and gives its name on the server.
+    /// `None` if it is an embedded one, which is gone with its process.
+    pub fn keep(&self) -> Option<&str> {
+        match &*self.home {
+            Home::Server { name, kept, .. } => {
+                kept.store(true, Ordering::Relaxed);
+                Some(name)
+            }
             #[cfg(feature = "embedded")]
-            Home::Embedded { .. } => true,
+            Home::Embedded { .. } => None,
         }
     }
 }
@@ -161,7 +241,8 @@ impl Drop for Home {
     /// test may be gone or busy unwinding.
     fn drop(&mut self) {
         let (server, name) = match self {
-            Self::Server { server, name } => (server.clone(), name.clone()),
+            Self::Server { kept, .. } if kept.load(Ordering::Relaxed) => return,
+            Self::Server { server, name, .. } => (server.clone(), name.clone()),
             #[cfg(feature = "embedded")]
             Self::Embedded { .. } => return,
         };

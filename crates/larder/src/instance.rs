@@ -96,6 +96,17 @@ impl Larder {
             Some(_) => DatabaseKind::Embedded,
             None => DatabaseKind::Server,
         };
+        Self::of(config, database, kind, embedded, exporter)
+    }
+
+    /// An instance on a database of this kind, which may be somebody else's to stop.
+    pub(crate) fn of(
+        config: Config,
+        database: Database,
+        kind: DatabaseKind,
+        embedded: Option<Embedded>,
+        exporter: Option<Exporter>,
+    ) -> Self {
         let watch = Watch::start(&config, &database, exporter);
         Self(Arc::new(Inner {
             monitor: watch.monitor.clone(),

@@ -52,6 +52,8 @@ mod instance;
 pub mod prelude;
 mod statistics;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod watch;
 
 pub use crate::builder::LarderBuilder;
@@ -73,6 +75,8 @@ pub use larder_pool as pool;
 pub use larder_services as services;
 
 pub use larder_database::{Retry, deadline};
+#[cfg(feature = "testing")]
+pub use larder_macros::test;
 pub use larder_pool::{
     CommitOutcome, ErrorClass, RetryPolicy, RetryReason, RetryableError, UnknownOutcome,
 };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod errors;
+mod guest;
 mod observation;
 mod refused;
 mod restaurants;
