@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
+use crate::admission::OverloadedError;
 use crate::connect_options::Target;
+use crate::holders::NestedCheckoutError;
 use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState, state_of};
 
@@ -25,6 +27,14 @@ pub enum Error {
     /// No connection became free in time.
     #[error(transparent)]
     Acquire(Box<AcquireError>),
+
+    /// More is asked of the pool than it can do, so this caller was sent away.
+    #[error(transparent)]
+    Overloaded(Box<OverloadedError>),
+
+    /// The task that asked has all connections of the pool already.
+    #[error(transparent)]
+    NestedCheckout(Box<NestedCheckoutError>),
 
     /// The pool has been shut down.
     #[error("get a connection from pool `{pool}`: it has been shut down")]
@@ -111,6 +121,10 @@ pub enum ErrorKind {
     Connect,
     /// No connection became free in time.
     AcquireTimeout,
+    /// More is asked of the pool than it can do.
+    Overloaded,
+    /// The task that asked has all connections of the pool already.
+    NestedCheckout,
     /// The pool is shut down.
     ShutDown,
     /// The pool could not be drained in time.
@@ -136,6 +150,8 @@ impl Error {
             Self::Options(_) => ErrorKind::Options,
             Self::Connect(_) => ErrorKind::Connect,
             Self::Acquire(_) => ErrorKind::AcquireTimeout,
+            Self::Overloaded(_) => ErrorKind::Overloaded,
+            Self::NestedCheckout(_) => ErrorKind::NestedCheckout,
             Self::ShutDown { .. } => ErrorKind::ShutDown,
             Self::Drain { .. } => ErrorKind::Drain,
             Self::Statement { .. } => ErrorKind::Statement,
@@ -312,25 +328,13 @@ impl AcquireError {
 
 impl fmt::Display for AcquireError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PoolStatus {
-            name,
-            size,
-            overflow,
-            in_use,
-            waiting,
-            last_connect_error,
-            ..
-        } = &self.status;
         write!(
             formatter,
-            "get a connection from pool `{name}` within {:?}: {in_use} of {} in use (size {size}, overflow {overflow}), {waiting} more waiting",
+            "get a connection from pool `{}` within {:?}: {}",
+            self.status.name,
             self.waited,
-            size + overflow,
-        )?;
-        match last_connect_error {
-            Some(error) => write!(formatter, "; the last attempt to connect failed to {error}"),
-            None => Ok(()),
-        }
+            self.status.in_words()
+        )
     }
 }
 

@@ -12,6 +12,9 @@
 //!
 //! This crate knows nothing of caching, of profiles or of domain services.
 
+mod acquire;
+mod admission;
+mod advisor;
 mod apart;
 mod checkout;
 mod closure;
@@ -20,15 +23,23 @@ mod connection;
 mod connector;
 mod current;
 mod error;
+mod holders;
 mod observer;
 mod pool;
 mod pool_options;
+
 mod server_error;
 mod session;
+mod shelf;
+mod supply;
 mod tls;
 mod transaction;
+mod upkeep;
 mod written;
 
+pub use crate::admission::{OverloadCause, OverloadedError};
+pub use crate::advisor::{AdviceReason, PoolAdvice};
+pub use crate::checkout::ConnectFailure;
 pub use crate::closure::AsyncClosure;
 pub use crate::connect_options::{ConnectOptions, Target};
 pub use crate::connection::{
@@ -37,11 +48,12 @@ pub use crate::connection::{
     static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::holders::{Holder, NestedCheckoutError, holding_as};
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
 };
 pub use crate::pool::Pool;
-pub use crate::pool_options::{PoolOptions, PoolStatus};
+pub use crate::pool_options::{PoolOptions, PoolStart, PoolStatus};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{TlsMode, TlsOptions};

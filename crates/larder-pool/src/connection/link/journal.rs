@@ -57,6 +57,11 @@ impl Link {
         journal.answered < journal.sent
     }
 
+    /// How many statements have been sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.journal().sent
+    }
+
     /// Whether the outcome of some statement was never read.
     pub(crate) fn has_given_up(&self) -> bool {
         self.journal().given_up
