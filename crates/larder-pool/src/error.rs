@@ -4,13 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use crate::admission::OverloadedError;
 use crate::connect_options::Target;
+use crate::error_class::ErrorClass;
 use crate::holders::NestedCheckoutError;
 use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState, state_of};
+use crate::trouble::Trouble;
+use crate::unknown_outcome::UnknownOutcome;
 
 /// An error of this crate. Its text reads after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -99,15 +102,22 @@ pub enum Error {
     #[error("commit: {0}")]
     CommitRefused(Box<ServerError>),
 
-    /// The connection was lost between COMMIT and its answer. The transaction may have
-    /// taken effect or not; running it again could do everything twice. Read the data
-    /// to find out.
+    /// The connection was lost between COMMIT and its answer, or between a write that commits
+    /// by itself and its answer. It may have taken effect or not; running it again could do
+    /// everything twice. [`UnknownOutcome::resolve`] asks the server which it is.
+    #[error(transparent)]
+    CommitOutcomeUnknown(Box<UnknownOutcome>),
+
+    /// The deadline of the request has passed, see [`deadline`](crate::deadline).
     #[error(
-        "learn whether the transaction was committed: the connection was lost after COMMIT was sent ({cause}); read the data before doing it again"
+        "finish within {limit:?}: the deadline of the request passed{}",
+        waited_for.map(|what| format!(" while waiting for {what}")).unwrap_or_default()
     )]
-    CommitOutcomeUnknown {
-        /// How the connection was lost.
-        cause: String,
+    DeadlineExceeded {
+        /// How much time the request had in all.
+        limit: Duration,
+        /// What was waited for, if Larder was waiting for something.
+        waited_for: Option<&'static str>,
     },
 }
 
@@ -141,6 +151,8 @@ pub enum ErrorKind {
     CommitRefused,
     /// Whether a transaction was committed is not known.
     CommitOutcomeUnknown,
+    /// The deadline of the request has passed.
+    DeadlineExceeded,
 }
 
 impl Error {
@@ -159,7 +171,55 @@ impl Error {
             Self::GivenUpInside => ErrorKind::GivenUpInside,
             Self::Lost { .. } => ErrorKind::Lost,
             Self::CommitRefused(_) => ErrorKind::CommitRefused,
-            Self::CommitOutcomeUnknown { .. } => ErrorKind::CommitOutcomeUnknown,
+            Self::CommitOutcomeUnknown(_) => ErrorKind::CommitOutcomeUnknown,
+            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
+        }
+    }
+
+    /// What a program may do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Options(_) | Self::GivenUpInside => ErrorClass::Caller,
+            Self::Connect(error) => error.class(),
+            Self::Acquire(_) | Self::Drain { .. } | Self::DeadlineExceeded { .. } => {
+                ErrorClass::Timeout
+            }
+            Self::ShutDown { .. } | Self::Lost { .. } => ErrorClass::Connection,
+            Self::Statement { server: None, .. } if self.sql_state().is_none() => {
+                self.class_of_diesel()
+            }
+            Self::CommitOutcomeUnknown(_) => ErrorClass::OutcomeUnknown,
+            Self::Statement { .. } | Self::Aborted { .. } | Self::CommitRefused(_) => {
+                let state = self.sql_state();
+                state.map_or(ErrorClass::Caller, |state| state.error_class())
+            }
+        }
+    }
+
+    /// The class of an error of a statement of which there is no SQLSTATE.
+    fn class_of_diesel(&self) -> ErrorClass {
+        let Self::Statement { source, .. } = self else {
+            return ErrorClass::Caller;
+        };
+        match (Trouble::of(source), source) {
+            (Some(Trouble::Late), _) => ErrorClass::Timeout,
+            (Some(Trouble::InDoubt { .. }), _) => ErrorClass::OutcomeUnknown,
+            (
+                None,
+                DieselError::DatabaseError(
+                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                    _,
+                ),
+            ) => ErrorClass::Connection,
+            _ => ErrorClass::Caller,
+        }
+    }
+
+    /// What is known of a commit whose outcome is not.
+    pub fn unknown_outcome(&self) -> Option<&UnknownOutcome> {
+        match self {
+            Self::CommitOutcomeUnknown(unknown) => Some(unknown),
+            _ => None,
         }
     }
 
@@ -205,8 +265,12 @@ impl Error {
         }
     }
 
-    /// The error of a statement, with what the connection remembers of it.
+    /// The error of a statement, with what the connection remembers of it. One after which it
+    /// is not known whether a write took effect becomes [`Error::CommitOutcomeUnknown`].
     pub fn statement(source: DieselError, last: Option<ServerError>) -> Self {
+        if let Some(Trouble::InDoubt(doubt)) = Trouble::of(&source) {
+            return Self::CommitOutcomeUnknown(Box::new(UnknownOutcome::new(&source, doubt)));
+        }
         let server = last.filter(|last| last.is_reported_by(&source));
         Self::Statement {
             source,
@@ -281,6 +345,20 @@ impl ConnectError {
     /// Why.
     pub fn cause(&self) -> ConnectErrorCause {
         self.cause
+    }
+
+    /// What a program may do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self.cause {
+            cause if cause.is_permanent() => ErrorClass::Caller,
+            ConnectErrorCause::TimedOut => ErrorClass::Timeout,
+            _ => ErrorClass::Connection,
+        }
+    }
+
+    /// The error as the server stated it, if it was the server's.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        self.server.as_ref()
     }
 
     /// The host, port, user and database that were tried.

@@ -22,18 +22,21 @@ mod connect_options;
 mod connection;
 mod connector;
 mod current;
+pub mod deadline;
 mod error;
+mod error_class;
 mod holders;
 mod observer;
 mod pool;
 mod pool_options;
-
 mod server_error;
 mod session;
 mod shelf;
 mod supply;
 mod tls;
 mod transaction;
+mod trouble;
+mod unknown_outcome;
 mod upkeep;
 mod written;
 
@@ -48,6 +51,7 @@ pub use crate::connection::{
     static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::error_class::ErrorClass;
 pub use crate::holders::{Holder, NestedCheckoutError, holding_as};
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
@@ -58,4 +62,5 @@ pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
+pub use crate::unknown_outcome::{CommitOutcome, UnknownOutcome};
 pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};

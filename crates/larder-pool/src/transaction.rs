@@ -145,7 +145,7 @@ impl TransactionBuilder {
             },
             Some(CommitFailure::Refused(reply)) => Error::CommitRefused(Box::new(reply)),
             Some(CommitFailure::Lost(cause)) => Error::Lost { cause },
-            Some(CommitFailure::Unknown(cause)) => Error::CommitOutcomeUnknown { cause },
+            Some(CommitFailure::Unknown(unknown)) => Error::CommitOutcomeUnknown(Box::new(unknown)),
             None => statement_failed(session, error),
         })
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use larder_pool::SqlState;
+use larder_pool::{ErrorClass, SqlState};
 
 use crate::import::CsvError;
 
@@ -81,6 +81,16 @@ impl Error {
             Self::Conflict { .. } => ErrorKind::Conflict,
             Self::Csv(_) => ErrorKind::Csv,
             Self::Database(_) | Self::ImportBatch { .. } => ErrorKind::Database,
+        }
+    }
+
+    /// What a program may do about it.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Database(error) | Self::ImportBatch { source: error, .. } => error.class(),
+            Self::Conflict { .. } => ErrorClass::Constraint,
+            Self::InvalidInput(_) | Self::NotFound { .. } | Self::Csv(_) => ErrorClass::Caller,
         }
     }
 

@@ -72,6 +72,7 @@ pub use larder_metrics as metrics;
 pub use larder_pool as pool;
 pub use larder_services as services;
 
+pub use larder_pool::{CommitOutcome, ErrorClass};
 pub use larder_services::{cache_put, cached, invalidates, operation};
 
 pub use diesel;

@@ -202,6 +202,7 @@ impl TransactionManager {
         connection.transaction.commit_failure = None;
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
+        connection.link.forget_transaction_id();
         let begun = send(connection, sql).await;
         if begun.is_err() {
             // Whatever was to be read in it is not.
