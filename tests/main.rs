@@ -12,6 +12,7 @@ mod connection;
 mod diesel_features;
 mod embedded;
 mod error;
+mod faults;
 mod fleet;
 mod gate;
 mod global;

@@ -25,6 +25,14 @@ pub enum Error {
     #[error("read the migrations: {0}")]
     Migrations(String),
 
+    /// A proxy cannot be started, or led to a server.
+    #[error("start a proxy: {0}")]
+    Proxy(String),
+
+    /// A server of the test's own cannot be started or stopped.
+    #[error("{0}")]
+    Server(String),
+
     /// The embedded database did not start.
     #[cfg(feature = "embedded")]
     #[error("make a database for the test: {0}")]
@@ -41,15 +49,27 @@ pub enum ErrorKind {
     Input,
     /// The server refused.
     Database,
+    /// A proxy or a server of a test's own did not start, or did not end.
+    Tool,
 }
 
 impl Error {
+    pub(crate) fn proxy(problem: impl ToString) -> Self {
+        Self::Proxy(problem.to_string())
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn server(problem: impl Into<String>) -> Self {
+        Self::Server(problem.into())
+    }
+
     /// What kind of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoServer => ErrorKind::NoServer,
             Self::Url { .. } | Self::Migrations(_) => ErrorKind::Input,
             Self::Database(_) => ErrorKind::Database,
+            Self::Proxy(_) | Self::Server(_) => ErrorKind::Tool,
             #[cfg(feature = "embedded")]
             Self::Embedded(_) => ErrorKind::Database,
         }

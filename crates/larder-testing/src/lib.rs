@@ -11,13 +11,19 @@
 //! - [`TestDatabase::observe`], and [`observe`] for any database: how many statements a block sent,
 //!   and which of its reads were kept, with assertions that list both when they fail.
 //!
+//! For tests of what goes wrong: a [`proxy`] on which faults happen, and [`servers`] of a test's own that
+//! are stopped, killed and paused.
+//!
 //! What a test names beyond that is exported here: a test needs this crate and the one it tests.
 
 mod clock;
 mod error;
 mod observed;
+pub mod proxy;
 mod recorder;
 mod server;
+#[cfg(unix)]
+pub mod servers;
 mod test_database;
 
 pub use crate::clock::stop_clock;
