@@ -196,8 +196,10 @@ impl Database {
     /// # Cancel safety
     ///
     /// Dropped, it leaves the queue and takes nothing with it.
-    pub async fn session(&self) -> Result<Session, Error> {
-        Ok(self.0.pool.session().await?)
+    #[track_caller]
+    pub fn session(&self) -> impl Future<Output = Result<Session, Error>> + Send + use<'_> {
+        let session = self.0.pool.session();
+        async { Ok(session.await?) }
     }
 
     /// Runs a closure of reads on a connection, outside of any transaction. What it

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::admission::{Entry, Outcome, OverloadCause, OverloadedError, Place};
 use crate::checkout::{ConnectErrors, Manager, Pooled};
+use crate::deadline;
 use crate::error::{AcquireError, ConnectError, Error};
 use crate::holders::{Caller, NestedCheckoutError, Standstill};
 use crate::observer::Observer;
@@ -35,6 +36,7 @@ impl Pool {
         let observer = &self.0.options.observer;
         let in_vain = InVain(Some(observer));
         let caller = poll_fn(|context| Poll::Ready(Caller::new(location, context.waker()))).await;
+        let _wait = deadline::Wait::begin("a connection");
         let place = match self.0.queue.try_enter() {
             Some(place) => place,
             None => Box::pin(self.place(&caller, started, until)).await?,
@@ -53,9 +55,10 @@ impl Pool {
         Ok(Session::new(lease))
     }
 
-    /// How long a caller may wait.
+    /// How long a caller may wait: no longer than his request may take.
     fn patience(&self) -> Duration {
-        self.0.options.acquire_timeout
+        let limit = self.0.options.acquire_timeout;
+        deadline::remaining().map_or(limit, |left| left.min(limit))
     }
 
     /// A place, after waiting for it.
@@ -122,6 +125,7 @@ impl Pool {
     }
 
     fn nested(&self, caller: &Caller, held: usize) -> Error {
+        self.0.counters.nested.fetch_add(1, Ordering::Relaxed);
         let mut holders = self.0.counters.holders.all();
         holders.truncate(held);
         let error = NestedCheckoutError {

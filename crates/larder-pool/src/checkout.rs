@@ -151,6 +151,8 @@ pub(crate) struct Counters {
     pub(crate) invalidated: AtomicU64,
     pub(crate) shed: AtomicU64,
     pub(crate) turned_away: AtomicU64,
+    pub(crate) held_long: AtomicU64,
+    pub(crate) nested: AtomicU64,
     /// Connections from before this moment are not lent any more.
     retired: Mutex<Option<std::time::Instant>>,
     pub(crate) connect_errors: watch::Sender<ConnectErrors>,
@@ -168,6 +170,8 @@ impl Counters {
             invalidated: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            held_long: AtomicU64::new(0),
+            nested: AtomicU64::new(0),
             retired: Mutex::default(),
             connect_errors: watch::Sender::new(ConnectErrors::default()),
             holders: Holders::default(),

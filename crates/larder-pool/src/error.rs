@@ -179,11 +179,13 @@ impl Error {
     /// What a program may do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Options(_) | Self::GivenUpInside => ErrorClass::Caller,
+            Self::Options(_) | Self::GivenUpInside | Self::NestedCheckout(_) => ErrorClass::Caller,
             Self::Connect(error) => error.class(),
-            Self::Acquire(_) | Self::Drain { .. } | Self::DeadlineExceeded { .. } => {
-                ErrorClass::Timeout
-            }
+            // Doing it again at once would be more of what there is too much of.
+            Self::Acquire(_)
+            | Self::Overloaded(_)
+            | Self::Drain { .. }
+            | Self::DeadlineExceeded { .. } => ErrorClass::Timeout,
             Self::ShutDown { .. } | Self::Lost { .. } => ErrorClass::Connection,
             Self::Statement { server: None, .. } if self.sql_state().is_none() => {
                 self.class_of_diesel()

@@ -238,6 +238,8 @@ impl Pool {
             shed: counters.shed.load(Ordering::Relaxed),
             turned_away: counters.turned_away.load(Ordering::Relaxed),
             invalidated: counters.invalidated.load(Ordering::Relaxed),
+            held_long: counters.held_long.load(Ordering::Relaxed),
+            nested: counters.nested.load(Ordering::Relaxed),
             holders: counters.holders.all(),
             last_connect_error,
             connect_failures,

@@ -175,6 +175,10 @@ pub struct PoolStatus {
     pub turned_away: u64,
     /// Connections thrown away since the start because they could not be used again.
     pub invalidated: u64,
+    /// Connections that were held for longer than `held_warning`, since the start.
+    pub held_long: u64,
+    /// Callers who asked for a connection and had all of them already, since the start.
+    pub nested: u64,
     /// Who has connections, the longest first.
     pub holders: Vec<Holder>,
     /// The last error of connecting, if nothing has succeeded since.

@@ -141,6 +141,7 @@ impl Inner {
                 pool = self.options.name,
                 "a connection is held longer than {threshold:?} (pool.held_warning): by {holder}"
             );
+            self.counters.held_long.fetch_add(1, Ordering::Relaxed);
             self.options
                 .observer
                 .tell(|observer| observer.held_long(&holder));
