@@ -74,7 +74,9 @@ pub use encryption_key::EncryptionKey;
 pub use error::{Error, ErrorKind};
 pub use fault::{Fault, FaultKind};
 pub use loader::ConfigLoader;
-pub use parse::{CacheHints, CacheMode, HostPort, IsolationLevel, LogFilter, LogFormat, TlsMode};
+pub use parse::{
+    CacheHints, CacheMode, HostPort, IsolationLevel, LogFilter, LogFormat, PoolStart, TlsMode,
+};
 pub use profile::{Profile, UnknownProfile};
 pub use redis_url::RedisUrl;
 pub use sections::{

@@ -221,8 +221,16 @@ impl Database {
     /// # Cancel safety
     ///
     /// Dropped, it leaves the queue and takes nothing with it.
-    pub async fn session(&self) -> Result<Session, Error> {
-        self.inner.session_in(self.scope.as_deref()).await
+    #[track_caller]
+    pub fn session(&self) -> impl Future<Output = Result<Session, Error>> + Send + use<'_> {
+        // The caller's place in the source is noted here, not where the future is polled.
+        let outside = self.scope.is_none().then(|| self.inner.pool.session());
+        async {
+            match outside {
+                Some(session) => Ok(session.await?),
+                None => self.inner.session_in(self.scope.as_deref()).await,
+            }
+        }
     }
 
     /// A handle by which single statements run, each by the shortest way: a query that only reads

@@ -9,7 +9,7 @@ use std::time::Duration;
 use larder_cache::Clock;
 use larder_cache::l2::{RedisOptions, RedisServer, Seal};
 use larder_config::{Config, HostPort, RedisConfig};
-use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, TlsMode};
+use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, PoolStart, TlsMode};
 use larder_sql::catalog::Declarations;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -297,7 +297,18 @@ impl DatabaseOptions {
         let pool = &config.pool;
         options.pool.size = count(pool.size);
         options.pool.overflow = count(pool.overflow);
+        options.pool.adaptive = pool.adaptive;
+        options.pool.keep_open = count(pool.keep_open);
+        options.pool.connect_parallelism = count(pool.connect_parallelism);
+        options.pool.start = match pool.start {
+            larder_config::PoolStart::KeepTrying => PoolStart::KeepTrying,
+            _ => PoolStart::FailFast,
+        };
         options.pool.acquire_timeout = pool.acquire_timeout;
+        options.pool.max_waiting = count(pool.max_waiting);
+        options.pool.overload_target = pool.overload_target;
+        options.pool.overload_interval = pool.overload_interval;
+        options.pool.held_warning = Some(pool.held_warning).filter(|held| !held.is_zero());
         options.pool.max_lifetime = Some(pool.recycle);
         options.pool.idle_timeout = Some(pool.idle_timeout);
         options.pool.verify_after = pool.verify_idle.then_some(pool.verify_after);
@@ -369,6 +380,11 @@ impl DatabaseOptions {
         self.cache.mode = CacheMode::Local;
         self.pool.size = 1;
         self.pool.overflow = 0;
+        // It takes no second connection while the first is being closed.
+        self.pool.keep_open = 0;
+        self.pool.connect_parallelism = 1;
+        // All take turns on the one connection, and nobody is sent away for that.
+        self.pool.overload_target = Duration::ZERO;
         // Closing and opening the only connection is all that recycling would do.
         self.pool.max_lifetime = None;
         self.pool.idle_timeout = None;

@@ -119,6 +119,30 @@ table! {
     /// Reads that took a connection of their own and not a lane, by reason.
     LANE_BYPASSES = "larder_lane_bypasses_total", COUNTER, Count, ["pool", "reason"];
 
+    /// Most connections that may be in use at the same time now, as the pool moved it.
+    POOL_LIMIT = "larder_pool_limit", GAUGE, Count, ["pool"];
+
+    /// Connections that the pool would lend at the same time if nothing bounded it.
+    POOL_SUGGESTED_LIMIT = "larder_pool_suggested_limit", GAUGE, Count, ["pool"];
+
+    /// Whether callers who wait too long are being sent away: 1 or 0.
+    POOL_OVERLOADED = "larder_pool_overloaded", GAUGE, Count, ["pool"];
+
+    /// Attempts to connect that are under way or wait for their turn.
+    POOL_CONNECTING = "larder_pool_connecting", GAUGE, Count, ["pool"];
+
+    /// How long the connection has been held that has been held for longest.
+    POOL_LONGEST_HOLD = "larder_pool_longest_hold_seconds", GAUGE, Seconds, ["pool"];
+
+    /// Callers sent away because too much is asked of the pool, by reason: delay or queue_full.
+    POOL_SHED = "larder_pool_shed_total", COUNTER, Count, ["pool", "reason"];
+
+    /// Connections that were held longer than the threshold for a warning.
+    POOL_HELD_LONG = "larder_pool_held_long_total", COUNTER, Count, ["pool"];
+
+    /// Callers who asked for a connection and had all of the pool already.
+    POOL_NESTED_CHECKOUTS = "larder_pool_nested_checkouts_total", COUNTER, Count, ["pool"];
+
     /// Reads through the cache, by tier and outcome.
     CACHE_REQUESTS = "larder_cache_requests_total", COUNTER, Count, ["database", "tier", "outcome"];
 

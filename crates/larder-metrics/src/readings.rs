@@ -2,6 +2,8 @@
 //!
 //! The facade fills these from the components, which know nothing of metrics.
 
+use std::time::Duration;
+
 use crate::names;
 use crate::scrape::Scrape;
 
@@ -31,6 +33,24 @@ pub struct PoolReading {
     pub waiting: u64,
     /// Connections thrown away since the start.
     pub invalidated: u64,
+    /// The most connections that may be in use now.
+    pub limit: u64,
+    /// The most that the pool would lend if nothing bounded it.
+    pub suggested_limit: u64,
+    /// Whether callers who wait too long are being sent away.
+    pub overloaded: bool,
+    /// Attempts to connect that are under way.
+    pub connecting: u64,
+    /// How long the connection has been held that has been held for longest.
+    pub longest_hold: Duration,
+    /// Callers sent away because they had waited too long, since the start.
+    pub shed: u64,
+    /// Callers refused because as many waited as may, since the start.
+    pub turned_away: u64,
+    /// Connections that were held for too long, since the start.
+    pub held_long: u64,
+    /// Callers who had all connections already, since the start.
+    pub nested: u64,
 }
 
 impl PoolReading {
@@ -43,6 +63,10 @@ impl PoolReading {
             (names::CONNECTION_IDLE_MAX, self.idle_max),
             (names::CONNECTION_PENDING_REQUESTS, self.waiting),
             (names::CONNECTIONS_OVERFLOW, self.overflow),
+            (names::POOL_LIMIT, self.limit),
+            (names::POOL_SUGGESTED_LIMIT, self.suggested_limit),
+            (names::POOL_OVERLOADED, self.overloaded.into()),
+            (names::POOL_CONNECTING, self.connecting),
         ];
         for (definition, value) in gauges {
             scrape.gauge(&definition, &[pool], value as f64);
@@ -51,6 +75,13 @@ impl PoolReading {
             scrape.gauge(&names::CONNECTION_COUNT, &[pool, state], value as f64);
         }
         scrape.counter(&names::CONNECTIONS_INVALIDATED, &[pool], self.invalidated);
+        let longest = self.longest_hold.as_secs_f64();
+        scrape.gauge(&names::POOL_LONGEST_HOLD, &[pool], longest);
+        for (reason, value) in [("delay", self.shed), ("queue_full", self.turned_away)] {
+            scrape.counter(&names::POOL_SHED, &[pool, reason], value);
+        }
+        scrape.counter(&names::POOL_HELD_LONG, &[pool], self.held_long);
+        scrape.counter(&names::POOL_NESTED_CHECKOUTS, &[pool], self.nested);
         if legacy_names {
             let open = self.idle + self.used;
             scrape.gauge(&names::LEGACY_POOL_SIZE, &[], open as f64);

@@ -1,30 +1,66 @@
 //! What bb8 needs to know of our connections, and what the pool counts about them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::admission::Queue;
 use crate::connect_error::ConnectError;
 use crate::connection::Connection;
 use crate::connector::Connector;
+use crate::holders::{Holders, Slot};
+use crate::pool_options::PoolOptions;
+use crate::supply::Supply;
 
 /// A connection as bb8 keeps it.
 pub(crate) struct Pooled {
     pub(crate) connection: Connection,
     pub(crate) last_used: Instant,
+    /// Who has it.
+    pub(crate) slot: Arc<Slot>,
+    expires: Option<Instant>,
     open: OpenGuard,
 }
 
 impl Pooled {
-    pub(crate) fn new(connection: Connection, counters: &Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        counters: &Arc<Counters>,
+        lifetime: Option<Duration>,
+    ) -> Self {
+        let now = Instant::now();
         Self {
-            connection,
-            last_used: Instant::now(),
+            last_used: now,
+            slot: counters.holders.add(connection.link()),
+            // Those that were opened together are not replaced together.
+            expires: lifetime
+                .and_then(|age| now.checked_add(age.mul_f64(1.0 - 0.1 * fastrand::f64()))),
             open: OpenGuard::new(counters),
+            connection,
         }
+    }
+
+    fn is_expired(&self) -> bool {
+        self.expires
+            .is_some_and(|expires| Instant::now() >= expires)
+    }
+
+    /// Whether nobody has wanted it for so long.
+    fn is_forgotten(&self, limit: Option<Duration>) -> bool {
+        limit.is_some_and(|limit| self.last_used.elapsed() >= limit)
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        self.open.counters.holders.remove(&self.slot);
+        // Somebody may have to replace it.
+        self.open.counters.closed.notify_one();
     }
 }
 
@@ -32,8 +68,30 @@ impl Pooled {
 pub(crate) struct Manager {
     pub(crate) connector: Connector,
     pub(crate) counters: Arc<Counters>,
-    /// How many connections stay open when nobody waits.
-    pub(crate) size: usize,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) limits: Limits,
+}
+
+/// How many connections stay open, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How many stay open when nobody waits.
+    size: usize,
+    /// How many stay open although nobody has used them for long.
+    keep_open: usize,
+    max_lifetime: Option<Duration>,
+    idle_timeout: Option<Duration>,
+}
+
+impl Limits {
+    pub(crate) fn new(options: &PoolOptions) -> Self {
+        Self {
+            size: options.size,
+            keep_open: options.kept_open(),
+            max_lifetime: options.max_lifetime,
+            idle_timeout: options.idle_timeout,
+        }
+    }
 }
 
 impl bb8::ManageConnection for Manager {
@@ -41,11 +99,13 @@ impl bb8::ManageConnection for Manager {
     type Error = Error;
 
     async fn connect(&self) -> Result<Pooled, Error> {
-        let connection = self.connector.connect().await?;
-        self.counters
-            .connect_errors
-            .send_modify(|errors| errors.current = None);
-        Ok(Pooled::new(connection, &self.counters))
+        let connection = self.counters.supply.connect(&self.connector).await?;
+        self.counters.connected();
+        Ok(Pooled::new(
+            connection,
+            &self.counters,
+            self.limits.max_lifetime,
+        ))
     }
 
     async fn is_valid(&self, _: &mut Pooled) -> Result<(), Error> {
@@ -54,6 +114,7 @@ impl bb8::ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        self.counters.notice_loss(&pooled.connection);
         let unusable = pooled.connection.is_broken()
             || !pooled.connection.is_clean()
             || self.counters.is_retired(&pooled.connection);
@@ -61,48 +122,97 @@ impl bb8::ManageConnection for Manager {
             self.counters.invalidated.fetch_add(1, Ordering::Relaxed);
             tracing::debug!("invalidate");
         }
-        unusable || self.is_surplus(pooled)
+        unusable || pooled.is_expired() || self.is_surplus(pooled)
     }
 }
 
 impl Manager {
-    /// Whether this connection is one more than `size` and nobody waits for it.
+    /// Whether this connection is one more than `size` and nobody waits for it, or one that
+    /// nobody has wanted for long.
     fn is_surplus(&self, pooled: &mut Pooled) -> bool {
-        self.counters.waiting.load(Ordering::Relaxed) == 0
-            && pooled.open.release_if_above(self.size)
+        if self.counters.awaiting.load(Ordering::Relaxed) > 0 || self.queue.waiting() > 0 {
+            return false;
+        }
+        let limits = self.limits;
+        let enough = if pooled.is_forgotten(limits.idle_timeout) {
+            limits.keep_open
+        } else {
+            limits.size
+        };
+        pooled.open.release_if_above(enough)
     }
 }
 
 /// What the pool knows about itself.
 pub(crate) struct Counters {
     pub(crate) open: AtomicUsize,
-    pub(crate) in_use: AtomicUsize,
-    pub(crate) waiting: AtomicUsize,
+    /// Callers that have a place and no connection yet.
+    pub(crate) awaiting: AtomicUsize,
     pub(crate) invalidated: AtomicU64,
+    pub(crate) shed: AtomicU64,
+    pub(crate) turned_away: AtomicU64,
+    pub(crate) held_long: AtomicU64,
+    pub(crate) nested: AtomicU64,
     /// Connections from before this moment are not lent any more.
-    pub(crate) retired: Mutex<Option<std::time::Instant>>,
+    retired: Mutex<Option<std::time::Instant>>,
     pub(crate) connect_errors: watch::Sender<ConnectErrors>,
-    /// Told whenever a session has come back.
-    pub(crate) returned: Notify,
+    pub(crate) holders: Holders,
+    pub(crate) supply: Supply,
+    /// Told whenever a connection has been closed.
+    pub(crate) closed: Notify,
 }
 
 impl Counters {
+    pub(crate) fn new(options: &PoolOptions) -> Arc<Self> {
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            awaiting: AtomicUsize::new(0),
+            invalidated: AtomicU64::new(0),
+            shed: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            held_long: AtomicU64::new(0),
+            nested: AtomicU64::new(0),
+            retired: Mutex::default(),
+            connect_errors: watch::Sender::new(ConnectErrors::default()),
+            holders: Holders::default(),
+            supply: Supply::new(options.connect_parallelism),
+            closed: Notify::new(),
+        })
+    }
+
     /// Whether a connection is from before the moment in which all were retired.
     pub(crate) fn is_retired(&self, connection: &Connection) -> bool {
         let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.is_some_and(|moment| connection.opened_at() < moment)
     }
 
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            open: AtomicUsize::new(0),
-            in_use: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            invalidated: AtomicU64::new(0),
-            retired: Mutex::default(),
-            connect_errors: watch::Sender::new(ConnectErrors::default()),
-            returned: Notify::new(),
-        })
+    /// Lends no connection any more that is from before this moment.
+    pub(crate) fn retire_before(&self, moment: std::time::Instant) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        *retired = (*retired).max(Some(moment));
+    }
+
+    /// What ended this connection, a restart of the server or something on the way, is likely to
+    /// have ended those that are older.
+    pub(crate) fn notice_loss(&self, connection: &Connection) {
+        if connection.was_lost() {
+            self.retire_before(connection.opened_at());
+        }
+    }
+
+    /// The server can be reached.
+    pub(crate) fn connected(&self) {
+        self.connect_errors
+            .send_if_modified(|errors| errors.current.take().is_some());
+    }
+
+    /// A connection that nobody in particular waits for could not be made.
+    pub(crate) fn connect_failed(&self, error: &Error) {
+        tracing::warn!("failed to {error}");
+        if let Error::Connect(error) = error {
+            self.connect_errors
+                .send_modify(|errors| errors.add(Arc::clone(error)));
+        }
     }
 }
 
@@ -111,10 +221,39 @@ impl Counters {
 pub(crate) struct ConnectErrors {
     /// How many there were. Who waits for a connection wakes up when it grows.
     pub(crate) count: u64,
-    /// The last of them.
-    pub(crate) last: Option<Arc<ConnectError>>,
-    /// The same, until a connection succeeds.
+    /// The last ones.
+    pub(crate) recent: VecDeque<ConnectFailure>,
+    /// The last one, until a connection succeeds.
     pub(crate) current: Option<Arc<ConnectError>>,
+    /// Nobody is to wait any more.
+    pub(crate) is_shut_down: bool,
+}
+
+/// An attempt to connect that failed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ConnectFailure {
+    /// When it failed.
+    pub at: SystemTime,
+    /// Why.
+    pub error: Arc<ConnectError>,
+}
+
+impl ConnectErrors {
+    /// Enough to see what it began with and what it has become.
+    const KEPT: usize = 16;
+
+    fn add(&mut self, error: Arc<ConnectError>) {
+        self.count += 1;
+        if self.recent.len() == Self::KEPT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(ConnectFailure {
+            at: SystemTime::now(),
+            error: Arc::clone(&error),
+        });
+        self.current = Some(error);
+    }
 }
 
 /// Where bb8 puts the errors of connections that it makes in the background.
@@ -129,49 +268,11 @@ impl std::fmt::Debug for ErrorSink {
 
 impl bb8::ErrorSink<Error> for ErrorSink {
     fn sink(&self, error: Error) {
-        tracing::warn!("failed to {error}");
-        if let Error::Connect(error) = error {
-            self.0.connect_errors.send_modify(|errors| {
-                errors.count += 1;
-                errors.last = Some(Arc::clone(&error));
-                errors.current = Some(error);
-            });
-        }
+        self.0.connect_failed(&error);
     }
 
     fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<Error>> {
         Box::new(self.clone())
-    }
-}
-
-/// Counts something for as long as it lives, even if its future is dropped.
-pub(crate) struct Gauge {
-    counters: Arc<Counters>,
-    field: fn(&Counters) -> &AtomicUsize,
-}
-
-impl Gauge {
-    pub(crate) fn waiting(counters: &Arc<Counters>) -> Self {
-        Self::new(counters, |counters| &counters.waiting)
-    }
-
-    pub(crate) fn in_use(counters: &Arc<Counters>) -> Self {
-        Self::new(counters, |counters| &counters.in_use)
-    }
-
-    fn new(counters: &Arc<Counters>, field: fn(&Counters) -> &AtomicUsize) -> Self {
-        field(counters).fetch_add(1, Ordering::Relaxed);
-        Self {
-            counters: Arc::clone(counters),
-            field,
-        }
-    }
-}
-
-impl Drop for Gauge {
-    fn drop(&mut self) {
-        (self.field)(&self.counters).fetch_sub(1, Ordering::Relaxed);
-        self.counters.returned.notify_waiters();
     }
 }
 
@@ -210,41 +311,5 @@ impl Drop for OpenGuard {
         if !self.released {
             self.counters.open.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// The pool of bb8, until it is shut down.
-pub(crate) struct Shelf {
-    pool: Mutex<Option<bb8::Pool<Manager>>>,
-    shut: AtomicBool,
-}
-
-impl Shelf {
-    pub(crate) fn new(pool: bb8::Pool<Manager>) -> Self {
-        Self {
-            pool: Mutex::new(Some(pool)),
-            shut: AtomicBool::new(false),
-        }
-    }
-
-    pub(crate) fn get(&self) -> Option<bb8::Pool<Manager>> {
-        self.lock().clone()
-    }
-
-    pub(crate) fn is_shut(&self) -> bool {
-        self.shut.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn shut(&self) {
-        self.shut.store(true, Ordering::Release);
-    }
-
-    /// Closes what is idle, by forgetting the pool.
-    pub(crate) fn clear(&self) {
-        self.lock().take();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<bb8::Pool<Manager>>> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

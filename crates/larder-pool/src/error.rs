@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use crate::admission::OverloadedError;
 use crate::connect_error::ConnectError;
 use crate::error_class::ErrorClass;
+use crate::holders::NestedCheckoutError;
 use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState, state_of};
 use crate::trouble::Trouble;
@@ -28,6 +30,14 @@ pub enum Error {
     /// No connection became free in time.
     #[error(transparent)]
     Acquire(Box<AcquireError>),
+
+    /// More is asked of the pool than it can do, so this caller was sent away.
+    #[error(transparent)]
+    Overloaded(Box<OverloadedError>),
+
+    /// The task that asked has all connections of the pool already.
+    #[error(transparent)]
+    NestedCheckout(Box<NestedCheckoutError>),
 
     /// The pool has been shut down.
     #[error("get a connection from pool `{pool}`: it has been shut down")]
@@ -123,6 +133,10 @@ pub enum ErrorKind {
     Connect,
     /// No connection became free in time.
     AcquireTimeout,
+    /// More is asked of the pool than it can do.
+    Overloaded,
+    /// The task that asked has all connections of the pool already.
+    NestedCheckout,
     /// The pool is shut down.
     ShutDown,
     /// The pool could not be drained in time.
@@ -150,6 +164,8 @@ impl Error {
             Self::Options(_) => ErrorKind::Options,
             Self::Connect(_) => ErrorKind::Connect,
             Self::Acquire(_) => ErrorKind::AcquireTimeout,
+            Self::Overloaded(_) => ErrorKind::Overloaded,
+            Self::NestedCheckout(_) => ErrorKind::NestedCheckout,
             Self::ShutDown { .. } => ErrorKind::ShutDown,
             Self::Drain { .. } => ErrorKind::Drain,
             Self::Statement { .. } => ErrorKind::Statement,
@@ -165,11 +181,13 @@ impl Error {
     /// What a program may do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Options(_) | Self::GivenUpInside => ErrorClass::Caller,
+            Self::Options(_) | Self::GivenUpInside | Self::NestedCheckout(_) => ErrorClass::Caller,
             Self::Connect(error) => error.class(),
-            Self::Acquire(_) | Self::Drain { .. } | Self::DeadlineExceeded { .. } => {
-                ErrorClass::Timeout
-            }
+            // Doing it again at once would be more of what there is too much of.
+            Self::Acquire(_)
+            | Self::Overloaded(_)
+            | Self::Drain { .. }
+            | Self::DeadlineExceeded { .. } => ErrorClass::Timeout,
             Self::ShutDown { .. } | Self::Lost { .. } => ErrorClass::Connection,
             Self::Statement { server: None, .. } if self.sql_state().is_none() => {
                 self.class_of_diesel()
@@ -310,25 +328,13 @@ impl AcquireError {
 
 impl fmt::Display for AcquireError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PoolStatus {
-            name,
-            size,
-            overflow,
-            in_use,
-            waiting,
-            last_connect_error,
-            ..
-        } = &self.status;
         write!(
             formatter,
-            "get a connection from pool `{name}` within {:?}: {in_use} of {} in use (size {size}, overflow {overflow}), {waiting} more waiting",
+            "get a connection from pool `{}` within {:?}: {}",
+            self.status.name,
             self.waited,
-            size + overflow,
-        )?;
-        match last_connect_error {
-            Some(error) => write!(formatter, "; the last attempt to connect failed to {error}"),
-            None => Ok(()),
-        }
+            self.status.in_words()
+        )
     }
 }
 

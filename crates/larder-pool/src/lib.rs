@@ -12,6 +12,9 @@
 //!
 //! This crate knows nothing of caching, of profiles or of domain services.
 
+mod acquire;
+mod admission;
+mod advisor;
 mod apart;
 mod checkout;
 mod closure;
@@ -23,6 +26,7 @@ mod current;
 pub mod deadline;
 mod error;
 mod error_class;
+mod holders;
 mod lanes;
 mod observer;
 mod password;
@@ -31,13 +35,19 @@ mod pool_options;
 mod retry;
 mod server_error;
 mod session;
+mod shelf;
+mod supply;
 mod tls;
 mod transaction;
 mod transaction_settings;
 mod trouble;
 mod unknown_outcome;
+mod upkeep;
 mod written;
 
+pub use crate::admission::{OverloadCause, OverloadedError};
+pub use crate::advisor::{AdviceReason, PoolAdvice};
+pub use crate::checkout::ConnectFailure;
 pub use crate::closure::{AsyncClosure, RepeatableClosure};
 pub use crate::connect_error::{ConnectError, ConnectErrorCause, FailedAttempt};
 pub use crate::connect_options::{ConnectOptions, PoolerMode, Target, TargetSessionAttrs};
@@ -48,6 +58,7 @@ pub use crate::connection::{
 };
 pub use crate::error::{AcquireError, Error, ErrorKind};
 pub use crate::error_class::ErrorClass;
+pub use crate::holders::{Holder, NestedCheckoutError, holding_as};
 pub use crate::lanes::{
     BypassReason, LaneFailure, LaneOptions, LaneRows, LaneStatus, LaneTurn, Reader, ReaderRows,
 };
@@ -57,7 +68,7 @@ pub use crate::observer::{
 };
 pub use crate::password::PasswordRequest;
 pub use crate::pool::Pool;
-pub use crate::pool_options::{PoolOptions, PoolStatus};
+pub use crate::pool_options::{PoolOptions, PoolStart, PoolStatus};
 pub use crate::retry::{Retry, RetryBudget, RetryPolicy, RetryReason, RetryableError};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use larder_sql::{Effect, SessionEffect, StatementProfile};
 
+use crate::admission::OverloadedError;
+use crate::advisor::PoolAdvice;
 use crate::connect_error::ConnectError;
+use crate::holders::{Holder, NestedCheckoutError};
 use crate::retry::RetryReason;
 use crate::server_error::ServerError;
 use crate::written::Effects;
@@ -118,6 +121,18 @@ pub trait PoolObserver: Send + Sync {
 
     /// A caller waited in vain.
     fn acquire_timed_out(&self) {}
+
+    /// A caller was sent away because more is asked of the pool than it can do.
+    fn shed(&self, _: &OverloadedError) {}
+
+    /// A caller asked for a connection who has all of them already.
+    fn nested_checkout(&self, _: &NestedCheckoutError) {}
+
+    /// A connection has been held for longer than [`PoolOptions::held_warning`](crate::PoolOptions::held_warning). Told once.
+    fn held_long(&self, _: &Holder) {}
+
+    /// The limit of connections in use was moved to that of this advice.
+    fn limit_moved(&self, _: &PoolAdvice) {}
 
     /// A caller got no connection, for whatever reason, gave up waiting for one, or could not begin a
     /// transaction on it. Told in the task of the caller.

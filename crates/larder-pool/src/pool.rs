@@ -4,26 +4,28 @@
 //! ones. Who waits, for how long and with which error is decided here, because bb8's
 //! queue can be neither seen nor closed.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use crate::checkout::{ConnectErrors, Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
-use crate::connect_error::ConnectError;
+use crate::admission::{ControlledDelay, Queue};
+use crate::advisor::{Advisor, PoolAdvice};
+use crate::checkout::{Counters, ErrorSink, Limits, Manager, Pooled};
 use crate::connect_options::ConnectOptions;
 use crate::connection::Watch;
 use crate::connector::Connector;
-use crate::error::{AcquireError, Error};
+use crate::error::Error;
 use crate::lanes::Lanes;
-use crate::observer::Observer;
-use crate::pool_options::{PoolOptions, PoolStatus};
+use crate::pool_options::{PoolOptions, PoolStart, PoolStatus};
 use crate::retry::Bucket;
-use crate::session::{Lease, Session};
+use crate::session::Session;
+use crate::shelf::Shelf;
 use crate::transaction::{TransactionBuilder, TransactionError};
+use crate::upkeep::look_after;
 use crate::{AsyncClosure, Connection};
 
 /// A pool of connections to one server. Clones share the same pool.
@@ -52,32 +54,52 @@ pub(crate) struct Inner {
     pub(crate) runtime: Handle,
     pub(crate) retry_budget: Bucket,
     pub(crate) lanes: Lanes,
-    queue: Arc<Semaphore>,
-    shelf: Shelf,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) shelf: Shelf,
+    pub(crate) advisor: Mutex<Advisor>,
+    /// Somebody opens what is missing.
+    pub(crate) refilling: AtomicBool,
+    /// How often the pool has been looked after.
+    pub(crate) turns: AtomicU64,
 }
 
 impl Pool {
-    /// How long to wait after a failed attempt to connect; twice as long after each further one.
-    const FIRST_PAUSE: Duration = Duration::from_millis(50);
-    const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-    /// Opens a pool and makes its first connection, so that wrong settings show here.
+    /// Opens a pool and makes its first connection, so that wrong settings show here. Those that
+    /// it is to keep open follow in the background.
     ///
     /// # Errors
     ///
     /// [`Error::Options`] if the options cannot be used, [`Error::Connect`] if no
-    /// connection can be made.
+    /// connection can be made and [`PoolOptions::start`] does not say to go on, or trying again
+    /// cannot help.
     ///
     /// # Cancel safety
     ///
     /// Dropped, it closes what it opened.
     pub async fn open(connect: ConnectOptions, options: PoolOptions) -> Result<Self, Error> {
         let pool = Self::open_lazily(connect, options)?;
-        let first = Pooled::new(pool.0.connector.connect().await?, &pool.0.counters);
-        if let Some(shelf) = pool.0.shelf.get() {
-            // An empty pool has room for it.
-            drop(shelf.add(first));
+        let Inner {
+            counters,
+            connector,
+            options,
+            ..
+        } = &*pool.0;
+        match counters.supply.connect(connector).await {
+            Ok(first) => {
+                let first = Pooled::new(first, counters, options.max_lifetime);
+                if let Some(shelf) = pool.0.shelf.get() {
+                    // An empty pool has room for it.
+                    drop(shelf.add(first));
+                }
+            }
+            Err(Error::Connect(error))
+                if options.start == PoolStart::KeepTrying && !error.cause().is_permanent() =>
+            {
+                counters.connect_failed(&Error::Connect(error));
+            }
+            Err(error) => return Err(error),
         }
+        pool.0.refill();
         Ok(pool)
     }
 
@@ -96,18 +118,25 @@ impl Pool {
         let runtime = Handle::current();
         let connector = Connector::new(connect.clone(), watch)?;
         let lanes = Lanes::new(&options, &connect, &connector, &runtime);
-        let counters = Counters::new();
+        let counters = Counters::new(&options);
+        let queue = Queue::new(
+            options.first_limit(),
+            options.max_waiting,
+            ControlledDelay::new(options.overload_target, options.overload_interval),
+        );
         let manager = Manager {
             connector: connector.clone(),
             counters: Arc::clone(&counters),
-            size: options.size,
+            queue: Arc::clone(&queue),
+            limits: Limits::new(&options),
         };
         let maximum = options.hard_maximum();
         let shelf = bb8::Pool::builder()
             .max_size(u32::try_from(maximum).unwrap_or(u32::MAX))
             .test_on_check_out(false)
-            .max_lifetime(options.max_lifetime)
-            .idle_timeout(options.idle_timeout)
+            // The upkeep of the pool sees to both.
+            .max_lifetime(None)
+            .idle_timeout(None)
             // Our own deadline strikes first.
             .connection_timeout(
                 options
@@ -118,16 +147,25 @@ impl Pool {
             .retry_connection(false)
             .error_sink(Box::new(ErrorSink(Arc::clone(&counters))))
             .build_unchecked(manager);
-        Ok(Self(Arc::new(Inner {
-            queue: Arc::new(Semaphore::new(maximum)),
+        let limit = options.first_limit();
+        let lowest = if options.adaptive { limit } else { maximum };
+        let held_warning = options.held_warning;
+        let inner = Arc::new(Inner {
+            advisor: Mutex::new(Advisor::new(lowest, maximum, limit)),
+            queue: Arc::clone(&queue),
             shelf: Shelf::new(shelf),
-            runtime,
             lanes,
             retry_budget: Bucket::new(options.retry_budget),
+            counters: Arc::clone(&counters),
+            runtime: runtime.clone(),
+            refilling: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
             options,
             connector,
-            counters,
-        })))
+        });
+        let weak = Arc::downgrade(&inner);
+        runtime.spawn(look_after(weak, counters, queue, held_warning));
+        Ok(Self(inner))
     }
 
     /// A connection for several statements that each commit by themselves.
@@ -135,38 +173,17 @@ impl Pool {
     /// # Errors
     ///
     /// [`Error::Acquire`] if none becomes free within `acquire_timeout`,
-    /// [`Error::Connect`] if a new one is refused for good (wrong password, no such
+    /// [`Error::Overloaded`] if the pool has more to do than it can and this caller has waited
+    /// for too long or too many wait, [`Error::NestedCheckout`] if the caller has all connections
+    /// himself, [`Error::Connect`] if a new one is refused for good (wrong password, no such
     /// database, TLS), [`Error::ShutDown`] after [`Pool::shutdown`].
     ///
     /// # Cancel safety
     ///
     /// Dropped, it leaves the queue and takes nothing with it.
-    pub async fn session(&self) -> Result<Session, Error> {
-        let started = Instant::now();
-        let waiting = Gauge::waiting(&self.0.counters);
-        let in_vain = InVain(Some(&self.0.options.observer));
-        let lease = match timeout(self.0.options.acquire_timeout, self.lease()).await {
-            Ok(lease) => lease?,
-            Err(_) => {
-                drop(waiting);
-                self.0
-                    .options
-                    .observer
-                    .tell(|observer| observer.acquire_timed_out());
-                return Err(Error::Acquire(Box::new(AcquireError {
-                    waited: started.elapsed(),
-                    status: self.status(),
-                })));
-            }
-        };
-        let waited = started.elapsed();
-        in_vain.got_one();
-        self.0
-            .options
-            .observer
-            .tell(|observer| observer.acquired(waited));
-        tracing::trace!(pool = self.0.options.name, ?waited, "checkout");
-        Ok(Session::new(lease))
+    #[track_caller]
+    pub fn session(&self) -> impl Future<Output = Result<Session, Error>> + Send + use<'_> {
+        self.acquire(Location::caller())
     }
 
     /// Runs a closure in a transaction: commits if it returns `Ok`, rolls back on
@@ -203,21 +220,50 @@ impl Pool {
         let Inner {
             options,
             counters,
+            queue,
             shelf,
             ..
         } = &*self.0;
-        let idle = shelf.get().map_or(0, |pool| pool.state().idle_connections);
+        let awaiting = counters.awaiting.load(Ordering::Relaxed);
+        let (last_connect_error, connect_failures) = {
+            let errors = counters.connect_errors.borrow();
+            (
+                errors.current.clone(),
+                errors.recent.iter().cloned().collect(),
+            )
+        };
         PoolStatus {
             name: options.name.clone(),
             size: options.size,
             overflow: options.overflow,
-            idle: usize::try_from(idle).unwrap_or(usize::MAX),
-            in_use: counters.in_use.load(Ordering::Relaxed),
-            waiting: counters.waiting.load(Ordering::Relaxed),
+            limit: queue.limit(),
+            idle: shelf.idle(),
+            in_use: self.0.in_use(),
+            waiting: queue.waiting() + awaiting,
             lanes: self.0.lanes.status(),
+            connecting: counters.supply.connecting(),
+            is_overloaded: queue.is_overloaded(),
+            shed: counters.shed.load(Ordering::Relaxed),
+            turned_away: counters.turned_away.load(Ordering::Relaxed),
             invalidated: counters.invalidated.load(Ordering::Relaxed),
-            last_connect_error: counters.connect_errors.borrow().current.clone(),
+            held_long: counters.held_long.load(Ordering::Relaxed),
+            nested: counters.nested.load(Ordering::Relaxed),
+            holders: counters.holders.all(),
+            last_connect_error,
+            connect_failures,
+            advice: self.advice(),
         }
+    }
+
+    /// How many connections the pool should have, and why. Where [`PoolOptions::adaptive`] is
+    /// on, it follows the advice within its bounds.
+    pub fn advice(&self) -> PoolAdvice {
+        let advisor = self
+            .0
+            .advisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        advisor.advice().clone()
     }
 
     /// Lets nobody in any more, waits for the sessions in use and closes all
@@ -243,20 +289,11 @@ impl Pool {
         shelf.shut();
         self.0.lanes.shut_down();
         queue.close();
-        let drained = async {
-            loop {
-                let returned = counters.returned.notified();
-                let mut returned = std::pin::pin!(returned);
-                // Listening before looking, so that no return is missed in between.
-                returned.as_mut().enable();
-                if counters.in_use.load(Ordering::Acquire) == 0 {
-                    return;
-                }
-                returned.await;
-            }
-        };
-        let in_time = timeout(deadline, drained).await.is_ok();
-        let in_use = counters.in_use.load(Ordering::Acquire);
+        counters
+            .connect_errors
+            .send_modify(|errors| errors.is_shut_down = true);
+        let in_time = timeout(deadline, queue.emptied()).await.is_ok();
+        let in_use = queue.in_use();
         shelf.clear();
         // Nobody else ends these.
         connector.sever_apart();
@@ -283,79 +320,10 @@ impl Pool {
         self.0.shelf.is_shut()
     }
 
-    async fn lease(&self) -> Result<Lease, Error> {
-        let permit = self.permit().await?;
-        let in_use = Gauge::in_use(&self.0.counters);
-        loop {
-            let pooled = self.pooled().await?;
-            let mut lease = Lease::new(pooled, self.0.clone());
-            if self.is_alive(lease.pooled()).await {
-                lease.hold(permit, in_use);
-                return Ok(lease);
-            }
-            lease.pooled().connection.condemn();
-        }
-    }
-
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.0.queue)
-            .acquire_owned()
-            .await
-            .map_err(|_| self.is_gone())
-    }
-
-    /// A connection from bb8. An error of connecting ends the waiting only if trying again
-    /// cannot help; otherwise the next attempt follows after a pause, and whatever comes
-    /// back to the pool meanwhile is taken.
-    async fn pooled(&self) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
-        let pool = self.0.shelf.get().ok_or_else(|| self.is_gone())?;
-        let mut errors = self.0.counters.connect_errors.subscribe();
-        let mut seen = errors.borrow().count;
-        let mut pause = Self::FIRST_PAUSE;
-        loop {
-            let mut arriving = std::pin::pin!(pool.get_owned());
-            tokio::select! {
-                biased;
-                Ok(pooled) = &mut arriving => return Ok(pooled),
-                error = next_error(&mut errors, &mut seen) => {
-                    if error.cause().is_permanent() {
-                        return Err(Error::Connect(error));
-                    }
-                    if let Ok(Ok(pooled)) = timeout(pause, arriving).await {
-                        return Ok(pooled);
-                    }
-                    pause = (pause * 2).min(Self::LONGEST_PAUSE);
-                }
-                else => {}
-            }
-        }
-    }
-
-    async fn is_alive(&self, pooled: &mut Pooled) -> bool {
-        let Inner { options, .. } = &*self.0;
-        if pooled.connection.is_broken() || self.0.counters.is_retired(&pooled.connection) {
-            return false;
-        }
-        match options.verify_after {
-            Some(idle) if pooled.last_used.elapsed() >= idle => {
-                let question = pooled.connection.link().batch("SELECT 1");
-                matches!(timeout(options.verify_timeout, question).await, Ok(Ok(())))
-            }
-            _ => true,
-        }
-    }
-
     /// Lends none of the connections any more that there are now: they may lead to a server that is
     /// no longer the right one. Those in use are closed when they come back.
     pub fn retire_connections(&self) {
-        let mut retired = self
-            .0
-            .counters
-            .retired
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *retired = Some(std::time::Instant::now());
-        drop(retired);
+        self.0.counters.retire_before(std::time::Instant::now());
         self.0.lanes.retire();
     }
 
@@ -366,22 +334,12 @@ impl Pool {
     }
 }
 
-/// The next error of connecting, whoever caused the attempt.
-async fn next_error(
-    errors: &mut watch::Receiver<ConnectErrors>,
-    seen: &mut u64,
-) -> Arc<ConnectError> {
-    let Ok(errors) = errors.wait_for(|errors| errors.count > *seen).await else {
-        // The sender lives as long as the pool, and so does whoever waits here.
-        return std::future::pending().await;
-    };
-    *seen = errors.count;
-    #[expect(clippy::expect_used, reason = "both are set together")]
-    let last = errors
-        .last
-        .as_ref()
-        .expect("an error that was counted is there");
-    Arc::clone(last)
+impl Inner {
+    /// Connections that are lent out, or being cleaned up after use.
+    pub(crate) fn in_use(&self) -> usize {
+        let awaiting = self.counters.awaiting.load(Ordering::Relaxed);
+        self.queue.in_use().saturating_sub(awaiting)
+    }
 }
 
 impl std::fmt::Debug for Pool {
@@ -391,21 +349,5 @@ impl std::fmt::Debug for Pool {
             .field("name", &self.0.options.name)
             .field("target", self.0.connector.target())
             .finish_non_exhaustive()
-    }
-}
-/// A wait for a connection that tells when it ends without one, also where it is given up.
-struct InVain<'o>(Option<&'o Observer>);
-
-impl InVain<'_> {
-    fn got_one(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for InVain<'_> {
-    fn drop(&mut self) {
-        if let Some(observer) = self.0 {
-            observer.tell(|observer| observer.acquire_failed());
-        }
     }
 }

@@ -4,12 +4,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::CancelToken;
 
-use crate::checkout::{Gauge, Manager, Pooled};
+use crate::admission::Place;
+use crate::checkout::{Manager, Pooled};
 use crate::connector::Connector;
+use crate::holders::{Caller, Runner};
 use crate::pool::Inner;
 use crate::{AsyncClosure, Connection};
 
@@ -85,6 +86,9 @@ impl DerefMut for Session {
             .lease
             .as_mut()
             .expect("a session holds its lease until it is dropped");
+        if let Some(asked) = lease.asked {
+            lease.pooled.slot.used_by(asked);
+        }
         &mut lease.pooled.connection
     }
 }
@@ -103,8 +107,10 @@ impl Drop for Session {
         let Some(mut lease) = self.lease.take() else {
             return;
         };
-        let connection = &lease.pooled.connection;
+        let connection = &mut lease.pooled.connection;
         if connection.is_broken() {
+            lease.pool.counters.notice_loss(connection);
+            connection.condemn();
             // The server may still be at work for it.
             if lease.pool.connector.may_sever() {
                 connection.link().sever();
@@ -123,10 +129,10 @@ impl Drop for Session {
 pub(crate) struct Lease {
     // In this order: the connection is back before its place is given to the next.
     pooled: bb8::PooledConnection<'static, Manager>,
-    place: Option<(OwnedSemaphorePermit, Gauge)>,
+    place: Option<Place>,
     pool: Arc<Inner>,
-    /// When it was lent.
-    lent: Option<Instant>,
+    /// Who asked for it.
+    asked: Option<Runner>,
 }
 
 impl Lease {
@@ -139,7 +145,7 @@ impl Lease {
             pooled,
             place: None,
             pool,
-            lent: None,
+            asked: None,
         }
     }
 
@@ -147,11 +153,12 @@ impl Lease {
         &mut self.pooled
     }
 
-    pub(crate) fn hold(&mut self, permit: OwnedSemaphorePermit, in_use: Gauge) {
-        self.place = Some((permit, in_use));
+    pub(crate) fn hold(&mut self, place: Place, caller: Caller) {
+        self.place = Some(place);
         let pool = Arc::clone(&self.pool);
         self.pooled.connection.belong_to(Some(pool));
-        self.lent = Some(Instant::now());
+        self.asked = Some(caller.runner());
+        self.pooled.slot.hold(caller);
     }
 
     /// Ends on the server what the user left open, and undoes what was changed of the session.
@@ -259,11 +266,9 @@ async fn cancel(connector: &Connector, token: CancelToken) -> bool {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.pooled.last_used = Instant::now();
-        if let Some(since) = self.lent.take() {
-            let watch = Arc::clone(self.pooled.connection.link().watch());
-            watch
-                .observer
-                .tell(|observer| observer.released(since.elapsed()));
+        if let Some(used_for) = self.pooled.slot.release() {
+            let observer = &self.pool.options.observer;
+            observer.tell(|observer| observer.released(used_for));
         }
         self.pooled.connection.forget_user();
         if self.place.is_some() {

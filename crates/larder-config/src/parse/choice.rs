@@ -112,6 +112,16 @@ choice! {
 }
 
 choice! {
+    /// What happens if no connection can be made at the start.
+    PoolStart = "one of fail-fast, keep-trying" {
+        /// The start fails.
+        FailFast = "fail-fast",
+        /// It goes on, and connects as soon as it can.
+        KeepTrying = "keep-trying",
+    }
+}
+
+choice! {
     /// How log lines are written.
     LogFormat = "one of pretty, json" {
         /// For people at a terminal.

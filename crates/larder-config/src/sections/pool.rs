@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 
 use crate::definition::Default::{ByProfile, Everywhere};
 use crate::definition::{Range, Variable, section};
+use crate::parse::PoolStart;
 
 /// More connections than any PostgreSQL server accepts without a pooler.
 const MOST_CONNECTIONS: f64 = 10_000.0;
@@ -25,13 +26,48 @@ section! {
             range: Range::of(0.0, MOST_CONNECTIONS),
             variables: &[Variable::plain("DB_MAX_OVERFLOW")],
         }
+        /// Whether the pool moves the number of connections that may be in use by itself: it begins at size, grows up to size + overflow as soon as somebody has waited for overload_target, and shrinks after it was hardly used for half a minute. false lends up to size + overflow at any time.
+        adaptive: bool {
+            default: Everywhere("true"),
+        }
+        /// Connections that are opened at the start and again whenever they are missing, without anybody asking, and that stay open when nobody uses them; at most size.
+        keep_open: u32 {
+            default: ByProfile { dev: "1", staging: "5", prod: "10", test: "0" },
+            range: Range::of(0.0, MOST_CONNECTIONS),
+        }
+        /// Connections that are being opened at the same time, at most. After a restart of the server the others wait for their turn.
+        connect_parallelism: u32 {
+            default: Everywhere("4"),
+            range: Range::of(1.0, MOST_CONNECTIONS),
+        }
+        /// What happens if no connection can be made at the start: fail-fast ends with the error, keep-trying starts all the same and connects as soon as it can. A wrong password ends it in any case.
+        start: PoolStart {
+            default: Everywhere("fail-fast"),
+        }
         /// How long a caller waits for a connection before it gets an error that says how many are in use and how many wait. Keep it below the deadline of your own callers.
         acquire_timeout: Duration {
             default: Everywhere("30s"),
             range: Range::of(1.0, f64::INFINITY),
             variables: &[Variable::seconds("DB_POOL_TIMEOUT")],
         }
-        /// The age at which a connection is replaced. Spreads connections over servers again after a failover and frees the memory that old backends gather.
+        /// Callers that may wait for a connection at the same time. Further ones get an error at once, which is better than to wait for what will not come in time.
+        max_waiting: u32 {
+            default: Everywhere("1000"),
+            range: Range::of(1.0, 1_000_000.0),
+        }
+        /// A wait that is too long if it does not pass. Where all wait for longer during overload_interval, the pool is overloaded: those who have waited for longer are sent away at once, but for as many as may have a connection. 0s never sends anybody away.
+        overload_target: Duration {
+            default: Everywhere("50ms"),
+        }
+        /// For how long waits have to stay above overload_target. 0s never sends anybody away.
+        overload_interval: Duration {
+            default: Everywhere("500ms"),
+        }
+        /// A connection that is held for longer is warned of in the log, once, with the place in the code that holds it. 0s never warns.
+        held_warning: Duration {
+            default: Everywhere("30s"),
+        }
+        /// The age at which a connection is replaced, less up to a tenth so that not all are replaced at once. Spreads connections over servers again after a failover and frees the memory that old backends gather.
         recycle: Duration {
             default: ByProfile { dev: "3600s", staging: "3600s", prod: "3600s", test: "300s" },
             range: Range::of(1.0, f64::INFINITY),

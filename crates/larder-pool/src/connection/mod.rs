@@ -210,6 +210,11 @@ impl Connection {
         self.condemned = true;
     }
 
+    /// Whether the other side, or what is on the way there, ended it.
+    pub(crate) fn was_lost(&self) -> bool {
+        !self.condemned && self.link.is_closed()
+    }
+
     /// Whether the connection can only be thrown away.
     pub(crate) fn is_broken(&self) -> bool {
         self.condemned

@@ -1,5 +1,7 @@
 //! What is read of an instance at each scrape.
 
+use std::time::Duration;
+
 use larder_database::{
     Database, FollowerStatistics, RedisStatistics, SecondTierStatistics, ShadowStatistics,
 };
@@ -42,6 +44,18 @@ fn pool(database: &Database) -> PoolReading {
         overflow: (pool.in_use + pool.idle).saturating_sub(pool.size) as u64,
         waiting: pool.waiting as u64,
         invalidated: pool.invalidated,
+        limit: pool.limit as u64,
+        suggested_limit: pool.advice.suggested as u64,
+        overloaded: pool.is_overloaded,
+        connecting: pool.connecting as u64,
+        longest_hold: pool
+            .holders
+            .first()
+            .map_or(Duration::ZERO, |holder| holder.held_for),
+        shed: pool.shed,
+        turned_away: pool.turned_away,
+        held_long: pool.held_long,
+        nested: pool.nested,
     }
 }
 

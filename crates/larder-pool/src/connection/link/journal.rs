@@ -68,11 +68,6 @@ impl Link {
         journal.last_error.as_ref().is_some_and(has_ended)
     }
 
-    /// How many statements were sent.
-    pub(crate) fn sent(&self) -> u64 {
-        self.journal().sent
-    }
-
     /// Takes over from a link that is lost what its user has asked for.
     pub(crate) fn go_on_from(&self, lost: &Self) {
         self.set_answer_timeout(lost.answer_timeout());
@@ -84,6 +79,11 @@ impl Link {
     pub(crate) fn is_busy(&self) -> bool {
         let journal = self.journal();
         journal.answered < journal.sent
+    }
+
+    /// How many statements have been sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.journal().sent
     }
 
     /// Whether the outcome of some statement was never read.

@@ -1,0 +1,102 @@
+//! Controlled delay: telling a line that stays from one that passes.
+//!
+//! A burst makes a line too, and it is gone a moment later. What shows that there is more to do
+//! than can be done is that even the *shortest* wait over a whole interval was too long.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Watches waits, and says when too much is asked of the pool.
+///
+/// It is overloaded once the oldest waiter was above the target for an interval without a pause,
+/// and stays so until nobody had to be sent away for an interval: a pool that is asked for a
+/// little more than it can do would otherwise come and go, and let the line grow each time.
+#[derive(Debug)]
+pub(crate) struct ControlledDelay {
+    target: Duration,
+    interval: Duration,
+    above_since: Option<Instant>,
+    /// When somebody was sent away last, or when it began.
+    overloaded: Option<Instant>,
+}
+
+impl ControlledDelay {
+    /// A wait that is worth noticing where no target is set.
+    const NOTICEABLE: Duration = Duration::from_millis(50);
+
+    /// Never overloaded if the target or the interval is zero.
+    pub(crate) fn new(target: Duration, interval: Duration) -> Self {
+        Self {
+            target,
+            interval,
+            above_since: None,
+            overloaded: None,
+        }
+    }
+
+    fn is_on(&self) -> bool {
+        !self.target.is_zero() && !self.interval.is_zero()
+    }
+
+    /// The wait that is too long, if it does not pass.
+    pub(crate) fn target(&self) -> Duration {
+        if self.target.is_zero() {
+            Self::NOTICEABLE
+        } else {
+            self.target
+        }
+    }
+
+    /// How long the shortest wait has to stay above the target.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// The one who waits for longest has waited for so long. Says whether that is above the target.
+    pub(crate) fn observe(&mut self, oldest: Duration, now: Instant) -> bool {
+        if oldest < self.target() {
+            self.above_since = None;
+            return false;
+        }
+        let since = *self.above_since.get_or_insert(now);
+        if self.is_on() && now.duration_since(since) >= self.interval && !self.is_overloaded(now) {
+            self.overloaded = Some(now);
+        }
+        true
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn line_is_empty(&mut self) {
+        self.above_since = None;
+    }
+
+    /// Somebody was sent away.
+    pub(crate) fn shed(&mut self, now: Instant) {
+        self.overloaded = Some(now);
+    }
+
+    /// Whether more is asked than can be done.
+    pub(crate) fn is_overloaded(&self, now: Instant) -> bool {
+        self.overloaded
+            .is_some_and(|last| now.duration_since(last) < self.interval)
+    }
+
+    /// When a caller who has waited since then has to look again.
+    pub(crate) fn next_look(&self, since: Instant, now: Instant) -> Option<Instant> {
+        let first = since + self.target();
+        if first > now {
+            return Some(first);
+        }
+        // While it is overloaded, whoever comes sends those away who have waited too long.
+        if !self.is_on() || self.is_overloaded(now) {
+            return None;
+        }
+        let next = self.above_since.unwrap_or(now) + self.interval;
+        Some(if next > now {
+            next
+        } else {
+            now + self.interval
+        })
+    }
+}
