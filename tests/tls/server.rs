@@ -170,7 +170,7 @@ fn programs() -> PathBuf {
     let configured = configured.map(|output| String::from_utf8_lossy(&output.stdout).trim().into());
     let mut all = named.chain(installed).chain(configured);
     all.find(|directory: &PathBuf| directory.join("initdb").exists())
-        .expect("the server programs of PostgreSQL are not installed")
+        .unwrap_or_else(|| panic!("the server programs of PostgreSQL are not installed"))
 }
 
 /// Whom the server runs as: it refuses to be root.
@@ -185,5 +185,9 @@ fn account() -> Option<(u32, u32)> {
     let found = ["postgres", "nobody"]
         .into_iter()
         .find_map(|name| Some((id(&["-u", name])?, id(&["-g", name])?)));
-    Some(found.expect("there is neither a user postgres nor nobody to run PostgreSQL as"))
+    assert!(
+        found.is_some(),
+        "there is neither a user postgres nor nobody to run PostgreSQL as"
+    );
+    found
 }
