@@ -4,3 +4,5 @@
 //! A file per number, `fault_04_commit_reply_lost.rs`; its functions begin with `fault_04_`. All of
 //! them are found by the filter `faults::`. Faults of caches that several processes share are in
 //! `fleet`.
+
+mod fault_25_cannot_connect;

@@ -11,6 +11,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::file::{DEFAULT, File};
 use crate::layers::{Entry, Layers, Reader, take_out_faulty};
 use crate::profile::Profile;
+use crate::provider;
 use crate::redact::text_or_hidden;
 use crate::rules::{self, Circumstances};
 use crate::sections::{
@@ -136,6 +137,7 @@ impl ConfigLoader {
             faulty: gathered.faulty,
         };
         let layers = rules::lift_url_parameters(Layers::merge(gathered.entries));
+        let (layers, detection) = provider::apply(layers);
         let (layers, notices) = match profile {
             Some(_) => rules::apply(layers, &circumstances, &mut faults),
             None => (layers, Vec::new()),
@@ -148,6 +150,7 @@ impl ConfigLoader {
             file: path,
             settings: Vec::new(),
             notices,
+            provider: detection,
         };
         let config = read(&mut reader, origin);
         faults.append(&mut reader.faults);
