@@ -26,6 +26,7 @@ mod operations;
 mod portable_rows;
 mod query;
 mod savepoint;
+mod scoped;
 mod services;
 mod session;
 mod statements;
