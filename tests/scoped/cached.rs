@@ -195,6 +195,7 @@ async fn hits_that_are_verified_are_read_in_their_scope() {
     let comparing = async {
         while db.shadow_statistics().verified == 0 {
             cached_count(&a).await;
+            tokio::task::yield_now().await;
         }
     };
     timeout(PATIENCE, comparing).await.unwrap();

@@ -81,7 +81,7 @@ async fn a_policy_that_changes_is_noticed() {
 }
 
 /// Why a result is not kept, by the condition of the policy.
-const REFUSED: [(&str, &str); 9] = [
+const REFUSED: [(&str, &str); 10] = [
     (
         "tenant = current_setting('app.user', true)",
         "reads the setting app.user",
@@ -112,6 +112,7 @@ const REFUSED: [(&str, &str); 9] = [
         "EXISTS (SELECT FROM pg_roles WHERE rolname = tenant)",
         "pg_roles",
     ),
+    ("tenant = session_user", "session_user"),
 ];
 
 /// And by which conditions it is.
@@ -120,7 +121,7 @@ const KEPT: [&str; 7] = [
     "tenant = current_setting('App.Tenant')",
     "tenant = ANY (string_to_array(current_setting('app.tenant'::text, true), ','))",
     "lower(tenant) = lower(current_setting('app.tenant'))",
-    "tenant = current_setting('app.tenant') AND current_user <> 'x' AND session_user <> 'y'",
+    "tenant = current_setting('app.tenant') AND current_user <> 'x'",
     "tenant = coalesce(nullif(current_setting('app.tenant', true), ''), 'none')",
     "body <> 'current_setting(''app.other'')'",
 ];

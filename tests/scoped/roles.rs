@@ -169,8 +169,8 @@ async fn results_of_one_role_are_not_those_of_another() {
     let shop = Shop::open().await;
     let db = shop.alone(|_| {}).await;
     shop.admin(&format!(
-        "CREATE POLICY all_of_it ON documents TO {} USING (true)",
-        shop.reader
+        "CREATE POLICY all_of_it ON documents TO {} USING (true); ALTER ROLE {} NOINHERIT",
+        shop.reader, shop.app
     ))
     .await;
     let a = tenant(&db, "a");
