@@ -12,8 +12,8 @@ use secrecy::SecretString;
 use tokio_postgres::Config;
 use tokio_postgres::config::LoadBalanceHosts;
 
-use crate::connection::TransactionDefaults;
 use crate::Error;
+use crate::connection::TransactionDefaults;
 use crate::password::{PasswordProvider, PasswordRequest};
 use crate::tls::TlsOptions;
 

@@ -26,8 +26,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Client};
 
 use super::observation::{Observation, Watch};
-use super::rows::Rows;
 use super::pooled::{Pooled, ResultTypes};
+use super::rows::Rows;
 use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};

@@ -199,7 +199,10 @@ mod tests {
         let (here, there) = (pooled(), pooled());
         let plain = ResultTypes::key("SELECT 1", &[]);
         let mood = ResultTypes::key("SELECT $1", &[Type::from_oid(25).unwrap()]);
-        assert_ne!(mood, ResultTypes::key("SELECT $1", &[Type::from_oid(23).unwrap()]));
+        assert_ne!(
+            mood,
+            ResultTypes::key("SELECT $1", &[Type::from_oid(23).unwrap()])
+        );
         assert!(!here.knows(plain));
         here.learn(plain, &[]);
         here.learn(mood, &[20_000]);

@@ -186,10 +186,7 @@ impl Link {
 /// Whether the server has no prepared statement of that name, or already one: the names are not
 /// what this side takes them for.
 pub(super) fn is_lost_name(error: &tokio_postgres::Error) -> bool {
-    let codes = [
-        Code::INVALID_SQL_STATEMENT_NAME,
-        Code::DUPLICATE_PSTATEMENT,
-    ];
+    let codes = [Code::INVALID_SQL_STATEMENT_NAME, Code::DUPLICATE_PSTATEMENT];
     error.code().is_some_and(|code| codes.contains(code))
 }
 

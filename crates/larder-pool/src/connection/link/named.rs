@@ -152,11 +152,7 @@ impl Link {
     }
 
     /// Takes back a statement that the server no longer knows as it was prepared.
-    pub(super) fn outdated(
-        &self,
-        mut ticket: Ticket,
-        error: &tokio_postgres::Error,
-    ) -> Unanswered {
+    pub(super) fn outdated(&self, mut ticket: Ticket, error: &tokio_postgres::Error) -> Unanswered {
         if is_outdated_plan(error) {
             // The other connections have such plans, too.
             self.watch.outdate(self.generation);
