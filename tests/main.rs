@@ -28,6 +28,7 @@ mod poolers;
 mod portable_rows;
 mod query;
 mod savepoint;
+mod scoped;
 mod services;
 mod session;
 mod statements;

@@ -52,7 +52,7 @@ impl Database {
         S: MigrationSource<Pg> + Send + 'static,
     {
         refuse_pooler(self)?;
-        let session = self.session().await?;
+        let session = self.inner().pool.session().await?;
         // Diesel's harness is synchronous: it drives the session from a thread of its own.
         tokio::task::spawn_blocking(move || apply(session, &migrations))
             .await
@@ -73,7 +73,7 @@ impl Database {
         S: MigrationSource<Pg>,
     {
         let mut known = names(&migrations)?;
-        let mut session = self.session().await?;
+        let mut session = self.inner().pool.session().await?;
         let exists: bool = sql("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL")
             .fetch_scalar_on(&mut session)
             .await?;

@@ -126,8 +126,8 @@ fn settings_in(text: &str) -> Option<Vec<Box<str>>> {
         if !names_reader(token) {
             continue;
         }
-        match (tokens.get(at + 1), tokens.get(at + 2), tokens.get(at + 3)) {
-            (Some(open), Some(name), Some(after))
+        match tokens.get(at + 1..)? {
+            [open, name, after @ ..]
                 if open.kind == TokenKind::LeftParenthesis
                     && name.kind == TokenKind::String
                     && ends_argument(after) =>
@@ -149,10 +149,15 @@ fn names_reader(token: &Token<'_>) -> bool {
     }
 }
 
-/// The end of an argument, or the cast to `text` that PostgreSQL shows with it. What comes after
-/// the cast, such as `||`, would make it another name.
-fn ends_argument(after: &Token<'_>) -> bool {
-    matches!(after.kind, TokenKind::Comma | TokenKind::RightParenthesis | TokenKind::Cast)
+/// The end of an argument, after the cast to `text` that PostgreSQL shows with it. What else comes
+/// after it, such as `||`, would make it another name.
+fn ends_argument(after: &[Token<'_>]) -> bool {
+    let after = match after {
+        [cast, to, rest @ ..] if cast.kind == TokenKind::Cast && to.is_keyword("text") => rest,
+        after => after,
+    };
+    let next = after.first().map(|token| token.kind);
+    matches!(next, Some(TokenKind::Comma | TokenKind::RightParenthesis))
 }
 
 /// What `'..'` stands for, if there is nothing special in it.
