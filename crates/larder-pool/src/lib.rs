@@ -15,12 +15,14 @@
 mod apart;
 mod checkout;
 mod closure;
+mod connect_error;
 mod connect_options;
 mod connection;
 mod connector;
 mod current;
 mod error;
 mod observer;
+mod password;
 mod pool;
 mod pool_options;
 mod server_error;
@@ -31,21 +33,24 @@ mod transaction_settings;
 mod written;
 
 pub use crate::closure::AsyncClosure;
-pub use crate::connect_options::{ConnectOptions, PoolerMode, Target};
+pub use crate::connect_error::{ConnectError, ConnectErrorCause, FailedAttempt};
+pub use crate::connect_options::{ConnectOptions, PoolerMode, Target, TargetSessionAttrs};
 pub use crate::connection::{
     BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
     Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
     static_query_id,
 };
-pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::error::{AcquireError, Error, ErrorKind};
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
 };
+pub use crate::password::PasswordRequest;
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
-pub use crate::tls::{TlsMode, TlsOptions};
+pub use crate::tls::{ChannelBinding, TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
 pub use crate::transaction_settings::TransactionSettings;
 pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};
+pub use secrecy::SecretString;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use larder_sql::{Effect, SessionEffect, StatementProfile};
 
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::server_error::ServerError;
 use crate::written::Effects;
 use crate::{BeginningStatement, SessionSettings};

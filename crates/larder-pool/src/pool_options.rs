@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::error::{ConnectError, Error};
+use crate::connect_error::ConnectError;
+use crate::error::Error;
 use crate::observer::Observer;
 
 /// How many connections a pool keeps, for how long, and how long it lets callers wait.

@@ -108,12 +108,13 @@ impl Connection {
                 WrittenKeys::new(parameters, values)
             });
         }
+        let is_alone = !self.transaction.is_open();
         let under = self.transaction_settings.clone();
         let under = under.filter(|_| !self.transaction.is_open());
         if !may_write {
             let may_change = watch.observer.is_missing() && may_write_by_its_text(&profile);
             let read = Observation::of_read(watch, Written { profile, keys });
-            return Ok(read.under(under, may_change));
+            return Ok(read.under(under, may_change).alone(is_alone));
         }
         let unclear = beginning.is_unclear();
         let written = Written { profile, keys };
@@ -126,7 +127,8 @@ impl Connection {
             self.transaction.effects.wrote(written, unclear);
             return Ok(Observation::of_read(watch, observed));
         }
-        Ok(Observation::of_write(watch, written, unclear).under(under, true))
+        let write = Observation::of_write(watch, written, unclear);
+        Ok(write.under(under, true).alone(is_alone))
     }
 
     /// Notes what a statement leaves behind on its session. Gives what decides which tables its

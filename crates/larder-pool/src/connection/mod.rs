@@ -14,6 +14,7 @@ mod link;
 mod local_settings;
 mod observation;
 mod owned_query;
+mod pooled;
 mod portable_rows;
 mod row;
 mod rows;
@@ -48,16 +49,17 @@ pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
 pub(crate) use self::effects::Notes;
-pub(crate) use self::link::{Driver, Link, Shared};
+pub(crate) use self::link::{Beginning, Driver, Link, Shared};
 pub(crate) use self::local_settings::{literal, set_local};
 pub(crate) use self::observation::Watch;
+pub(crate) use self::pooled::{Pooled, TransactionDefaults};
 pub(crate) use self::transaction_manager::CommitFailure;
 
 use larder_sql::SessionEffect;
 
 use self::link::refuse_transaction_control;
 use self::statement::Statement;
-use crate::connect_options::ConnectOptions;
+use crate::connect_options::{ConnectOptions, PoolerMode};
 use crate::connector::Connector;
 use crate::observer::Observer;
 use crate::server_error::ServerError;
@@ -179,6 +181,14 @@ impl Connection {
         self.link.cached_statements()
     }
 
+    /// What stands between the connection and the server, as its options say.
+    pub fn pooler(&self) -> PoolerMode {
+        match self.link.is_pooled() {
+            true => PoolerMode::Transaction,
+            false => PoolerMode::None,
+        }
+    }
+
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
     }
@@ -193,7 +203,10 @@ impl Connection {
 
     /// Whether the connection can only be thrown away.
     pub(crate) fn is_broken(&self) -> bool {
-        self.condemned || self.link.is_closed() || self.link.is_out_of_step()
+        self.condemned
+            || self.link.is_closed()
+            || self.link.is_out_of_step()
+            || self.link.is_outdated()
     }
 
     /// Makes it as it was before its user came, as far as this side of it goes.

@@ -206,8 +206,7 @@ impl TransactionManager {
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
         let settings = connection.transaction_settings.clone();
-        let begin = settings.as_ref().map(|under| under.beginning(sql));
-        let mut begin = begin.unwrap_or_else(|| sql.to_owned());
+        let mut begin = connection.link.beginning(sql, settings.as_ref());
         let local_settings = local_settings
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));

@@ -16,10 +16,13 @@ use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use futures::FutureExt;
 use tokio_postgres::error::SqlState as Code;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
-use super::answer::{Answer, Around, Begun, Reply, Source, read_to_its_end};
+use super::answer::{Answer, Around, Begun, Reply, Source, last_value, read_to_its_end};
 use super::commit::Sent;
+use super::named::{Unanswered, is_outdated};
+use super::snapshot::SNAPSHOT;
 use super::ticket::Pending;
 use super::{Link, Ticket};
 use crate::TransactionSettings;
@@ -32,6 +35,8 @@ use crate::observer::Companion;
 #[derive(Clone, Copy)]
 pub(super) enum Request<'a> {
     Statement(&'a tokio_postgres::Statement, &'a [Bind]),
+    /// A statement that has no name, its values and their types.
+    Unnamed(&'a str, &'a [Bind], &'a [Type]),
     /// One statement or several, whose rows nobody wants.
     Batch(&'a str),
 }
@@ -40,6 +45,8 @@ pub(super) enum Request<'a> {
 #[derive(Clone, Copy)]
 struct Company<'a> {
     in_transaction: bool,
+    /// The snapshot is asked for before the statement, in the message that begins.
+    with_snapshot: bool,
     companion: Option<&'a Companion>,
     /// Under what the transaction runs.
     settings: Option<&'a TransactionSettings>,
@@ -52,6 +59,8 @@ struct Failed {
     error: Error,
     /// Nothing of it has taken effect.
     undone: bool,
+    /// It may have begun to run.
+    has_run: bool,
 }
 
 impl Failed {
@@ -76,12 +85,30 @@ impl Link {
         observation: Observation,
         companion: Option<Companion>,
     ) -> QueryResult<Rows<'conn>> {
+        let sent = self.accompany_once(request, observation, companion, false);
+        sent.await.map_err(|unanswered| match unanswered {
+            Unanswered::Failed(error) => error,
+            // Only what may be repeated is taken back.
+            Unanswered::Outdated(_) => DieselError::BrokenTransactionManager,
+        })
+    }
+
+    /// The same; one that may be repeated is taken back where it has to be prepared anew.
+    pub(super) async fn accompany_once<'conn>(
+        self: &Arc<Self>,
+        request: Request<'_>,
+        observation: Observation,
+        companion: Option<Companion>,
+        may_repeat: bool,
+    ) -> Result<Rows<'conn>, Unanswered> {
         let mut ticket = Ticket::new(self);
         let settings = observation.settings().cloned();
         let may_write = observation.may_write();
+        let with_snapshot = observation.is_with_snapshot();
         ticket.watch(Some(observation.accompanied()));
         let company = Company {
             in_transaction: true,
+            with_snapshot,
             companion: companion.as_ref(),
             settings: settings.as_ref(),
             may_write,
@@ -89,14 +116,18 @@ impl Link {
         match self.answer(self.exchange(request, company)).await? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) if failed.wants_no_transaction() => {
-                let Some(companion) = companion.filter(|_| settings.is_none()) else {
-                    return Err(needs_no_scope(ticket.failed(&failed.error)));
-                };
+                if settings.is_some() {
+                    return Err(needs_no_scope(ticket.failed(&failed.error)).into());
+                }
                 let observation = ticket.withdrawn().map(Observation::apart);
                 drop(ticket);
-                self.send_apart(request, observation, &companion).await
+                let sent = self.send_apart(request, observation, companion.as_ref());
+                Ok(sent.await?)
             }
-            Err(failed) => Err(ticket.failed(&failed.error)),
+            Err(failed) if may_repeat && !failed.has_run && is_outdated(&failed.error) => {
+                Err(self.outdated(ticket, &failed.error))
+            }
+            Err(failed) => Err(ticket.failed(&failed.error).into()),
         }
     }
 
@@ -106,18 +137,23 @@ impl Link {
         self: &Arc<Self>,
         request: Request<'_>,
         observation: Option<Observation>,
-        companion: &Companion,
+        mut companion: Option<&Companion>,
     ) -> QueryResult<Rows<'conn>> {
-        let guard = observation.as_ref().and_then(Observation::unaccompanied);
+        let mut guard = None;
         let mut waiting = Pending::new(self, observation);
-        let announced = self.send_companion(companion).await;
-        let announced = announced.map_err(|error| waiting.failed(error))?;
+        if let Some(announcing) = companion {
+            guard = waiting.unaccompanied();
+            let announced = self.send_companion(announcing).await;
+            let announced = announced.map_err(|error| waiting.failed(error))?;
+            // Where the one before could not be written, neither can the write.
+            companion = companion.filter(|_| matches!(announced, Sent::Done(_)));
+        }
         let mut ticket = Ticket::new(self);
         ticket.resume(waiting.take(), guard);
         let company = Company {
             in_transaction: false,
-            // Where the one before could not be written, neither can the write.
-            companion: Some(companion).filter(|_| matches!(announced, Sent::Done(_))),
+            with_snapshot: false,
+            companion,
             settings: None,
             may_write: true,
         };
@@ -133,16 +169,21 @@ impl Link {
         let lost = |error| Failed {
             error,
             undone: false,
+            has_run: true,
         };
-        let text = company.settings.map(|settings| settings.beginning("BEGIN"));
-        let text = text.as_deref().unwrap_or("BEGIN");
-        let begin = company.in_transaction.then(|| send(client, text));
+        let mut text = self.beginning("BEGIN", company.settings);
+        if company.with_snapshot {
+            text.push_str("; ");
+            text.push_str(SNAPSHOT);
+        }
+        let begin = company.in_transaction.then(|| send(client, &text));
         let mut begin = begin.transpose().map_err(lost)?;
         let has_begun = company.settings.is_some() && company.may_write;
+        let mut snapshot = None;
         if let Some(begin) = begin.take_if(|_| has_begun) {
             // Whoever leaves here leaves a ticket without an answer: the connection is rolled back
             // before anybody else gets it.
-            self.wait_for_settings(begin).await?;
+            snapshot = self.wait_for_settings(begin).await?;
         }
         // Up to the line below nothing is waited for. Were it, a caller who leaves would leave
         // a transaction open, or a write without its companion.
@@ -169,22 +210,32 @@ impl Link {
             Poll::Ready(asked) => asked,
             Poll::Pending => asking.await,
         };
-        let undone = has_begun || matches!(begun, Begun::Done);
-        let failed = |error| Failed { error, undone };
-        if let (Begun::Refused(error), Some(_)) = (begun, company.settings) {
-            // It ran without its settings, or not at all.
-            match asked {
-                Ok(source) => Answer::accompanied(source, around).throw_away().await,
-                Err(_) => drop(around.ended().await),
+        let mut undone = has_begun;
+        match begun {
+            Begun::Done(value) => {
+                undone = true;
+                snapshot = value;
             }
-            return Err(lost(error));
+            Begun::Refused(error) if company.settings.is_some() => {
+                // It ran without its settings, or not at all.
+                match asked {
+                    Ok(source) => Answer::accompanied(source, around).throw_away().await,
+                    Err(_) => drop(around.ended().await),
+                }
+                return Err(lost(error));
+            }
+            Begun::Refused(_) | Begun::NotSent => {}
         }
         // Where a request to cancel has hit BEGIN, what follows takes effect statement by
         // statement, the companion after the write.
         match asked {
             Ok(source) => {
-                let mut answer = Answer::accompanied(source, around);
-                answer.begin().await.map_err(failed)?;
+                let mut answer = Answer::accompanied(source, around).as_of(snapshot);
+                answer.begin().await.map_err(|error| Failed {
+                    error,
+                    undone,
+                    has_run: true,
+                })?;
                 Ok(answer)
             }
             Err(error) => {
@@ -192,7 +243,11 @@ impl Link {
                     // The write's own error is the one that counts.
                     let _ = around.ended().await;
                 }
-                Err(failed(error))
+                Err(Failed {
+                    has_run: error.as_db_error().is_none(),
+                    error,
+                    undone,
+                })
             }
         }
     }
@@ -200,9 +255,11 @@ impl Link {
 
 impl Link {
     /// Waits until a transaction has begun with its settings; ends it if they were refused.
-    async fn wait_for_settings(&self, begin: Reply) -> Result<(), Failed> {
-        let Err(error) = read_to_its_end(begin).await else {
-            return Ok(());
+    /// Gives what it was asked at its end, if it was.
+    async fn wait_for_settings(&self, begin: Reply) -> Result<Option<String>, Failed> {
+        let error = match last_value(begin).await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
         };
         if error.as_db_error().is_some()
             && let Ok(rolled_back) = send(&self.client, "ROLLBACK")
@@ -213,17 +270,18 @@ impl Link {
         Err(Failed {
             error,
             undone: true,
+            has_run: false,
         })
     }
 
-    /// Does something for a statement in a transaction under these settings, in one round trip.
+    /// Does something for a statement in a transaction that begins with this, in one round trip.
     pub(super) async fn under<T>(
         &self,
-        settings: &TransactionSettings,
+        beginning: &str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         // As in `exchange`: nothing is waited for before all of it is on its way.
-        let begin = send(&self.client, &settings.beginning("BEGIN"))?;
+        let begin = send(&self.client, beginning)?;
         let mut work = pin!(work);
         let done = futures::poll!(work.as_mut());
         let commit = send(&self.client, "COMMIT")?;
@@ -252,7 +310,7 @@ fn needs_no_scope(error: DieselError) -> DieselError {
 }
 
 /// Puts a text on its way, at once.
-fn send(client: &Client, sql: &str) -> Result<Reply, Error> {
+pub(super) fn send(client: &Client, sql: &str) -> Result<Reply, Error> {
     #[expect(
         clippy::expect_used,
         reason = "the client queues a text and gives the place where its answer comes"
@@ -269,6 +327,11 @@ async fn start(client: &Client, request: Request<'_>) -> Result<Source, Error> {
     match request {
         Request::Statement(prepared, values) => {
             let rows = client.query_raw(prepared, values).await?;
+            Ok(Source::Rows(Box::pin(rows)))
+        }
+        Request::Unnamed(sql, values, types) => {
+            let values = values.iter().zip(types.iter().cloned());
+            let rows = client.query_typed_raw(sql, values).await?;
             Ok(Source::Rows(Box::pin(rows)))
         }
         Request::Batch(sql) => Ok(Source::Batch(Box::pin(client.simple_query_raw(sql).await?))),

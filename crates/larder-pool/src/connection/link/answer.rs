@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     failure: Option<Error>,
     over: bool,
     transaction: Option<u64>,
+    /// The snapshot that was asked for before it.
+    snapshot: Option<String>,
 }
 
 /// The answer to the statement itself.
@@ -65,8 +67,8 @@ pub(super) struct Around {
 
 /// What became of BEGIN.
 pub(super) enum Begun {
-    /// Nothing of what follows takes effect by itself.
-    Done,
+    /// Nothing of what follows takes effect by itself. With what it was asked at its end.
+    Done(Option<String>),
     /// It was not sent: each statement takes effect by itself.
     NotSent,
     /// It was refused, or hit by a request to cancel.
@@ -95,8 +97,8 @@ impl Around {
         let Some(begin) = self.begin.take() else {
             return Ok(Begun::NotSent);
         };
-        match read_to_its_end(begin).await {
-            Ok(()) => Ok(Begun::Done),
+        match last_value(begin).await {
+            Ok(value) => Ok(Begun::Done(value)),
             Err(error) if error.as_db_error().is_some() => Ok(Begun::Refused(error)),
             Err(error) => Err(error),
         }
@@ -156,7 +158,19 @@ impl Answer {
             failure: None,
             over: false,
             transaction: None,
+            snapshot: None,
         }
+    }
+
+    /// With the snapshot that was asked for before it.
+    pub(super) fn as_of(mut self, snapshot: Option<String>) -> Self {
+        self.snapshot = snapshot;
+        self
+    }
+
+    /// The snapshot that was asked for before it, if it was.
+    pub(crate) fn take_snapshot(&mut self) -> Option<String> {
+        self.snapshot.take()
     }
 
     /// How many rows the statement touched; known once everything is over.
@@ -235,11 +249,19 @@ impl Answer {
 }
 
 /// Waits for the end of the answer to a text.
-pub(super) async fn read_to_its_end(mut reply: Reply) -> Result<(), Error> {
+pub(super) async fn read_to_its_end(reply: Reply) -> Result<(), Error> {
+    last_value(reply).await.map(drop)
+}
+
+/// Waits for the end of the answer to a text; gives the first value of its last row.
+pub(super) async fn last_value(mut reply: Reply) -> Result<Option<String>, Error> {
+    let mut value = None;
     while let Some(message) = poll_fn(|context| reply.as_mut().poll_next(context)).await {
-        message?;
+        if let SimpleQueryMessage::Row(row) = message? {
+            value = row.try_get(0)?.map(str::to_owned);
+        }
     }
-    Ok(())
+    Ok(value)
 }
 
 /// The transaction id in the row of a companion.
