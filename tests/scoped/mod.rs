@@ -5,6 +5,7 @@ mod cached;
 mod calls;
 mod leaks;
 mod policies;
+mod pooled;
 mod refused;
 mod roles;
 mod rows;
