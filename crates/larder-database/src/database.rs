@@ -14,11 +14,13 @@ use larder_metrics::{
     ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
-    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, Reader,
-    Session,
+    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, PoolerMode,
+    Reader, Session,
 };
 
-use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
+use self::opening::{
+    cache, fleet, local_identity, recorders, refuse_notify_behind_pooler, second_tier, tell_of,
+};
 use crate::cached::{Classes, Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for, take_pictures};
@@ -116,6 +118,7 @@ impl Database {
             redis,
             tenant_setting,
         } = options;
+        refuse_notify_behind_pooler(&connect, &settings)?;
         let cleanup_interval = settings.cleanup_interval;
         let redis = redis.filter(|_| settings.mode == CacheMode::Shared);
         let fleet = fleet(&settings, redis.is_some());
@@ -363,6 +366,12 @@ impl Database {
     /// Raw SQL with `:named` parameters.
     pub fn sql(&self, text: impl Into<String>) -> BoundSql<'_> {
         BoundSql::new(self, sql(text))
+    }
+
+    /// What stands between the pool and the server, as its options say. Behind a pooler in
+    /// transaction mode nothing that belongs to a session can be used.
+    pub fn pooler(&self) -> PoolerMode {
+        self.inner.pool.pooler()
     }
 
     /// The state of the pool now.
