@@ -16,9 +16,8 @@ use crate::workspace;
 /// The package of the benches, and how cargo is told of it.
 const PACKAGE: [&str; 2] = ["--package", "larder-benches"];
 
-/// The bench beside other libraries, a workspace of its own. It is built with the versions that it
-/// was written for.
-const PEERS: [&str; 3] = ["--manifest-path", "peers/Cargo.toml", "--locked"];
+/// The bench beside other libraries, a workspace of its own.
+const PEERS: [&str; 2] = ["--manifest-path", "peers/Cargo.toml"];
 
 /// The benches that there are, by the words that name them.
 pub(crate) const NAMES: [&str; 6] = ["cache", "log", "outage", "pool", "rows", "warm"];

@@ -2,6 +2,7 @@
 
 mod cache;
 mod config;
+mod doctor;
 mod exit;
 mod output;
 mod settings;
@@ -22,11 +23,13 @@ struct Program {
 enum Command {
     Cache(cache::Arguments),
     Config(config::Arguments),
+    Doctor(doctor::Doctor),
 }
 
 fn main() -> Exit {
     match Program::parse().command {
         Command::Cache(arguments) => cache::run(arguments),
         Command::Config(arguments) => config::run(arguments),
+        Command::Doctor(doctor) => doctor.run(),
     }
 }

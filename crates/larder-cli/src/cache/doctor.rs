@@ -98,11 +98,12 @@ struct Report {
     findings: Vec<Finding>,
 }
 
+/// Something that is wrong.
 #[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    problem: String,
-    cure: String,
+pub(crate) struct Finding {
+    pub(crate) check: &'static str,
+    pub(crate) problem: String,
+    pub(crate) cure: String,
 }
 
 impl Doctor {
@@ -126,8 +127,7 @@ async fn examine(database: &Database) -> Result<Report, Error> {
     let mut findings = Vec::new();
     let mut checks = vec!["server", "clock", "log"];
     server(database, &mut findings).await?;
-    if log(database, &mut findings).await? {
-        tables(database, &mut findings).await?;
+    if examine_log(database, &mut findings).await? {
         checks.extend(["rights", "warm", "tables"]);
     }
     Ok(Report {
@@ -135,6 +135,18 @@ async fn examine(database: &Database) -> Result<Report, Error> {
         checks,
         findings,
     })
+}
+
+/// The log, the rights on it, and the tables that are tracked. Says whether there is a log at all.
+pub(crate) async fn examine_log(
+    database: &Database,
+    findings: &mut Vec<Finding>,
+) -> Result<bool, Error> {
+    let present = log(database, findings).await?;
+    if present {
+        tables(database, findings).await?;
+    }
+    Ok(present)
 }
 
 async fn server(database: &Database, findings: &mut Vec<Finding>) -> Result<(), Error> {

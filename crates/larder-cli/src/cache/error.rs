@@ -6,7 +6,7 @@ use crate::exit::Exit;
 
 /// Its text reads after "failed to".
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Settings(#[from] larder_config::Error),
 

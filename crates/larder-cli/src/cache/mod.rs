@@ -1,9 +1,9 @@
 //! `larder cache`: the log of invalidations in the database, and the tables that others write.
 
 mod database;
-mod doctor;
+pub(crate) mod doctor;
 mod epoch;
-mod error;
+pub(crate) mod error;
 mod install;
 mod migration;
 mod status;

@@ -301,13 +301,16 @@ impl Link {
         let beginning = || self.beginning("BEGIN", settings.as_ref());
         let beginning = (is_alone && self.is_pooled()).then(beginning);
         let mut observation = Pending::new(self, Some(observation));
-        self.resolve_types(&mut statement, beginning.as_deref())
-            .await
-            .map_err(|error| observation.failed(error))?;
+        // What is rare is on the heap: every statement is as large as all that it may wait for.
+        if !statement.binds.unresolved().is_empty() {
+            Box::pin(self.resolve_types(&mut statement, beginning.as_deref()))
+                .await
+                .map_err(|error| observation.failed(error))?;
+        }
         match &self.pooled {
             Some(pooled) => {
-                self.query_unnamed(pooled, &statement, beginning, observation)
-                    .await
+                let query = self.query_unnamed(pooled, &statement, beginning, observation);
+                Box::pin(query).await
             }
             None => self.query_named(statement, settings, observation).await,
         }
@@ -319,9 +322,6 @@ impl Link {
         statement: &mut Statement,
         beginning: Option<&str>,
     ) -> QueryResult<()> {
-        if statement.binds.unresolved().is_empty() {
-            return Ok(());
-        }
         let mut found = Vec::with_capacity(statement.binds.unresolved().len());
         for name in statement.binds.unresolved() {
             found.push(self.look_up(name, beginning).await?);

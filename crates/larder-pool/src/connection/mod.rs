@@ -22,6 +22,7 @@ mod row;
 mod rows;
 mod save_changes;
 mod settings;
+mod sql_text;
 mod statement;
 mod transaction_manager;
 mod types;
@@ -263,9 +264,17 @@ impl Connection {
         statement: QueryResult<Statement>,
     ) -> QueryResult<Rows<'rows>> {
         let statement = statement?;
-        if !self.may_begin_again() {
-            return self.run_once(statement).await;
+        if self.may_begin_again() {
+            // Apart, so that every other statement is not as large as the three that this holds.
+            return Box::pin(self.run_and_begin_again(statement)).await;
         }
+        self.run_once(statement).await
+    }
+
+    async fn run_and_begin_again<'rows>(
+        &mut self,
+        statement: Statement,
+    ) -> QueryResult<Rows<'rows>> {
         match self.run_once(statement.clone()).await {
             Err(error) if self.begins_again(&error).await => self.run_once(statement).await,
             result => result,
@@ -280,7 +289,16 @@ impl Connection {
             ..
         } = self;
         let sql = text_for(instrumentation, &statement);
-        observed(instrumentation, &sql, link.query(statement, observation)).await
+        // Pinned here, so that what wraps it is not as large once more.
+        let rows = std::pin::pin!(link.query(statement, observation));
+        observed(instrumentation, &sql, rows).await
+    }
+
+    async fn execute_and_begin_again(&mut self, statement: Statement) -> QueryResult<usize> {
+        match self.execute_once(statement.clone()).await {
+            Err(error) if self.begins_again(&error).await => self.execute_once(statement).await,
+            result => result,
+        }
     }
 
     async fn execute_once(&mut self, statement: Statement) -> QueryResult<usize> {
@@ -291,11 +309,11 @@ impl Connection {
             ..
         } = self;
         let sql = text_for(instrumentation, &statement);
-        let execute = async {
+        let execute = std::pin::pin!(async {
             let mut rows = link.query(statement, observation).await?;
             while rows.try_next().await?.is_some() {}
             Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
-        };
+        });
         observed(instrumentation, &sql, execute).await
     }
 
@@ -314,13 +332,10 @@ impl Connection {
         statement: QueryResult<Statement>,
     ) -> QueryResult<usize> {
         let statement = statement?;
-        if !self.may_begin_again() {
-            return self.execute_once(statement).await;
+        if self.may_begin_again() {
+            return Box::pin(self.execute_and_begin_again(statement)).await;
         }
-        match self.execute_once(statement.clone()).await {
-            Err(error) if self.begins_again(&error).await => self.execute_once(statement).await,
-            result => result,
-        }
+        self.execute_once(statement).await
     }
 }
 
@@ -413,7 +428,7 @@ impl AsyncConnection for Connection {
 /// The text of a statement, where somebody observes.
 fn text_for(instrumentation: &Option<Box<dyn Instrumentation>>, statement: &Statement) -> String {
     match instrumentation {
-        Some(_) => statement.sql.clone(),
+        Some(_) => statement.sql.to_string(),
         None => String::new(),
     }
 }

@@ -5,17 +5,19 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use diesel::QueryResult;
-use diesel::pg::{Pg, PgQueryBuilder};
-use diesel::query_builder::{QueryBuilder, QueryFragment, QueryId};
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
 use lru::LruCache;
 
 use super::binds::Binds;
+use super::owned_query::query_text;
+use super::sql_text::SqlText;
 use super::types::TypeCatalog;
 
 /// A query as text and binds. It has left the types of Diesel behind, so it can be sent from any task.
 #[derive(Debug, Clone)]
 pub(crate) struct Statement {
-    pub(crate) sql: String,
+    pub(crate) sql: SqlText,
     pub(crate) binds: Binds,
     pub(crate) reuse: Reuse,
 }
@@ -49,13 +51,14 @@ impl Statement {
         types: &Arc<TypeCatalog>,
     ) -> QueryResult<Self> {
         let binds = Binds::collect(query, types)?;
-        let mut builder = PgQueryBuilder::default();
-        query.to_sql(&mut builder, &Pg)?;
-        let sql = builder.finish();
         let reuse = match (query.is_safe_to_cache_prepared(&Pg)?, Q::query_id()) {
             (false, _) => Reuse::Never,
             (true, Some(id)) => Reuse::Static(id),
             (true, None) => Reuse::Text,
+        };
+        let sql = match reuse {
+            Reuse::Static(id) => SqlText::of_type(id, || query_text(query))?,
+            Reuse::Text | Reuse::Never => query_text(query)?.into(),
         };
         Ok(Self { sql, binds, reuse })
     }
@@ -63,7 +66,7 @@ impl Statement {
     /// One without text and values, for what needs neither.
     pub(crate) fn nothing() -> Self {
         Self {
-            sql: String::new(),
+            sql: SqlText::default(),
             binds: Binds::none(),
             reuse: Reuse::Never,
         }
@@ -76,7 +79,7 @@ impl Statement {
             Reuse::Never => None,
             Reuse::Static(id) => Some(StatementKey::Static(id)),
             Reuse::Text => Some(StatementKey::Text {
-                sql: self.sql.clone(),
+                sql: self.sql.to_string(),
                 oids: self.binds.oids.clone(),
             }),
         }

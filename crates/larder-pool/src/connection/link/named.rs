@@ -5,6 +5,7 @@
 //! statement runs. So outside a transaction it is prepared anew and sent again, once; inside one
 //! the error comes out, because nothing but the whole transaction can be tried again.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use diesel::QueryResult;
@@ -49,10 +50,14 @@ impl Link {
     ) -> QueryResult<Rows<'conn>> {
         let mut may_repeat = observation.is_alone();
         loop {
-            let prepared = self
-                .prepared(&statement, settings.as_ref(), &mut may_repeat)
-                .await
-                .map_err(|error| observation.failed(error))?;
+            let prepared = match self.kept(&statement) {
+                Some(kept) => kept,
+                // Once for each statement of a connection: on the heap, or every statement would
+                // be as large.
+                None => Box::pin(self.prepared(&statement, settings.as_ref(), &mut may_repeat))
+                    .await
+                    .map_err(|error| observation.failed(error))?,
+            };
             let sent = self.send(&prepared, &statement, observation.take(), may_repeat);
             match sent.await {
                 Ok(rows) => return Ok(rows),
@@ -73,18 +78,18 @@ impl Link {
         }
     }
 
-    /// The statement as it was prepared before, or is prepared now.
+    /// The statement as it was prepared before.
+    fn kept(&self, statement: &Statement) -> Option<tokio_postgres::Statement> {
+        self.statements().get(&statement.key()?)
+    }
+
+    /// Prepares a statement, and keeps it if it is worth that.
     async fn prepared(
         self: &Arc<Self>,
         statement: &Statement,
         settings: Option<&TransactionSettings>,
         may_repeat: &mut bool,
     ) -> QueryResult<tokio_postgres::Statement> {
-        let key = statement.key();
-        let kept = key.as_ref().and_then(|key| self.statements().get(key));
-        if let Some(kept) = kept {
-            return Ok(kept);
-        }
         refuse_transaction_control(&statement.sql)?;
         let prepared = match self.prepare(statement, settings).await {
             // Somebody has taken its name. The next one is another.
@@ -100,7 +105,7 @@ impl Link {
             self.journal().out_of_step = true;
         }
         let prepared = prepared?;
-        if let Some(key) = key {
+        if let Some(key) = statement.key() {
             self.statements().insert(key, prepared.clone());
         }
         Ok(prepared)
@@ -136,14 +141,15 @@ impl Link {
             Some(observation) if companion.is_some() || observation.settings().is_some() => {
                 let request = Request::Statement(prepared, &statement.binds.values);
                 let sent = self.accompany_once(request, observation, companion, may_repeat);
-                return sent.await;
+                return Box::pin(sent).await;
             }
             observation => observation,
         };
         let mut ticket = Ticket::new(self);
         ticket.watch(observation);
-        let sent = self.client.query_raw(prepared, &statement.binds.values);
-        let sent = self.asking_behind(sent);
+        // Each pinned here: what wraps a future would hold it twice.
+        let sent = pin!(self.client.query_raw(prepared, &statement.binds.values));
+        let sent = pin!(self.asking_behind(sent));
         match self.answer(sent).await? {
             Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
             // It comes in place of the first message of an answer, before anything has run.

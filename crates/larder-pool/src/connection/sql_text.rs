@@ -1,0 +1,87 @@
+//! The text of a statement. Where it follows from the type of its query it is written once.
+
+use std::any::TypeId;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{PoisonError, RwLock};
+
+use diesel::QueryResult;
+
+/// The texts of static queries. A program has as many as its code has queries, so none goes.
+static WRITTEN: RwLock<Option<HashMap<TypeId, &'static str>>> = RwLock::new(None);
+
+/// The text of a statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SqlText(Cow<'static, str>);
+
+impl SqlText {
+    /// The text of a static query. Putting it together costs more than all else that a point read
+    /// does on this side of the wire, so that is done once for each type.
+    pub(super) fn of_type(
+        id: TypeId,
+        write: impl FnOnce() -> QueryResult<String>,
+    ) -> QueryResult<Self> {
+        if let Some(text) = known(id) {
+            return Ok(Self(Cow::Borrowed(text)));
+        }
+        let text = write()?;
+        let mut written = WRITTEN.write().unwrap_or_else(PoisonError::into_inner);
+        // Whoever wrote it at the same time wrote the same.
+        let text = *written
+            .get_or_insert_default()
+            .entry(id)
+            .or_insert_with(|| Box::leak(text.into_boxed_str()));
+        Ok(Self(Cow::Borrowed(text)))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn known(id: TypeId) -> Option<&'static str> {
+    let written = WRITTEN.read().unwrap_or_else(PoisonError::into_inner);
+    written.as_ref()?.get(&id).copied()
+}
+
+impl Deref for SqlText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<String> for SqlText {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_written_once() {
+        struct Query;
+        let id = TypeId::of::<Query>();
+        let write = |text: &'static str| SqlText::of_type(id, || Ok(text.to_owned()));
+        let first = write("SELECT 1").unwrap();
+        let again = SqlText::of_type(id, || unreachable!("it is known")).unwrap();
+        assert_eq!(first.as_str(), "SELECT 1");
+        assert_eq!(first, again);
+        assert!(std::ptr::eq(first.as_str(), again.as_str()));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_kept() {
+        struct Query;
+        let id = TypeId::of::<Query>();
+        let failed = SqlText::of_type(id, || Err(diesel::result::Error::RollbackTransaction));
+        assert!(failed.is_err());
+        let written = SqlText::of_type(id, || Ok("SELECT 2".to_owned())).unwrap();
+        assert_eq!(&*written, "SELECT 2");
+    }
+}
