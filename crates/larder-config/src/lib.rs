@@ -79,7 +79,7 @@ pub use profile::{Profile, UnknownProfile};
 pub use redis_url::RedisUrl;
 pub use sections::{
     CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, definitions,
+    PoolConfig, QueryConfig, RedisConfig, RetryConfig, definitions,
 };
 pub use source::Source;
 pub use suggest::nearest;

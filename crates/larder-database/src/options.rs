@@ -9,7 +9,7 @@ use std::time::Duration;
 use larder_cache::Clock;
 use larder_cache::l2::{RedisOptions, RedisServer, Seal};
 use larder_config::{Config, HostPort, RedisConfig};
-use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, TlsMode};
+use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, RetryBudget, RetryPolicy, TlsMode};
 use larder_sql::catalog::Declarations;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -298,6 +298,13 @@ impl DatabaseOptions {
         options.pool.idle_timeout = Some(pool.idle_timeout);
         options.pool.verify_after = pool.verify_idle.then_some(pool.verify_after);
         options.pool.verify_timeout = pool.verify_timeout;
+
+        let retry = &config.retry;
+        options.pool.retry = RetryPolicy::default()
+            .retries(retry.retries)
+            .pauses(retry.shortest_pause, retry.longest_pause)
+            .max_elapsed(retry.max_elapsed);
+        options.pool.retry_budget = RetryBudget::new(retry.budget_percent, retry.budget_per_second);
 
         let cache = &config.cache;
         options.cache.enabled = cache.enabled && !cache.ttl.is_zero();
