@@ -11,5 +11,6 @@ mod fault_04_commit_reply_lost;
 mod fault_05_commit_refused;
 mod fault_15_conflicts;
 mod fault_16_refusals;
+mod fault_20_pooler_not_told;
 mod fault_27_swallowed;
 mod support;

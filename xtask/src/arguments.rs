@@ -14,10 +14,10 @@ The tasks of this workspace.
 Usage: cargo xtask <command>
 
   test [--fast] [-p PACKAGE]... [--cargo] [--no-install] [-- ARGUMENTS]
-      Runs all tests against real servers: a PostgreSQL (15 or later) and a Redis
-      of their own, started on free ports and stopped afterwards. What is missing
-      is installed by the system's package manager where that needs no password.
-      DATABASE_URL or REDIS_URL: your server is used instead.
+      Runs all tests against real servers: a PostgreSQL (15 or later), a Redis and a
+      PgBouncer of their own, started on free ports and stopped afterwards. What is
+      missing is installed by the system's package manager where that needs no password.
+      DATABASE_URL, REDIS_URL or PGBOUNCER_URL: your server is used instead.
       Uses cargo nextest where it is installed, else cargo test; then the
       documentation tests.
         --fast         without the documentation tests

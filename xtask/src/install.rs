@@ -226,6 +226,7 @@ mod tests {
             "apk add postgresql",
             "DATABASE_URL",
             "REDIS_URL",
+            "PgBouncer",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -38,6 +38,15 @@ pub(crate) struct Instances {
 impl Instances {
     /// Starts servers for this run alone.
     pub(crate) fn start_for_run(wanted: &[(&'static dyn Service, Installation)]) -> Result<Self> {
+        Self::start_for_run_beside(wanted, &[])
+    }
+
+    /// The same beside servers that run already, of which the variables tell: one of these may
+    /// stand in front of one of those.
+    pub(crate) fn start_for_run_beside(
+        wanted: &[(&'static dyn Service, Installation)],
+        running: &[(&'static str, String)],
+    ) -> Result<Self> {
         let services = workspace::services_directory();
         let global = lock_all(&services)?;
         sweep(&services);
@@ -53,7 +62,7 @@ impl Instances {
             list: Vec::new(),
             stop_on_drop: true,
         };
-        set.start(wanted)?;
+        set.start(wanted, running)?;
         Ok(set)
     }
 
@@ -72,7 +81,7 @@ impl Instances {
             list: Vec::new(),
             stop_on_drop: true,
         };
-        set.start(wanted)?;
+        set.start(wanted, &[])?;
         set.stop_on_drop = false;
         Ok(set)
     }
@@ -122,7 +131,11 @@ impl Instances {
         &self.list
     }
 
-    fn start(&mut self, wanted: &[(&'static dyn Service, Installation)]) -> Result<()> {
+    fn start(
+        &mut self,
+        wanted: &[(&'static dyn Service, Installation)],
+        running: &[(&'static str, String)],
+    ) -> Result<()> {
         for (service, installation) in wanted {
             interrupts::check()?;
             let directory = self.data_directory(*service)?;
@@ -133,13 +146,26 @@ impl Instances {
                 endpoint: None,
             });
             self.write_state()?;
-            let endpoint = service.start(installation, &directory)?;
+            let behind = service
+                .in_front_of()
+                .and_then(|behind| self.url_of(behind, running));
+            let endpoint = service.start(installation, &directory, behind.as_deref())?;
             if let Some(instance) = self.list.last_mut() {
                 instance.endpoint = Some(endpoint);
             }
             self.write_state()?;
         }
         Ok(())
+    }
+
+    /// Where a service is, among these servers or those that run already.
+    fn url_of(&self, service: &dyn Service, running: &[(&'static str, String)]) -> Option<String> {
+        let own = running
+            .iter()
+            .find(|(name, _)| *name == service.test_variable());
+        let started = self.list.iter().find(|it| it.service == service.name());
+        own.map(|(_, url)| url.clone())
+            .or_else(|| Some(started?.endpoint.as_ref()?.url.clone()))
     }
 
     /// An empty directory that the account of the service can reach and own.

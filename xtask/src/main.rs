@@ -7,7 +7,7 @@
 //! - [`arguments`]: the commands and their options.
 //! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`chaos`](mod@chaos),
 //!   [`differential`](mod@differential), [`demo`]: a command each.
-//! - [`service`]: what a server is to xtask; [`postgres`] and [`redis`] are the two so far.
+//! - [`service`]: what a server is to xtask; [`postgres`], [`redis`] and [`pgbouncer`] are the ones so far.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
 //! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
 //! - [`process`], [`interrupts`]: running programs, Ctrl-C.
@@ -30,6 +30,7 @@ mod error;
 mod install;
 mod instances;
 mod interrupts;
+mod pgbouncer;
 mod postgres;
 mod process;
 mod programs;

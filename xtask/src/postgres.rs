@@ -112,7 +112,12 @@ impl Service for Postgres {
         "postgres.log"
     }
 
-    fn start(&self, installation: &Installation, directory: &Path) -> Result<Endpoint> {
+    fn start(
+        &self,
+        installation: &Installation,
+        directory: &Path,
+        _: Option<&str>,
+    ) -> Result<Endpoint> {
         let account = self.account()?;
         let programs = &installation.programs;
         let password = generated_password()?;

@@ -72,7 +72,12 @@ impl Service for Redis {
         "redis.log"
     }
 
-    fn start(&self, installation: &Installation, directory: &Path) -> Result<Endpoint> {
+    fn start(
+        &self,
+        installation: &Installation,
+        directory: &Path,
+        _: Option<&str>,
+    ) -> Result<Endpoint> {
         let log = directory.join(self.log());
         let password = generated_password()?;
         let mut attempts = 0;

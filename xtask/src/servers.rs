@@ -54,7 +54,12 @@ impl Servers {
                 wanted: Vec::new(),
             });
         }
-        if let Some(set) = services::running() {
+        // What stands in front of a server of the user's own cannot be one of those that stay.
+        let leads_to_own = needed.iter().any(|service| {
+            let behind = service.in_front_of().map(|behind| behind.test_variable());
+            own.iter().any(|(name, _)| Some(*name) == behind)
+        });
+        if let Some(set) = services::running().filter(|_| !leads_to_own) {
             say("using the servers of `cargo xtask services up`");
             return Ok(Self {
                 own,
@@ -103,7 +108,7 @@ impl Servers {
         let set = match self.staying {
             Some(set) => Some(set),
             None if self.wanted.is_empty() => None,
-            None => Some(Instances::start_for_run(&self.wanted)?),
+            None => Some(Instances::start_for_run_beside(&self.wanted, &self.own)?),
         };
         let mut variables = self.own;
         for instance in set.iter().flat_map(|set| set.list()) {

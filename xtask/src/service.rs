@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::install::PackageManager;
+use crate::pgbouncer::PgBouncer;
 use crate::postgres::Postgres;
 use crate::redis::Redis;
 
-/// The servers that tests use.
-pub(crate) const ALL: [&dyn Service; 2] = [&Postgres, &Redis];
+/// The servers that tests use; what stands in front of another comes after it.
+pub(crate) const ALL: [&dyn Service; 3] = [&Postgres, &Redis, &PgBouncer];
 
 /// A kind of server that xtask can find, install, start and stop.
 pub(crate) trait Service: Sync {
@@ -43,9 +44,20 @@ pub(crate) trait Service: Sync {
     /// The name of its log within its directory.
     fn log(&self) -> &'static str;
 
+    /// The service that it leads to, if it is no end in itself.
+    fn in_front_of(&self) -> Option<&'static dyn Service> {
+        None
+    }
+
     /// Starts a server whose data is in `directory` (empty, and the account's),
-    /// and returns once it answers. The server runs on by itself.
-    fn start(&self, installation: &Installation, directory: &Path) -> Result<Endpoint>;
+    /// and returns once it answers. The server runs on by itself. `behind` is the
+    /// URL of what it is in front of.
+    fn start(
+        &self,
+        installation: &Installation,
+        directory: &Path,
+        behind: Option<&str>,
+    ) -> Result<Endpoint>;
 
     /// The process of the server in `directory`, if it is alive. An unrelated
     /// process that got the same number later is not taken for it.

@@ -14,16 +14,20 @@ use larder_metrics::{
     ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
-    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, Session,
+    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, PoolerMode,
+    Session,
 };
 
-use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
+use self::opening::{
+    cache, fleet, local_identity, recorders, refuse_notify_behind_pooler, second_tier, tell_of,
+};
 use crate::cached::{Classes, Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for};
 use crate::events::Events;
 use crate::fleet::{Fleet, FollowerStatistics, SecondTier, SecondTierStatistics, follow};
 use crate::options::{CacheMode, Hints};
+use crate::request_scope::RequestScope;
 use crate::sql::{BoundSql, sql};
 use crate::switches::Switches;
 use crate::transaction::TransactionBuilder;
@@ -52,7 +56,11 @@ use crate::{DatabaseOptions, Error, observation};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Database(Arc<Inner>);
+pub struct Database {
+    inner: Arc<Inner>,
+    /// On whose behalf it is used; `None` on nobody's.
+    scope: Option<Arc<RequestScope>>,
+}
 
 pub(crate) struct Inner {
     pub(crate) pool: Pool,
@@ -63,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) classes: Classes,
     pub(crate) watcher: Arc<Watcher>,
     pub(crate) default_ttl: Duration,
+    /// The setting that stands for the tenant of a scope.
+    pub(crate) tenant_setting: String,
     pub(crate) switches: Switches,
     /// The other processes on the same database; `None` in mode `local`.
     pub(crate) fleet: Option<Arc<Fleet>>,
@@ -106,7 +116,9 @@ impl Database {
             cache: mut settings,
             queries,
             redis,
+            tenant_setting,
         } = options;
+        refuse_notify_behind_pooler(&connect, &settings)?;
         let cleanup_interval = settings.cleanup_interval;
         let redis = redis.filter(|_| settings.mode == CacheMode::Shared);
         let fleet = fleet(&settings, redis.is_some());
@@ -141,6 +153,7 @@ impl Database {
             plans: Plans::new(),
             watcher,
             default_ttl: settings.ttl,
+            tenant_setting,
             switches: Switches::default(),
             fleet,
             second_tier,
@@ -170,23 +183,36 @@ impl Database {
             tokio::spawn(warm_in_background(Arc::downgrade(&inner)));
             tokio::spawn(tend_hot_keys(Arc::downgrade(&inner)));
         }
-        Ok(Self(inner))
+        Ok(Self::of(inner))
     }
 
     pub(crate) fn of(inner: Arc<Inner>) -> Self {
-        Self(inner)
+        Self { inner, scope: None }
+    }
+
+    pub(crate) fn in_scope(inner: Arc<Inner>, scope: Arc<RequestScope>) -> Self {
+        Self {
+            inner,
+            scope: Some(scope),
+        }
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.0
+        &self.inner
+    }
+
+    /// On whose behalf it is used.
+    pub(crate) fn request_scope(&self) -> Option<&Arc<RequestScope>> {
+        self.scope.as_ref()
     }
 
     /// The version of the server, such as `17.5`.
     pub fn server_version(&self) -> &str {
-        &self.0.server_version
+        &self.inner.server_version
     }
 
-    /// A connection for several statements that each commit by themselves.
+    /// A connection for several statements that each commit by themselves. In a
+    /// [scope](Self::scoped) each of them runs in a transaction of its own, under the scope.
     ///
     /// # Errors
     ///
@@ -197,7 +223,7 @@ impl Database {
     ///
     /// Dropped, it leaves the queue and takes nothing with it.
     pub async fn session(&self) -> Result<Session, Error> {
-        Ok(self.0.pool.session().await?)
+        self.inner.session_in(self.scope.as_deref()).await
     }
 
     /// Runs a closure of reads on a connection, outside of any transaction. What it
@@ -250,12 +276,22 @@ impl Database {
         R: Send,
         E: ClosureError,
     {
-        self.0.pool.transaction(closure).await.map_err(outcome)
+        if self.scope.is_some() {
+            return self.build_transaction().run(closure).await;
+        }
+        self.inner.pool.transaction(closure).await.map_err(outcome)
     }
 
     /// A transaction with options: read-only, isolation level, deferrable.
     pub fn build_transaction(&self) -> TransactionBuilder {
-        TransactionBuilder(self.0.pool.build_transaction())
+        let transaction = self.inner.pool.build_transaction();
+        match &self.scope {
+            Some(scope) => {
+                let settings = scope.transactions.clone();
+                TransactionBuilder(transaction.settings(settings), Some(self.clone()))
+            }
+            None => TransactionBuilder(transaction, None),
+        }
     }
 
     /// Asks the server what became of a commit whose answer was lost, if that is what this error
@@ -271,7 +307,7 @@ impl Database {
     /// Dropped, nothing was changed.
     pub async fn commit_outcome(&self, error: &Error) -> Result<Option<CommitOutcome>, Error> {
         match error.unknown_outcome() {
-            Some(unknown) => Ok(Some(unknown.resolve(&self.0.pool).await?)),
+            Some(unknown) => Ok(Some(unknown.resolve(&self.inner.pool).await?)),
             None => Ok(None),
         }
     }
@@ -281,58 +317,64 @@ impl Database {
         BoundSql::new(self, sql(text))
     }
 
+    /// What stands between the pool and the server, as its options say. Behind a pooler in
+    /// transaction mode nothing that belongs to a session can be used.
+    pub fn pooler(&self) -> PoolerMode {
+        self.inner.pool.pooler()
+    }
+
     /// The state of the pool now.
     pub fn pool_status(&self) -> PoolStatus {
-        self.0.pool.status()
+        self.inner.pool.status()
     }
 
     /// What the cache did since the start, and what it holds now.
     pub fn cache_statistics(&self) -> CacheStatistics {
-        self.0.cache.statistics()
+        self.inner.cache.statistics()
     }
 
     /// What statements did since the start.
     pub fn query_statistics(&self) -> QueryStatistics {
-        self.0.watcher.queries.statistics()
+        self.inner.watcher.queries.statistics()
     }
 
     /// What statements did lately.
     pub fn recent_queries(&self, period: Duration) -> WindowStatistics {
-        self.0.watcher.queries.window(period)
+        self.inner.watcher.queries.window(period)
     }
 
     /// Connections that were made, or failed to be made, lately.
     pub fn recent_connects(&self, period: Duration) -> WindowStatistics {
-        self.0.watcher.connections.connects_within(period)
+        self.inner.watcher.connections.connects_within(period)
     }
 
     /// What became of connections since the start.
     pub fn connection_statistics(&self) -> ConnectionStatistics {
-        self.0.watcher.connections.statistics()
+        self.inner.watcher.connections.statistics()
     }
 
     /// The name by which its series are told from those of other databases in this process.
     pub fn instance_name(&self) -> &str {
-        self.0.name.as_str()
+        self.inner.name.as_str()
     }
 
     /// What each service did. A service that is not there yet is added when it is asked for.
     pub fn services(&self) -> &ServiceRegistry {
-        &self.0.services
+        &self.inner.services
     }
 
     /// What the follower of the log of invalidations has done; `None` in mode `local`, where there
     /// is no log.
     pub fn follower_statistics(&self) -> Option<FollowerStatistics> {
-        let fleet = self.0.fleet.as_ref()?;
-        let cache = &self.0.cache;
+        let fleet = self.inner.fleet.as_ref()?;
+        let cache = &self.inner.cache;
         let (now, lease_ends) = (cache.lease_clock().now(), cache.lease().ends());
         Some(fleet.counters.statistics(now, lease_ends))
     }
 
     /// Who else may write to the database, as far as this one heeds them.
     pub fn cache_mode(&self) -> CacheMode {
-        match self.0.fleet {
+        match self.inner.fleet {
             Some(_) => CacheMode::Shared,
             None => CacheMode::Local,
         }
@@ -340,29 +382,29 @@ impl Database {
 
     /// What became of reads from the second tier; `None` where there is no Redis.
     pub fn second_tier_statistics(&self) -> Option<SecondTierStatistics> {
-        Some(self.0.second_tier.as_ref()?.statistics())
+        Some(self.inner.second_tier.as_ref()?.statistics())
     }
 
     /// What the connections to Redis have done; `None` where there is none.
     pub fn redis_statistics(&self) -> Option<RedisStatistics> {
-        Some(self.0.second_tier.as_ref()?.redis().statistics())
+        Some(self.inner.second_tier.as_ref()?.redis().statistics())
     }
 
     /// Whether Redis is asked at all: it is connected, and has answered so far. `None` where there
     /// is none.
     pub fn redis_available(&self) -> Option<bool> {
-        Some(self.0.second_tier.as_ref()?.redis().is_available())
+        Some(self.inner.second_tier.as_ref()?.redis().is_available())
     }
 
     /// The tables that are written faster than the cache could help: what is read from them is
     /// not kept.
     pub fn hot_tables(&self) -> Vec<HotTable> {
-        self.0.watcher.heat.hot()
+        self.inner.watcher.heat.hot()
     }
 
     /// The cache itself: to switch it off and on, for instance.
     pub fn cache(&self) -> &Cache {
-        &self.0.cache
+        &self.inner.cache
     }
 
     /// Lets nobody in any more, waits for the sessions in use and closes all connections.
@@ -375,10 +417,10 @@ impl Database {
     ///
     /// Dropped, the database stays closed for newcomers; calling it again waits on.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        self.0.warmer.stop();
-        let drained = self.0.pool.shutdown(deadline).await;
-        if let Some(tier) = &self.0.second_tier {
-            tokio::time::timeout(deadline, self.0.keep_hot_keys())
+        self.inner.warmer.stop();
+        let drained = self.inner.pool.shutdown(deadline).await;
+        if let Some(tier) = &self.inner.second_tier {
+            tokio::time::timeout(deadline, self.inner.keep_hot_keys())
                 .await
                 .ok();
             // What is still on its way to Redis is not worth more waiting than was allowed.
@@ -419,7 +461,8 @@ impl std::fmt::Debug for Database {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Database")
-            .field("pool", &self.0.pool)
+            .field("pool", &self.inner.pool)
+            .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use diesel::result::Error as DieselError;
 use larder_pool::{ErrorClass, ServerError, SqlState, UnknownOutcome};
 
+use crate::ScopeError;
+
 /// An error of the database. Its text reads after "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +30,16 @@ pub enum Error {
         "read through the cache inside a transaction or a cached read of the same database: use `load_on(conn)`, which reads what the transaction sees; for raw SQL `sql(..).fetch_on(conn)`; several statements run on the connection itself"
     )]
     CachedReadInTransaction,
+
+    /// Something cannot be part of a scope.
+    #[error("scope the database: {0}")]
+    Scope(#[from] ScopeError),
+
+    /// A handle of one scope was used inside a transaction of another one.
+    #[error(
+        "use the database in a scope inside a transaction of another scope: what it reads and writes there would be on somebody else's behalf; use the transaction's own connection, or end it first"
+    )]
+    OtherScope,
 
     /// Rows cannot be kept one by one under their keys.
     #[error("read many rows by their keys with `{statement}`: {reason}")]
@@ -133,6 +145,10 @@ pub enum ErrorKind {
     NotFound,
     /// A cached read was asked for inside a transaction.
     CachedReadInTransaction,
+    /// Something cannot be part of a scope.
+    Scope,
+    /// A handle of one scope was used inside a transaction of another one.
+    OtherScope,
     /// Rows cannot be kept one by one under their keys.
     ManyRows,
     /// A load for the cache ended without a result.
@@ -165,6 +181,8 @@ impl Error {
             Self::Sql(_) => ErrorKind::Sql,
             Self::NotFound => ErrorKind::NotFound,
             Self::CachedReadInTransaction => ErrorKind::CachedReadInTransaction,
+            Self::Scope(_) => ErrorKind::Scope,
+            Self::OtherScope => ErrorKind::OtherScope,
             Self::ManyRows { .. } => ErrorKind::ManyRows,
             Self::Shared(error) => error.kind(),
             Self::Load(_) => ErrorKind::Load,

@@ -5,7 +5,7 @@ use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::MigrationHarness;
-use larder_pool::{ServerError, Session};
+use larder_pool::{PoolerMode, ServerError, Session};
 
 use crate::sql::sql;
 use crate::{Database, Error};
@@ -41,7 +41,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// If a migration cannot be read or the server refuses it. Those before it stay applied.
+    /// If a migration cannot be read or the server refuses it; those before it stay applied. And
+    /// behind a pooler in transaction mode, where nothing keeps processes apart.
     ///
     /// # Cancel safety
     ///
@@ -50,7 +51,8 @@ impl Database {
     where
         S: MigrationSource<Pg> + Send + 'static,
     {
-        let session = self.session().await?;
+        refuse_pooler(self)?;
+        let session = self.inner().pool.session().await?;
         // Diesel's harness is synchronous: it drives the session from a thread of its own.
         tokio::task::spawn_blocking(move || apply(session, &migrations))
             .await
@@ -71,7 +73,7 @@ impl Database {
         S: MigrationSource<Pg>,
     {
         let mut known = names(&migrations)?;
-        let mut session = self.session().await?;
+        let mut session = self.inner().pool.session().await?;
         let exists: bool = sql("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL")
             .fetch_scalar_on(&mut session)
             .await?;
@@ -86,6 +88,20 @@ impl Database {
         known.sort();
         Ok(known.into_iter().map(|(_, name)| name).collect())
     }
+}
+
+/// One process at a time is the work of a lock that belongs to a session.
+fn refuse_pooler(database: &Database) -> Result<(), Error> {
+    if database.pooler() != PoolerMode::Transaction {
+        return Ok(());
+    }
+    Err(Error::Migration {
+        migration: None,
+        reason: "behind a pooler in transaction mode (database.pooler = transaction) no lock \
+            outlasts a transaction: apply them over the direct URL of the server"
+            .to_owned(),
+        server: None,
+    })
 }
 
 /// Version and name of every migration.

@@ -43,9 +43,12 @@ pub(crate) fn record(queries: &QueryRecorder, pool: &str, statement: &EndedState
 pub(crate) fn cause(error: &ConnectError) -> &'static str {
     match error.cause() {
         ConnectErrorCause::UnknownHost => "unknown_host",
+        ConnectErrorCause::Unreachable => "unreachable",
         ConnectErrorCause::Refused => "refused",
         ConnectErrorCause::TimedOut => "timeout",
         ConnectErrorCause::Tls => "tls",
+        ConnectErrorCause::Password => "password",
+        ConnectErrorCause::WrongServer => "wrong_server",
         ConnectErrorCause::Authentication => "authentication",
         ConnectErrorCause::UnknownDatabase => "unknown_database",
         ConnectErrorCause::TooManyConnections => "too_many_connections",

@@ -14,6 +14,7 @@ use larder_sql::catalog::Declarations;
 use secrecy::SecretString;
 use serde::Serialize;
 
+use crate::request_scope::DEFAULT_TENANT_SETTING;
 use crate::warming::Registered;
 use crate::{Database, Error};
 
@@ -31,6 +32,8 @@ pub struct DatabaseOptions {
     pub queries: QuerySettings,
     /// The Redis that processes share results through, in mode [`Shared`](CacheMode::Shared).
     pub redis: Option<RedisOptions>,
+    /// The setting that [`Scope::tenant`](crate::Scope::tenant) sets. `app.tenant` by default.
+    pub tenant_setting: String,
 }
 
 /// Whether and how results of reads are kept.
@@ -248,6 +251,7 @@ impl DatabaseOptions {
             cache: CacheSettings::default(),
             queries: QuerySettings::default(),
             redis: None,
+            tenant_setting: DEFAULT_TENANT_SETTING.to_owned(),
         })
     }
 
@@ -305,6 +309,9 @@ impl DatabaseOptions {
             .pauses(retry.shortest_pause, retry.longest_pause)
             .max_elapsed(retry.max_elapsed);
         options.pool.retry_budget = RetryBudget::new(retry.budget_percent, retry.budget_per_second);
+        options
+            .tenant_setting
+            .clone_from(&config.database.tenant_setting);
 
         let cache = &config.cache;
         options.cache.enabled = cache.enabled && !cache.ttl.is_zero();

@@ -2,6 +2,7 @@
 
 use larder_pool::{AsyncClosure, Connection, IsolationLevel};
 
+use crate::Database;
 use crate::closure_error::{ClosureError, outcome};
 
 /// A transaction with options.
@@ -22,23 +23,27 @@ use crate::closure_error::{ClosureError, outcome};
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a transaction does nothing until it is run"]
-pub struct TransactionBuilder(pub(crate) larder_pool::TransactionBuilder);
+pub struct TransactionBuilder(
+    pub(crate) larder_pool::TransactionBuilder,
+    /// The handle that it was made with, where that is in a scope.
+    pub(crate) Option<Database>,
+);
 
 impl TransactionBuilder {
     /// Sets the isolation level; without it the configured one holds.
     pub fn isolation_level(self, level: IsolationLevel) -> Self {
-        Self(self.0.isolation_level(level))
+        Self(self.0.isolation_level(level), self.1)
     }
 
     /// Lets the server refuse every write.
     pub fn read_only(self) -> Self {
-        Self(self.0.read_only())
+        Self(self.0.read_only(), self.1)
     }
 
     /// Waits for a moment at which the transaction cannot fail for serialisation. Takes
     /// effect together with serializable and read-only.
     pub fn deferrable(self) -> Self {
-        Self(self.0.deferrable())
+        Self(self.0.deferrable(), self.1)
     }
 
     /// Runs the closure in the transaction, as
@@ -60,6 +65,12 @@ impl TransactionBuilder {
         R: Send,
         E: ClosureError,
     {
+        if let Some(database) = &self.1
+            && let Some(scope) = database.request_scope()
+        {
+            let entered = database.inner().enter(scope).await;
+            entered.map_err(E::outcome_of)?;
+        }
         self.0.run(closure).await.map_err(outcome)
     }
 }

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::{Connection, Error, Pool};
+use crate::{Connection, Error, Pool, PoolerMode};
 
 impl Pool {
+    /// What stands between the pool and the server, as its options say.
+    pub fn pooler(&self) -> PoolerMode {
+        self.0.connector.pooler()
+    }
+
     /// Makes a connection beside the pool: by the same options (TLS, settings, deadlines), but
     /// in no queue, counted nowhere and told to no [`PoolObserver`](crate::PoolObserver).
     ///
@@ -27,10 +32,29 @@ impl Pool {
         &self,
         on_notification: impl Fn(&str, &str) + Send + Sync + 'static,
     ) -> Result<Connection, Error> {
+        self.connect_apart_with(&[], on_notification).await
+    }
+
+    /// The same with further settings of the server, by name and value, that hold on this
+    /// connection: behind a pooler in transaction mode, in each of its transactions.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_apart`](Self::connect_apart).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`connect_apart`](Self::connect_apart).
+    pub async fn connect_apart_with(
+        &self,
+        settings: &[(&str, &str)],
+        on_notification: impl Fn(&str, &str) + Send + Sync + 'static,
+    ) -> Result<Connection, Error> {
         if self.is_shut_down() {
             return Err(self.is_gone());
         }
-        let connector = self.0.connector.apart(Arc::new(on_notification));
+        let on_notification = Arc::new(on_notification);
+        let connector = self.0.connector.apart(settings, on_notification);
         let connection = connector.connect().await?;
         // Made while the pool was shut down, it may have come too late to be closed with it.
         if self.is_shut_down() {

@@ -7,9 +7,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::connect_error::ConnectError;
 use crate::connection::Connection;
 use crate::connector::Connector;
-use crate::error::ConnectError;
 
 /// A connection as bb8 keeps it.
 pub(crate) struct Pooled {

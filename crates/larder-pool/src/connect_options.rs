@@ -1,25 +1,37 @@
 //! Where to connect to and how: read from a URL, changed by code.
 
+mod host;
+mod url;
+
+use std::error::Error as StdError;
 use std::fmt;
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
-use url::form_urlencoded;
+use tokio_postgres::config::LoadBalanceHosts;
 
 use crate::Error;
-use crate::server_error::with_causes;
-use crate::tls::{TlsMode, TlsOptions};
+use crate::connection::TransactionDefaults;
+use crate::password::{PasswordProvider, PasswordRequest};
+use crate::tls::TlsOptions;
+
+pub(crate) use host::Place;
+pub use host::{PoolerMode, Target, TargetSessionAttrs};
+use url::TcpParameters;
 
 /// How to reach a server, and how a new connection is set up.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectOptions {
     pub(crate) server: Config,
+    pub(crate) places: Vec<Place>,
     /// Whether and how strictly the connection is encrypted.
     pub tls: TlsOptions,
-    /// How long connecting may take in all: looking up the host, TLS, logging in. 10 s by default.
+    /// How long connecting may take in all: the password, looking up the host, TLS, logging in.
+    /// 10 s by default. Several hosts, and several addresses of a host, share what is left of
+    /// it evenly, so that one that is silent does not use up the time of the others.
     pub connect_timeout: Duration,
     /// Settings of the server, sent after logging in. The time zone is UTC unless it stands here.
     pub settings: Vec<(String, String)>,
@@ -29,50 +41,40 @@ pub struct ConnectOptions {
     /// Whether the server takes requests to cancel a statement, over a connection of
     /// their own. The embedded database, which has one connection, does not.
     pub cancel_requests: bool,
+    /// What stands between us and the server. [`PoolerMode::None`] by default.
+    pub pooler: PoolerMode,
+    /// Which servers may be used, where several hosts are named. All by default.
+    pub target_session_attrs: TargetSessionAttrs,
+    pub(crate) password: Option<PasswordProvider>,
+    tcp: TcpParameters,
 }
 
 impl ConnectOptions {
     /// Options from a URL such as `postgres://user:password@host:5432/database?sslmode=require`.
     ///
-    /// `postgresql://` and `postgresql+driver://` are accepted too. `sslmode` and
-    /// `sslrootcert` are read from the query; without `sslmode` it is `prefer`.
+    /// `postgresql://` and `postgresql+driver://` are accepted too. The parameters are those
+    /// of libpq, as far as they mean something here: `sslmode` (`prefer` without it),
+    /// `sslrootcert`, `sslcert`, `sslkey`, `sslsni`, `sslnegotiation`, `channel_binding`,
+    /// `target_session_attrs`, `load_balance_hosts`, `connect_timeout`, `keepalives` and its
+    /// kin, `tcp_user_timeout`, `application_name`, `options`, `hostaddr`. No file in the
+    /// home directory is read, neither `.pgpass` nor certificates in `.postgresql`.
+    ///
+    /// ```
+    /// use larder_pool::{ConnectOptions, TargetSessionAttrs};
+    ///
+    /// let options = ConnectOptions::parse(
+    ///     "postgres://app@db1,db2:6432/shop?sslmode=verify-full&target_session_attrs=primary",
+    /// )?;
+    /// assert_eq!(options.target().hosts, "db1:5432,db2:6432");
+    /// assert_eq!(options.target_session_attrs, TargetSessionAttrs::Primary);
+    /// # Ok::<(), larder_pool::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`Error::Options`] with what is wrong; the URL itself is never repeated.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        let options = |problem: &str| Error::Options(problem.to_owned());
-        let (scheme, rest) = url
-            .split_once("://")
-            .ok_or_else(|| options("the URL has no scheme; it should begin with postgres://"))?;
-        let scheme = scheme.split('+').next().unwrap_or_default();
-        if !matches!(scheme, "postgres" | "postgresql") {
-            return Err(options(
-                "the scheme of the URL is not postgres:// or postgresql://",
-            ));
-        }
-        // Not parsed as a URL of the web: PostgreSQL's may name several hosts.
-        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // What is not encoded would become part of a host or of a parameter, and be shown.
-        if place.matches('@').count() > 1 {
-            return Err(options(
-                "the URL has several `@`; in user and password it is written %40",
-            ));
-        }
-        let (tls, query) = take_tls(query)?;
-        let server = Config::from_str(&format!("postgres://{place}?{query}")).map_err(|error| {
-            Error::Options(format!("the URL cannot be used: {}", with_causes(&error)))
-        })?;
-        let options = Self {
-            server,
-            tls,
-            connect_timeout: Duration::from_secs(10),
-            settings: Vec::new(),
-            answer_timeout: None,
-            cancel_requests: true,
-        };
-        // Without these a connection whose other end is gone would look alive for hours.
-        Ok(options.keepalive(Duration::from_secs(30), Duration::from_secs(10), 3))
+        url::parse(url)
     }
 
     /// The name under which the server lists the connections.
@@ -83,14 +85,60 @@ impl ConnectOptions {
 
     /// TCP keepalive: idle time before the first probe, time between probes, and how
     /// many may stay without an answer. The product also bounds how long sent data may
-    /// stay unacknowledged.
+    /// stay unacknowledged. `keepalives=0` and `tcp_user_timeout` of the URL stand above it.
     pub fn keepalive(mut self, idle: Duration, interval: Duration, count: u32) -> Self {
+        let user_timeout = self.tcp.user_timeout.unwrap_or(idle + interval * count);
         self.server
-            .keepalives(true)
+            .keepalives(!self.tcp.no_keepalives)
             .keepalives_idle(idle)
             .keepalives_interval(interval)
             .keepalives_retries(count)
-            .tcp_user_timeout(idle + interval * count);
+            .tcp_user_timeout(user_timeout);
+        self
+    }
+
+    /// Whether hosts, and the addresses of a host, are tried in an order drawn anew at each
+    /// connect instead of the one in which they are written. Not by default.
+    pub fn balance_hosts(mut self, balance: bool) -> Self {
+        self.server.load_balance_hosts(match balance {
+            true => LoadBalanceHosts::Random,
+            false => LoadBalanceHosts::Disable,
+        });
+        self
+    }
+
+    /// Asks for the password anew at each connect instead of taking the URL's: for tokens
+    /// that expire and passwords that are rotated. Several hosts are asked for one by one.
+    ///
+    /// The future may take half of what is left of `connect_timeout`. Its error, or its
+    /// silence, makes connecting fail with
+    /// [`ConnectErrorCause::Password`](crate::ConnectErrorCause::Password); the error's text
+    /// is shown, so it must not hold the secret.
+    ///
+    /// ```
+    /// use larder_pool::{ConnectOptions, SecretString};
+    ///
+    /// let options = ConnectOptions::parse("postgres://app@db/shop?sslmode=verify-full")?
+    ///     .password_provider(async |request| {
+    ///         Ok(SecretString::from(format!("token of {}", request.host)))
+    ///     });
+    /// # Ok::<(), larder_pool::Error>(())
+    /// ```
+    pub fn password_provider<F, Fut>(mut self, provide: F) -> Self
+    where
+        F: Fn(PasswordRequest) -> Fut + Send + Sync + 'static,
+        Fut:
+            Future<Output = Result<SecretString, Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        self.password = Some(PasswordProvider::new(provide));
+        self
+    }
+
+    /// Reads the password from this file at each connect instead of taking the URL's: for
+    /// secrets that are mounted and replaced while the process runs. All of the file is the
+    /// password, but for one line break at its end.
+    pub fn password_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.password = Some(PasswordProvider::file(path.into()));
         self
     }
 
@@ -102,30 +150,36 @@ impl ConnectOptions {
 
     /// Where the options point to, without the password.
     pub fn target(&self) -> Target {
-        let hosts = self.server.get_hosts().iter();
-        let ports = self.server.get_ports();
-        let hosts = hosts.enumerate().map(|(index, host)| {
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-            match host {
-                Host::Tcp(name) => format!("{name}:{port}"),
-                Host::Unix(path) => format!("{}:{port}", path.display()),
-            }
-        });
+        let hosts: Vec<String> = self.places.iter().map(Place::to_string).collect();
         Target {
-            hosts: hosts.collect::<Vec<_>>().join(","),
+            hosts: hosts.join(","),
             user: self.server.get_user().unwrap_or_default().to_owned(),
             database: self.server.get_dbname().unwrap_or_default().to_owned(),
         }
     }
 
-    /// The SQL with which a new connection begins.
-    pub(crate) fn setup(&self) -> String {
+    /// The settings of a session, by name and value: of one that comes twice the last counts.
+    fn session_settings(&self) -> impl Iterator<Item = (&str, &str)> {
         // Raw SQL is read on our side too, and has to mean the same there.
         let defaults = [("TimeZone", "UTC"), ("standard_conforming_strings", "on")];
         let settings = self.settings.iter();
         defaults
             .into_iter()
             .chain(settings.map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
+    /// The same as each transaction gets them, behind a pooler that keeps nothing of a session.
+    pub(crate) fn transaction_defaults(&self) -> Option<TransactionDefaults> {
+        (self.pooler == PoolerMode::Transaction)
+            .then(|| TransactionDefaults::new(self.session_settings()))
+    }
+
+    /// The SQL with which a new connection begins.
+    pub(crate) fn setup(&self) -> String {
+        if self.pooler == PoolerMode::Transaction {
+            return String::new();
+        }
+        self.session_settings()
             .map(|(name, value)| {
                 format!(
                     "SELECT pg_catalog.set_config('{}', '{}', false);",
@@ -146,120 +200,8 @@ impl fmt::Debug for ConnectOptions {
             .field("tls", &self.tls)
             .field("connect_timeout", &self.connect_timeout)
             .field("settings", &self.settings)
+            .field("pooler", &self.pooler)
+            .field("target_session_attrs", &self.target_session_attrs)
             .finish_non_exhaustive()
-    }
-}
-
-/// Takes out of the query what tokio-postgres does not know in full; gives the rest.
-fn take_tls(query: &str) -> Result<(TlsOptions, String), Error> {
-    let mut tls = TlsOptions::default();
-    let mut rest = form_urlencoded::Serializer::new(String::new());
-    // libpq reads a plus sign as itself and not as a space.
-    let query = query.replace('+', "%2B");
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if !key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        {
-            return Err(Error::Options(
-                "the URL has a parameter with an impossible name; in user and password `?` is written %3F and `&` %26".to_owned(),
-            ));
-        }
-        match &*key {
-            "sslmode" => tls.mode = TlsMode::from_str(&value)?,
-            "sslrootcert" => tls.root_certificate = Some(value.into_owned().into()),
-            _ => {
-                rest.append_pair(&key, &value);
-            }
-        }
-    }
-    if tls.mode == TlsMode::Require && tls.root_certificate.is_some() {
-        // As libpq does: whoever names authorities wants them asked.
-        tls.mode = TlsMode::VerifyCa;
-    }
-    Ok((tls, rest.finish().replace('+', "%20")))
-}
-
-/// The place that a connection leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Host and port, or several separated by commas.
-    pub hosts: String,
-    /// The user who logs in.
-    pub user: String,
-    /// The database.
-    pub database: String,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "database `{}` on {} as `{}`",
-            self.database, self.hosts, self.user
-        )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-    use super::*;
-
-    #[test]
-    fn the_spellings_of_a_url_are_one() {
-        for scheme in ["postgres", "postgresql", "postgresql+psycopg2"] {
-            let options = ConnectOptions::parse(&format!("{scheme}://app@db:6543/shop")).unwrap();
-            let target = options.target().to_string();
-            assert_eq!(target, "database `shop` on db:6543 as `app`");
-        }
-        for wrong in ["mysql://db/shop", "db/shop", ""] {
-            assert!(ConnectOptions::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn several_hosts_and_sockets_are_named() {
-        let options = ConnectOptions::parse("postgres://app@a:1,b:2/shop").unwrap();
-        assert_eq!(options.target().hosts, "a:1,b:2");
-        let options = ConnectOptions::parse("postgres:///shop?host=/run/postgresql").unwrap();
-        assert_eq!(options.target().hosts, "/run/postgresql:5432");
-    }
-
-    #[test]
-    fn what_is_encoded_is_decoded_and_a_plus_sign_is_one() {
-        let password = |url: &str| {
-            let options = ConnectOptions::parse(url).unwrap();
-            options.server.get_password().map(<[u8]>::to_vec)
-        };
-        let expected = Some(b"a+b@c".to_vec());
-        assert_eq!(password("postgres://app:a+b%40c@db/shop"), expected);
-        assert_eq!(
-            password("postgres://app@db/shop?password=a+b%40c"),
-            expected
-        );
-    }
-
-    #[test]
-    fn tls_is_read_from_the_query() {
-        let tls = |query: &str| {
-            ConnectOptions::parse(&format!("postgres://db/shop?{query}")).map(|options| options.tls)
-        };
-        assert_eq!(tls("").unwrap().mode, TlsMode::Prefer);
-        assert_eq!(
-            tls("sslmode=verify-full").unwrap().mode,
-            TlsMode::VerifyFull
-        );
-        // Authorities that are named are asked, as libpq does.
-        let named = tls("sslmode=require&sslrootcert=/c++/ca.pem").unwrap();
-        assert_eq!(named.mode, TlsMode::VerifyCa);
-        assert_eq!(named.root_certificate, Some("/c++/ca.pem".into()));
-        assert!(
-            tls("sslmode=allow")
-                .unwrap_err()
-                .to_string()
-                .contains("`allow` is not known")
-        );
     }
 }

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::Pool;
 use crate::connection::Notes;
 use crate::written::Note;
+use crate::{Pool, TransactionSettings};
 
 tokio::task_local! {
     static OPEN: Arc<OpenTransaction>;
@@ -36,6 +36,17 @@ impl Pool {
     /// spawned do not.
     pub fn is_in_transaction(&self) -> bool {
         is_within(self.0.connector.shared().watch.id())
+    }
+
+    /// Whether the current task runs within a transaction of this pool that is under other
+    /// settings than these. One that is under none does not count.
+    pub fn is_in_transaction_under_others(&self, settings: &TransactionSettings) -> bool {
+        let pool = self.0.connector.shared().watch.id();
+        any(|open| {
+            let notes = open.notes.as_ref().filter(|_| open.pool == pool);
+            let under = notes.and_then(|notes| notes.settings());
+            under.is_some_and(|under| under != settings)
+        })
     }
 
     /// Notes something in the transaction of this pool within which the current task runs, the

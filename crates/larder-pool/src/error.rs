@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use crate::connect_options::Target;
+use crate::connect_error::ConnectError;
 use crate::error_class::ErrorClass;
 use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState, state_of};
@@ -234,7 +234,7 @@ impl Error {
             Self::Aborted { cause } => cause.as_deref(),
             Self::CommitRefused(reply) => Some(reply),
             Self::Lost { server, .. } => server.as_deref(),
-            Self::Connect(error) => error.server.as_ref(),
+            Self::Connect(error) => error.server(),
             _ => None,
         }
     }
@@ -288,107 +288,6 @@ impl Error {
 fn reason(diesel: &DieselError, server: Option<&ServerError>) -> String {
     server.map_or_else(|| diesel.to_string(), ToString::to_string)
 }
-
-/// No connection could be made. Says where to and why, and never with which password.
-#[derive(Debug, Clone)]
-pub struct ConnectError {
-    pub(crate) target: Target,
-    pub(crate) cause: ConnectErrorCause,
-    pub(crate) detail: String,
-    pub(crate) server: Option<ServerError>,
-}
-
-/// Why no connection could be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ConnectErrorCause {
-    /// The name of the host has no address.
-    UnknownHost,
-    /// Nobody listens there.
-    Refused,
-    /// No answer came in time.
-    TimedOut,
-    /// TLS could not be agreed on, or the certificate was not accepted.
-    Tls,
-    /// The server does not accept the user or the password.
-    Authentication,
-    /// The database does not exist.
-    UnknownDatabase,
-    /// The server has no connection left for us.
-    TooManyConnections,
-    /// The server is starting up, shutting down or recovering.
-    NotReady,
-    /// Anything else; the text says what.
-    Other,
-}
-
-impl ConnectErrorCause {
-    /// Whether trying again with the same settings cannot help.
-    pub fn is_permanent(self) -> bool {
-        matches!(
-            self,
-            Self::Authentication | Self::UnknownDatabase | Self::Tls
-        )
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::UnknownHost => "the host is unknown",
-            Self::Refused => "the connection was refused",
-            Self::TimedOut => "there was no answer in time",
-            Self::Tls => "TLS failed",
-            Self::Authentication => "authentication failed",
-            Self::UnknownDatabase => "the database does not exist",
-            Self::TooManyConnections => "the server has too many connections",
-            Self::NotReady => "the server is not ready",
-            Self::Other => "the connection failed",
-        }
-    }
-}
-
-impl ConnectError {
-    /// Why.
-    pub fn cause(&self) -> ConnectErrorCause {
-        self.cause
-    }
-
-    /// What a program may do about it.
-    pub fn class(&self) -> ErrorClass {
-        match self.cause {
-            cause if cause.is_permanent() => ErrorClass::Caller,
-            ConnectErrorCause::TimedOut => ErrorClass::Timeout,
-            _ => ErrorClass::Connection,
-        }
-    }
-
-    /// The error as the server stated it, if it was the server's.
-    pub fn server_error(&self) -> Option<&ServerError> {
-        self.server.as_ref()
-    }
-
-    /// The host, port, user and database that were tried.
-    pub fn target(&self) -> &Target {
-        &self.target
-    }
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "connect to {}: {}",
-            self.target,
-            self.cause.words()
-        )?;
-        match &self.server {
-            Some(reply) => write!(formatter, ": {reply}"),
-            None if self.detail.is_empty() => Ok(()),
-            None => write!(formatter, ": {}", self.detail),
-        }
-    }
-}
-
-impl std::error::Error for ConnectError {}
 
 /// No connection became free in time: what was waited for, and what stood in the way.
 #[derive(Debug, Clone)]

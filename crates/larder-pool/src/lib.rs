@@ -15,6 +15,7 @@
 mod apart;
 mod checkout;
 mod closure;
+mod connect_error;
 mod connect_options;
 mod connection;
 mod connector;
@@ -23,6 +24,7 @@ pub mod deadline;
 mod error;
 mod error_class;
 mod observer;
+mod password;
 mod pool;
 mod pool_options;
 mod retry;
@@ -30,29 +32,34 @@ mod server_error;
 mod session;
 mod tls;
 mod transaction;
+mod transaction_settings;
 mod trouble;
 mod unknown_outcome;
 mod written;
 
 pub use crate::closure::{AsyncClosure, RepeatableClosure};
-pub use crate::connect_options::{ConnectOptions, Target};
+pub use crate::connect_error::{ConnectError, ConnectErrorCause, FailedAttempt};
+pub use crate::connect_options::{ConnectOptions, PoolerMode, Target, TargetSessionAttrs};
 pub use crate::connection::{
     BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
     Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
     static_query_id,
 };
-pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::error::{AcquireError, Error, ErrorKind};
 pub use crate::error_class::ErrorClass;
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, RetryEvent, RetryRefusal, StatementOutcome,
     TransactionEvent,
 };
+pub use crate::password::PasswordRequest;
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
 pub use crate::retry::{Retry, RetryBudget, RetryPolicy, RetryReason, RetryableError};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
-pub use crate::tls::{TlsMode, TlsOptions};
+pub use crate::tls::{ChannelBinding, TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
+pub use crate::transaction_settings::TransactionSettings;
 pub use crate::unknown_outcome::{CommitOutcome, UnknownOutcome};
 pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};
+pub use secrecy::SecretString;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use larder_sql::{Effect, SessionEffect, StatementProfile};
 
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::retry::RetryReason;
 use crate::server_error::ServerError;
 use crate::written::Effects;
@@ -67,7 +67,7 @@ pub trait PoolObserver: Send + Sync {
     /// Whether a statement may write something that others read. Where it says yes, the end of
     /// the statement, or of its transaction, is told. By default what its text tells decides.
     fn may_write(&self, profile: &StatementProfile) -> bool {
-        may_write(profile)
+        may_write_by_its_text(profile)
     }
 
     /// What a statement leaves behind on its session. By default what its text tells, which
@@ -78,6 +78,13 @@ pub trait PoolObserver: Send + Sync {
 
     /// Whether names mean under these settings of a session what the observer takes them for.
     fn knows(&self, _: &SessionSettings) -> bool {
+        true
+    }
+
+    /// Whether names mean under this role, which transactions are
+    /// [under](crate::TransactionSettings), what the observer takes them for: a role may see other
+    /// schemas in its search path.
+    fn knows_role(&self, _: &str) -> bool {
         true
     }
 
@@ -222,7 +229,7 @@ pub enum StatementOutcome<'a> {
 }
 
 /// Whether a statement may write something that others read, by its text.
-fn may_write(profile: &StatementProfile) -> bool {
+pub(crate) fn may_write_by_its_text(profile: &StatementProfile) -> bool {
     !matches!(profile.effect, Effect::None | Effect::Read)
         || profile.session_effect() != SessionEffect::None
 }
@@ -235,6 +242,11 @@ impl Observer {
     /// Tells this observer.
     pub fn new(observer: Arc<dyn PoolObserver>) -> Self {
         Self(Some(observer))
+    }
+
+    /// Whether there is nobody to be told.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Whether anybody has to be told of what this statement does.
@@ -253,6 +265,11 @@ impl Observer {
     }
 
     /// Whether names mean what the observer takes them for.
+    pub(crate) fn knows_role(&self, role: &str) -> bool {
+        let observer = self.0.as_ref();
+        observer.is_none_or(|observer| observer.knows_role(role))
+    }
+
     pub(crate) fn knows(&self, settings: &SessionSettings) -> bool {
         self.0
             .as_ref()

@@ -13,10 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::checkout::{ConnectErrors, Counters, ErrorSink, Gauge, Manager, Pooled, Shelf};
+use crate::connect_error::ConnectError;
 use crate::connect_options::ConnectOptions;
 use crate::connection::Watch;
 use crate::connector::Connector;
-use crate::error::{AcquireError, ConnectError, Error};
+use crate::error::{AcquireError, Error};
 use crate::observer::Observer;
 use crate::pool_options::{PoolOptions, PoolStatus};
 use crate::retry::Bucket;

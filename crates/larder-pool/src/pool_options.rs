@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::error::{ConnectError, Error};
+use crate::connect_error::ConnectError;
+use crate::error::Error;
 use crate::observer::Observer;
 use crate::retry::{RetryBudget, RetryPolicy};
 

@@ -201,6 +201,25 @@ impl ServerError {
         }
     }
 
+    /// What to do where this is how a pooler in transaction mode shows that nobody told of it.
+    pub(crate) fn pooler_advice(&self) -> Option<&'static str> {
+        const ADVICE: &str = "this looks like a pooler in transaction mode, which keeps no \
+            prepared statements and takes no startup options: set database.pooler = transaction";
+        let is_missing_statement = matches!(self.state.as_str(), "26000" | "42P05");
+        // A pooler's own words, which are in English everywhere.
+        let is_refused_option = self.state.as_str() == "08P01"
+            && self.message.starts_with("unsupported startup parameter");
+        (is_missing_statement || is_refused_option).then_some(ADVICE)
+    }
+
+    /// The same error with that said.
+    pub(crate) fn with_pooler_advice(mut self) -> Self {
+        if let Some(advice) = self.pooler_advice() {
+            self.message = format!("{}: {advice}", self.message);
+        }
+        self
+    }
+
     /// Whether it is `diesel` that reports this very error.
     pub(crate) fn is_reported_by(&self, error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(_, information)
@@ -335,7 +354,7 @@ pub(crate) fn state_of(kind: &DatabaseErrorKind) -> Option<SqlState> {
     SqlState::new(code.code())
 }
 
-fn kind_of(code: Option<&Code>) -> DatabaseErrorKind {
+pub(crate) fn kind_of(code: Option<&Code>) -> DatabaseErrorKind {
     match code {
         Some(&Code::UNIQUE_VIOLATION) => DatabaseErrorKind::UniqueViolation,
         Some(&Code::FOREIGN_KEY_VIOLATION) => DatabaseErrorKind::ForeignKeyViolation,

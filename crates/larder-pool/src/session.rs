@@ -205,6 +205,11 @@ impl Lease {
             UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD PLANS; \
             DISCARD TEMP; DISCARD SEQUENCES;";
         let link = Arc::clone(self.pooled.connection.link());
+        if link.is_pooled() {
+            // What was the session's went with the server's connection, or ended with it.
+            self.pooled.connection.session_restored();
+            return;
+        }
         let setup = self.pool.connector.setup();
         match link.batch(&format!("{DISCARD}{setup}")).await {
             Ok(()) => self.pooled.connection.session_restored(),

@@ -1,34 +1,50 @@
 //! How strictly a connection is encrypted, by rustls.
 
+mod files;
+mod lenient;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
+use tokio_postgres::config;
 
 use crate::Error;
+use lenient::Lenient;
 
-/// The modes of libpq's `sslmode`, but for `allow`, which protects nothing.
+/// The modes of libpq's `sslmode`, but for `allow`, which protects nothing. On a Unix socket
+/// all of them mean no TLS, as in libpq.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TlsMode {
     /// Never encrypted.
     Disable,
-    /// Encrypted where the server can; anyone in between can prevent it.
+    /// Encrypted where the server can, and in the clear where it offers no TLS, where the
+    /// handshake fails, or where the server lets nobody in over TLS: anyone in between can
+    /// prevent it. A wrong password is not tried again in the clear, though libpq would.
     #[default]
     Prefer,
-    /// Encrypted, but with whoever answers.
+    /// Encrypted, but with whoever answers; with a root certificate it is `VerifyCa`.
     Require,
     /// Encrypted, with a certificate that a trusted authority signed for any host.
     VerifyCa,
-    /// Encrypted, with a certificate that a trusted authority signed for this host.
+    /// Encrypted, with a certificate that a trusted authority signed for this host. The name
+    /// has to be a subject alternative name: unlike libpq, rustls looks at no common name.
     VerifyFull,
+}
+
+impl TlsMode {
+    /// The word that libpq uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
 }
 
 impl FromStr for TlsMode {
@@ -48,136 +64,123 @@ impl FromStr for TlsMode {
     }
 }
 
-/// What a connection demands of its encryption.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Whether logging in by password proves that nobody sits in between (SCRAM-SHA-256-PLUS).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChannelBinding {
+    /// Never.
+    Disable,
+    /// Where TLS is used and the server offers it.
+    #[default]
+    Prefer,
+    /// Always; without it, connecting fails, whatever way to log in the server asks for.
+    Require,
+}
+
+impl ChannelBinding {
+    pub(crate) fn as_config(self) -> config::ChannelBinding {
+        match self {
+            Self::Disable => config::ChannelBinding::Disable,
+            Self::Prefer => config::ChannelBinding::Prefer,
+            Self::Require => config::ChannelBinding::Require,
+        }
+    }
+}
+
+impl FromStr for ChannelBinding {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "disable" => Ok(Self::Disable),
+            "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            other => Err(Error::Options(format!(
+                "channel_binding `{other}` is not known; it can be disable, prefer or require"
+            ))),
+        }
+    }
+}
+
+/// What a connection demands of its encryption. The files are read when a pool is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsOptions {
     /// How strict.
     pub mode: TlsMode,
-    /// A PEM file with the authorities to trust; without it the system's.
+    /// A PEM file with the authorities to trust; without it the system's, which only
+    /// `VerifyCa` and `VerifyFull` ask.
     pub root_certificate: Option<PathBuf>,
+    /// A PEM file with the certificate to show to a server that asks for one, and those
+    /// that signed it.
+    pub certificate: Option<PathBuf>,
+    /// A PEM file with the private key of `certificate`, not encrypted. On Unix nobody but
+    /// its owner may read it, or its group if it is root's, as libpq demands.
+    pub key: Option<PathBuf>,
+    /// Whether the server is told its name in the clear (`sslsni`), which some need to know
+    /// whom the connection is for. On by default.
+    pub server_name_indication: bool,
+    /// Whether logging in proves that nobody sits in between. [`ChannelBinding::Prefer`] by
+    /// default.
+    pub channel_binding: ChannelBinding,
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            mode: TlsMode::default(),
+            root_certificate: None,
+            certificate: None,
+            key: None,
+            server_name_indication: true,
+            channel_binding: ChannelBinding::default(),
+        }
+    }
+}
+
+impl TlsOptions {
+    /// Whether the server's certificate is looked at.
+    fn asks_authorities(&self) -> bool {
+        match self.mode {
+            TlsMode::Disable => false,
+            // As libpq does, which then goes on in the clear where `prefer` allows it.
+            TlsMode::Prefer | TlsMode::Require => self.root_certificate.is_some(),
+            TlsMode::VerifyCa | TlsMode::VerifyFull => true,
+        }
+    }
 }
 
 /// The configuration of rustls for these options.
 ///
 /// # Errors
 ///
-/// [`Error::Options`] if no authority can be read although one is needed.
+/// [`Error::Options`] if a file cannot be used, or no authority is known although one is needed.
 pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Options(format!("TLS cannot be set up: {error}")))?;
-    let verifier: Arc<dyn ServerCertVerifier> = match options.mode {
-        TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => Arc::new(Lenient {
-            provider,
-            authorities: None,
-        }),
-        TlsMode::VerifyCa => Arc::new(Lenient {
-            authorities: Some(authorities(options, Arc::clone(&provider))?),
-            provider,
-        }),
-        TlsMode::VerifyFull => authorities(options, provider)?,
+    let authorities = match options.asks_authorities() {
+        true => Some(files::authorities(options, Arc::clone(&provider))?),
+        false => None,
     };
-    Ok(builder
+    let verifier: Arc<dyn ServerCertVerifier> = match (options.mode, authorities) {
+        (TlsMode::VerifyFull, Some(authorities)) => authorities,
+        (_, authorities) => Arc::new(Lenient {
+            provider,
+            authorities,
+        }),
+    };
+    let builder = builder
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth())
-}
-
-fn authorities(
-    options: &TlsOptions,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, Error> {
-    let mut roots = RootCertStore::empty();
-    match &options.root_certificate {
-        Some(path) => {
-            let unreadable = |problem: String| {
-                Error::Options(format!(
-                    "the root certificate {}: {problem}",
-                    path.display()
-                ))
-            };
-            let certificates = CertificateDer::pem_file_iter(path)
-                .map_err(|error| unreadable(error.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| unreadable(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(unreadable("holds no certificate".to_owned()));
-            }
-        }
-        None => {
-            // A system has some certificates that cannot be used; the rest is enough.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                return Err(Error::Options(
-                    "the system has no trusted certificates; name a file with them (tls_root_certificate, or PGSSLROOTCERT)".to_owned(),
-                ));
-            }
-        }
-    }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|error| Error::Options(format!("the trusted certificates: {error}")))
-}
-
-/// Accepts a certificate of a trusted authority whatever host it names, or every
-/// certificate if no authority is asked. The handshake's signatures are checked all the same.
-#[derive(Debug)]
-struct Lenient {
-    provider: Arc<CryptoProvider>,
-    authorities: Option<Arc<WebPkiServerVerifier>>,
-}
-
-impl ServerCertVerifier for Lenient {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        host: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(authorities) = &self.authorities else {
-            return Ok(ServerCertVerified::assertion());
-        };
-        match authorities.verify_server_cert(certificate, intermediates, host, ocsp, now) {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            verdict => verdict,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match files::identity(options)? {
+        Some(identity) => builder
+            .with_client_auth_cert(identity.chain, identity.key)
+            .map_err(|error| files::mismatch(options, &error))?,
+        None => builder.with_no_client_auth(),
+    };
+    config.enable_sni = options.server_name_indication;
+    Ok(config)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::connection::{CommitFailure, Notes};
 use crate::retry::FailureCause;
 use crate::session::Session;
 use crate::{
-    AsyncClosure, Connection, Error, Pool, ServerError, SqlState, TransactionManager, current,
-    deadline,
+    AsyncClosure, Connection, Error, Pool, ServerError, SqlState, TransactionManager,
+    TransactionSettings, current, deadline,
 };
 
 /// How much of other transactions a transaction sees. PostgreSQL treats READ
@@ -67,6 +67,8 @@ pub struct TransactionBuilder {
     isolation_level: Option<IsolationLevel>,
     read_only: bool,
     deferrable: bool,
+    settings: Option<TransactionSettings>,
+    local_settings: Vec<(String, String)>,
 }
 
 impl TransactionBuilder {
@@ -76,6 +78,8 @@ impl TransactionBuilder {
             isolation_level: None,
             read_only: false,
             deferrable: false,
+            settings: None,
+            local_settings: Vec::new(),
         }
     }
 
@@ -96,6 +100,20 @@ impl TransactionBuilder {
     /// [`read_only`](Self::read_only) only.
     pub fn deferrable(mut self) -> Self {
         self.deferrable = true;
+        self
+    }
+
+    /// Runs it under these settings, which are set in the message that begins it.
+    pub fn settings(mut self, settings: TransactionSettings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// A setting of the server that holds until the end of the transaction, as `SET LOCAL`
+    /// makes it: `statement_timeout`, or one of your own such as `app.tenant` that the policies
+    /// of row-level security read. It is sent in the round trip of BEGIN, its value quoted.
+    pub fn local_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.local_settings.push((name.into(), value.into()));
         self
     }
 
@@ -131,12 +149,27 @@ impl TransactionBuilder {
         &self.pool
     }
 
+    /// A connection of the pool, under the same settings.
+    pub(crate) async fn session(&self) -> Result<Session, Error> {
+        match &self.settings {
+            Some(settings) => self.pool.session_with(settings).await,
+            None => self.pool.session().await,
+        }
+    }
+
     /// Begins it on a connection of the pool.
     pub(crate) async fn begin<E>(&self) -> Result<Session, Failed<E>> {
         let session = self.pool.session().await;
         let mut session = session.map_err(Failed::before_it_began)?;
+        session.set_transaction_settings(self.settings.clone());
         let sql = self.sql();
-        match TransactionManager::begin_with(&mut session, &sql, self.read_only).await {
+        let begun = TransactionManager::begin_with(
+            &mut session,
+            &sql,
+            self.read_only,
+            &self.local_settings,
+        );
+        match begun.await {
             Ok(()) => Ok(session),
             Err(error) => Err(Failed::before_it_began(statement_failed(&session, error))),
         }

@@ -103,6 +103,7 @@ mod named;
 mod parameters;
 mod position;
 mod profile;
+mod session_use;
 mod statement;
 mod transaction_control;
 
@@ -116,5 +117,6 @@ pub use profile::{
     Effect, Fingerprint, KeyCandidate, KeyCandidates, QualifiedName, SessionEffect, StatementKind,
     StatementProfile, UnknownReason, classify, is_in_subquery,
 };
+pub use session_use::session_use;
 pub use statement::{Statements, leading_keyword, statements};
 pub use transaction_control::{TransactionControl, transaction_control};

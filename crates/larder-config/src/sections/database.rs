@@ -83,6 +83,10 @@ section! {
         application_name: String {
             default: Everywhere("larder"),
         }
+        /// The setting that a scope sets to its tenant, and that policies of row-level security read with current_setting. Its name has a dot in it.
+        tenant_setting: String {
+            default: Everywhere("app.tenant"),
+        }
     }
 }
 

@@ -180,6 +180,7 @@ fn their_defaults_are_the_predecessors() {
         ("database.keepalive_interval", "10s"),
         ("database.keepalive_count", "3"),
         ("database.application_name", "larder"),
+        ("database.tenant_setting", "app.tenant"),
         ("embedded.start_timeout", "30s"),
         ("embedded.connect_timeout", "10s"),
         ("cache.max_entries", "1000"),

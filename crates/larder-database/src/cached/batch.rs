@@ -220,7 +220,14 @@ impl<'a> Batch<'a> {
         let inner = self.inner;
         let began = Instant::now();
         let run = inner
-            .run_plan(query, generation, dependencies, beginning.holds, as_of)
+            .run_plan(
+                query,
+                self.options.scope(),
+                generation,
+                dependencies,
+                beginning.holds,
+                as_of,
+            )
             .await;
         inner.loads.loaded(began.elapsed());
         // The statement itself was noted when it was sent.

@@ -78,7 +78,7 @@ impl Database {
             function: None,
             arguments: Vec::new(),
             dependency: None,
-            options: ReadOptions::default(),
+            options: ReadOptions::of(self),
             condition: true,
         }
     }
@@ -269,6 +269,7 @@ impl CachedCall {
         }
         let part = Part::begin();
         part.depends_on(self.options.dependencies().chain(self.dependency));
+        self.options.tell_scope();
         part
     }
 
@@ -330,6 +331,9 @@ impl CachedCall {
         let holds = apart.enter(looking).await;
         let state = holds.ok().and_then(Result::ok).flatten();
         let state = state.ok_or("the catalog cannot be read")?;
+        if let Some(scope) = self.options.scope() {
+            inner.learn_role(scope).await;
+        }
         let mut key = KeyBuilder::with_seed(inner.key_seed(&state));
         self.add_to(&mut key);
         key.type_id(TypeId::of::<V>());
@@ -350,6 +354,9 @@ impl CachedCall {
         };
         key.bytes(&self.arguments);
         key.bytes(&[u8::from(self.options.allow_volatile)]);
+        let scope = self.options.scope();
+        let scope = scope.map(|scope| scope.digest.as_u128().to_le_bytes());
+        key.optional_bytes(scope.as_ref().map(<[u8; 16]>::as_slice));
         for tag in &self.options.tags {
             key.text(tag);
         }
@@ -370,6 +377,7 @@ impl CachedCall {
             Arc::clone(&self.database.inner().picture),
             Arc::clone(state),
             self.options.allow_volatile,
+            self.options.scope.clone(),
         ))
     }
 

@@ -82,7 +82,7 @@ impl Database {
             shared_arguments: shared.finish(),
             options: ReadOptions {
                 operation: Some((service.into(), operation.into())),
-                ..ReadOptions::default()
+                ..ReadOptions::of(self)
             },
         }
     }
@@ -196,6 +196,10 @@ impl CachedRead<'_> {
         if inner.pool.is_in_transaction() {
             return Err(Error::CachedReadInTransaction);
         }
+        options.tell_scope();
+        if let Some(scope) = options.scope() {
+            inner.learn_role(scope).await;
+        }
         let freshness = options.freshness(inner.default_ttl);
         let goes_past =
             options.mode == Mode::Bypass || !inner.cache.is_enabled() || freshness.ttl.is_zero();
@@ -276,9 +280,11 @@ impl CachedRead<'_> {
                 Arc::clone(&inner.picture),
                 Arc::clone(&state),
                 options.allow_volatile,
+                options.scope.clone(),
             )),
             state,
             closure,
+            request_scope: options.scope.clone(),
             ttl_only: options.ttl_only,
             extra,
             refresh: options.mode == Mode::Refresh,

@@ -15,6 +15,7 @@ use super::run::estimate;
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead, Turn};
+use crate::request_scope::RequestScope;
 use crate::scope::{CallScope, Context};
 use crate::{ClosureError, Connection, Error, failpoints};
 
@@ -24,6 +25,8 @@ pub(super) struct CompositeLoad<F> {
     pub(super) state: Arc<CatalogState>,
     /// Takes note of what the closure reads.
     pub(super) scope: Arc<CallScope>,
+    /// On whose behalf it reads.
+    pub(super) request_scope: Option<Arc<RequestScope>>,
     pub(super) closure: F,
     /// No table makes the result go.
     pub(super) ttl_only: bool,
@@ -147,7 +150,7 @@ impl<F> CompositeLoad<F> {
     {
         let database = &self.database;
         let began = database.cache.clock().now();
-        let mut session = database.pool.session().await?;
+        let mut session = database.session_in(self.request_scope.as_deref()).await?;
         let holds = holds && database.same_settings(&session, self.state.generation);
         let mut snapshot = None;
         if holds && shared.is_some() && !failpoints::is_on("snapshot-after-load") {

@@ -161,7 +161,7 @@ impl<Q> CachedQuery<'_, Q> {
             (key, values, OwnedQuery::of(&query, &inner.pool)?)
         };
         let (Some(plan), Some(state)) = (
-            inner.plan(key, &query).await?,
+            inner.plan(key, &query, options.scope()).await?,
             inner.picture_that_holds().await?,
         ) else {
             return Err(Error::Catalog {

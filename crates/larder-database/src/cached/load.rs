@@ -13,6 +13,7 @@ use super::plan::Plan;
 use super::run::{Decode, estimate, rows};
 use crate::database::Inner;
 use crate::fleet::{FoundValue, SecondTier, SharedRead, Turn};
+use crate::request_scope::RequestScope;
 use crate::{Error, failpoints};
 
 /// What values are in the second tier that are rows: they become what a reader wants in its own
@@ -25,6 +26,8 @@ pub(super) struct StatementLoad<V> {
     pub(super) plan: Arc<Plan>,
     pub(super) query: OwnedQuery,
     pub(super) decode: Decode<V>,
+    /// On whose behalf it reads.
+    pub(super) scope: Option<Arc<RequestScope>>,
     /// How it is looked for and kept in the second tier, if it may be there.
     pub(super) shared: Option<SharedRead>,
     pub(super) dependencies: Vec<Dependency>,
@@ -114,6 +117,7 @@ impl<V> StatementLoad<V> {
         let run = database
             .run_plan(
                 self.query,
+                self.scope.as_deref(),
                 generation,
                 dependencies,
                 holds,
@@ -169,13 +173,14 @@ impl Inner {
     pub(super) async fn run_plan(
         &self,
         query: OwnedQuery,
+        scope: Option<&RequestScope>,
         generation: u64,
         dependencies: impl IntoIterator<Item = Dependency>,
         holds: bool,
         as_of: bool,
     ) -> Result<Run, Error> {
         let began = self.cache.clock().now();
-        let mut session = self.pool.session().await?;
+        let mut session = self.session_in(scope).await?;
         let storable = holds
             && self.same_settings(&session, generation)
             && !self.watcher.heat.is_hot(dependencies);

@@ -94,7 +94,7 @@ impl Database {
         CachedMany {
             database: self,
             keys: keys.into_iter().collect(),
-            options: ReadOptions::default(),
+            options: ReadOptions::of(self),
         }
     }
 }
@@ -151,6 +151,7 @@ where
         if inner.pool.is_in_transaction() {
             return Err(Error::CachedReadInTransaction);
         }
+        options.tell_scope();
         let mut seen = HashSet::with_capacity(keys.len());
         let mut keys = keys;
         keys.retain(|key| seen.insert(key.clone()));
@@ -174,7 +175,7 @@ where
         let plan = if goes_past {
             None
         } else {
-            inner.plan(plan_key, &probe).await?
+            inner.plan(plan_key, &probe, options.scope()).await?
         };
         let batch = plan.and_then(|plan| Batch::new::<T>(inner, plan, &values, &options));
         let mut found = HashMap::with_capacity(keys.len());
@@ -183,7 +184,7 @@ where
             inner.cache.count_bypassed();
             for keys in pieces(keys) {
                 let query = statement.write::<Q, K>(keys.clone())?;
-                let mut session = inner.pool.session().await?;
+                let mut session = inner.session_in(options.scope()).await?;
                 let loaded = rows(&mut session, query).await?;
                 drop(session);
                 let rows = statement.by_key(loaded, &keys)?;

@@ -1,9 +1,14 @@
 //! What a caller says about a cached read.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{Dependency, EntryName, Freshness, Key, KeyBuilder, Mode};
+
+use crate::Database;
+use crate::request_scope::RequestScope;
+use crate::scope::Context;
 
 /// The options that all cached reads share.
 #[derive(Debug, Clone, Default)]
@@ -17,9 +22,35 @@ pub(super) struct ReadOptions {
     pub(super) allow_volatile: bool,
     pub(super) ttl_only: bool,
     pub(super) local_only: bool,
+    /// On whose behalf it reads.
+    pub(super) scope: Option<Arc<RequestScope>>,
 }
 
 impl ReadOptions {
+    /// Those of a read that nothing was said of, by this handle.
+    pub(super) fn of(database: &Database) -> Self {
+        Self {
+            scope: database.request_scope().cloned(),
+            ..Self::default()
+        }
+    }
+
+    /// On whose behalf it reads.
+    pub(super) fn scope(&self) -> Option<&RequestScope> {
+        self.scope.as_deref()
+    }
+
+    /// Tells the call that the current task works for on whose behalf it reads.
+    pub(super) fn tell_scope(&self) {
+        if let Some(scope) = self.scope() {
+            Context::look(|context| {
+                if let Some(call) = &context.call {
+                    call.reads_in(&scope.transactions);
+                }
+            });
+        }
+    }
+
     pub(super) fn freshness(&self, default_ttl: Duration) -> Freshness {
         Freshness {
             ttl: self.ttl.unwrap_or(default_ttl),
@@ -35,13 +66,18 @@ impl ReadOptions {
         let freshness = self.freshness(default_ttl);
         let times = [freshness.ttl, freshness.stale_for, freshness.stale_if_error];
         // In one piece: this is done for every hit.
-        let flags = u8::from(self.allow_volatile) | u8::from(self.ttl_only) << 1;
+        let flags = u8::from(self.allow_volatile)
+            | u8::from(self.ttl_only) << 1
+            | u8::from(self.scope.is_some()) << 2;
         let mut said = [flags; 25];
         for (place, time) in said[1..].chunks_exact_mut(8).zip(times) {
             let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             place.copy_from_slice(&nanoseconds.to_le_bytes());
         }
         key.bytes(&said);
+        if let Some(scope) = &self.scope {
+            key.bytes(&scope.digest.as_u128().to_le_bytes());
+        }
         match &self.operation {
             Some((service, operation)) => key.text(service).text(operation),
             None => key.optional_bytes(None),

@@ -17,6 +17,7 @@ use super::options::ReadOptions;
 use crate::coherence::{CatalogState, read_dependencies, row_dependencies};
 use crate::database::Inner;
 use crate::failpoints;
+use crate::request_scope::RequestScope;
 
 /// The plan of one statement, as long as the picture of the catalog holds.
 #[derive(Debug)]
@@ -54,12 +55,18 @@ pub(crate) enum NotCached {
     Statement(Uncacheable),
     /// It calls functions whose results change by themselves.
     Volatile(Arc<[QualifiedName]>),
+    /// Names may mean other tables to the role of the scope.
+    Role(String),
 }
 
 impl fmt::Display for NotCached {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Statement(reason) => reason.fmt(formatter),
+            Self::Role(role) => write!(
+                formatter,
+                "the role {role} sees other schemas in its search path than the role of the connection, or it was not possible to find out: give it USAGE on the same schemas, and take \"$user\" out of the search path"
+            ),
             Self::Volatile(functions) => {
                 let names: Vec<String> = functions.iter().map(ToString::to_string).collect();
                 write!(
@@ -79,9 +86,18 @@ impl Plan {
         state: &CatalogState,
         beginning: Key,
         database: &Inner,
+        scope: Option<&RequestScope>,
     ) -> Self {
         let cache = &database.cache;
-        let verdict = match state.catalog.reads(&profile) {
+        let role = scope.and_then(RequestScope::role);
+        let stranger = role.filter(|role| state.roles.see_the_same(role) != Some(true));
+        let reads = state
+            .catalog
+            .reads_in(&profile, scope.map(|scope| &scope.reads));
+        let verdict = match reads {
+            _ if stranger.is_some() => {
+                Err(NotCached::Role(stranger.unwrap_or_default().to_owned()))
+            }
             Ok(ReadSet {
                 tables,
                 views,
@@ -261,10 +277,12 @@ impl Inner {
 pub(crate) struct Plans {
     by_type: Memo<TypeId, Arc<Plan>>,
     by_text: Memo<Key, Arc<Plan>>,
+    /// Those of reads in scopes, by the shape of the scope.
+    in_scopes: Memo<(PlanKey, Key), Arc<Plan>>,
 }
 
 /// What a plan is found by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum PlanKey {
     /// The type of the query decides its text.
     Type(TypeId),
@@ -288,17 +306,26 @@ impl Plans {
         Self {
             by_type: Memo::new(Self::MOST),
             by_text: Memo::new(Self::MOST),
+            in_scopes: Memo::new(Self::MOST),
         }
     }
 
-    pub(crate) fn get(&self, key: &PlanKey) -> Option<Arc<Plan>> {
+    #[inline]
+    pub(crate) fn get(&self, key: &PlanKey, scope: Option<&RequestScope>) -> Option<Arc<Plan>> {
+        if let Some(scope) = scope {
+            return self.in_scopes.get(&(key.clone(), scope.shape));
+        }
         match key {
             PlanKey::Type(id) => self.by_type.get(id),
             PlanKey::Text(text) => self.by_text.get(text),
         }
     }
 
-    pub(crate) fn insert(&self, key: PlanKey, plan: Arc<Plan>) {
+    pub(crate) fn insert(&self, key: PlanKey, scope: Option<&RequestScope>, plan: Arc<Plan>) {
+        if let Some(scope) = scope {
+            self.in_scopes.insert((key, scope.shape), plan);
+            return;
+        }
         match key {
             PlanKey::Type(id) => self.by_type.insert(id, plan),
             PlanKey::Text(text) => self.by_text.insert(text, plan),

@@ -32,7 +32,7 @@ impl<'a, Q> CachedQuery<'a, Q> {
         Self {
             database,
             query,
-            options: ReadOptions::default(),
+            options: ReadOptions::of(database),
         }
     }
 

@@ -47,7 +47,7 @@ impl<'a> CachedSql<'a> {
         Self {
             database,
             sql,
-            options: ReadOptions::default(),
+            options: ReadOptions::of(database),
         }
     }
 

@@ -21,6 +21,7 @@ use super::plan::{Plan, PlanKey};
 use crate::coherence::CatalogState;
 use crate::database::Inner;
 use crate::fleet::SharedRead;
+use crate::request_scope::RequestScope;
 use crate::scope::{Context, Given, Part, ReadOrigin, TracedRead};
 use crate::{Connection, Database, Error};
 
@@ -51,13 +52,14 @@ impl Database {
         if inner.pool.is_in_transaction() {
             return Err(Error::CachedReadInTransaction);
         }
+        options.tell_scope();
         let key = match static_query_id(query)? {
             Some(id) => PlanKey::Type(id),
             None => PlanKey::of_text(&query_text(query)?),
         };
         let values = BoundValues::of(query, &inner.pool)?;
         if options.mode == Mode::Normal
-            && let Some(plan) = inner.plans.get(&key)
+            && let Some(plan) = inner.plans.get(&key, options.scope())
             && inner.picture.is_current(plan.generation)
             && plan.reads(options.allow_volatile).is_ok()
             && let entry = plan.key::<V>(&values, options, inner.default_ttl)
@@ -99,8 +101,8 @@ impl Database {
             let past = inner.read_uncached(query, decode, &options, || None);
             return part.settle(past.await);
         }
-        let last = inner.plans.get(&key);
-        let plan = match inner.plan(key, &query).await {
+        let last = inner.plans.get(&key, options.scope());
+        let plan = match inner.plan(key, &query, options.scope()).await {
             Ok(Some(plan)) => plan,
             Ok(None) => {
                 let reason = || Some("definitions are being changed".to_owned());
@@ -160,6 +162,7 @@ impl Database {
             plan,
             query,
             decode,
+            scope: options.scope.clone(),
             shared,
             dependencies,
             if_empty,
@@ -357,13 +360,17 @@ impl Inner {
         &self,
         key: PlanKey,
         query: &OwnedQuery,
+        scope: Option<&RequestScope>,
     ) -> Result<Option<Arc<Plan>>, Error> {
         let mut looked_again = false;
         loop {
             let Some(state) = self.picture_that_holds().await? else {
                 return Ok(None);
             };
-            let plan = match self.plans.get(&key) {
+            if let Some(scope) = scope {
+                self.learn_role(scope).await;
+            }
+            let plan = match self.plans.get(&key, scope) {
                 Some(plan) if plan.generation == state.generation => plan,
                 _ => {
                     let plan = Arc::new(Plan::new(
@@ -372,8 +379,13 @@ impl Inner {
                         &state,
                         self.key_seed(&state),
                         self,
+                        scope,
                     ));
-                    self.plans.insert(key.clone(), Arc::clone(&plan));
+                    let role = scope.and_then(RequestScope::role);
+                    // What could not be found out now may be later.
+                    if role.is_none_or(|role| state.roles.see_the_same(role).is_some()) {
+                        self.plans.insert(key.clone(), scope, Arc::clone(&plan));
+                    }
                     plan
                 }
             };
@@ -468,7 +480,7 @@ impl Inner {
         OperationScope::record_miss();
         self.cache.count_bypassed();
         self.went_past(|| options.class(|| names_in(query.profile())), reason);
-        let mut session = self.pool.session().await?;
+        let mut session = self.session_in(options.scope()).await?;
         let rows = rows(&mut session, query).await?;
         decode(rows).map_err(|error| Error::of_statement(error, None))
     }

@@ -20,6 +20,7 @@ use super::plan::Plan;
 use super::run::rows;
 use crate::database::Inner;
 use crate::events::CacheEvent;
+use crate::request_scope::RequestScope;
 use crate::{Database, Error};
 
 /// What became of hits that were read again from the database (`cache.shadow`).
@@ -79,6 +80,7 @@ struct Hit {
     key: Key,
     plan: Arc<Plan>,
     query: OwnedQuery,
+    scope: Option<Arc<RequestScope>>,
     dependencies: Vec<String>,
 }
 
@@ -153,6 +155,7 @@ impl Inner {
             dependencies: self.names_of_dependencies(&plan, options),
             plan,
             query,
+            scope: options.scope.clone(),
         };
         let inner = Arc::clone(self);
         tokio::spawn(async move {
@@ -226,7 +229,7 @@ impl Inner {
     /// What tells what the database returns now from other results; `None` where the statement
     /// might not mean the same.
     async fn digest_now(&self, hit: &Hit) -> Result<Option<u128>, Error> {
-        let mut session = self.pool.session().await?;
+        let mut session = self.session_in(hit.scope.as_deref()).await?;
         if !self.same_settings(&session, hit.plan.generation) {
             return Ok(None);
         }

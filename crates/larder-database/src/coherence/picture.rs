@@ -15,6 +15,7 @@ use larder_sql::catalog::{
 use larder_sql::{Fingerprint, StatementProfile};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::request_scope::Roles;
 use crate::sql::sql;
 use crate::{Connection, Error};
 
@@ -53,6 +54,8 @@ pub(crate) struct CatalogState {
     pub(crate) key_seed: OnceLock<Key>,
     writes: RwLock<HashMap<Fingerprint, WriteSet>>,
     harmless: RwLock<HashMap<Fingerprint, bool>>,
+    /// What names mean to roles of scopes.
+    pub(crate) roles: Roles,
     row_precision: bool,
 }
 
@@ -178,6 +181,7 @@ impl Picture {
                 key_seed: OnceLock::new(),
                 writes: RwLock::default(),
                 harmless: RwLock::default(),
+                roles: Roles::default(),
                 row_precision: self.row_precision,
             })));
         }

@@ -150,6 +150,11 @@ impl PoolObserver for Watcher {
         state.is_none_or(|state| state.settings == *settings)
     }
 
+    fn knows_role(&self, role: &str) -> bool {
+        let state = self.picture.current();
+        state.is_none_or(|state| state.roles.see_the_same(role) == Some(true))
+    }
+
     fn unread(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {
         let doubt = self.doubt(effects)?;
         Some(Box::new(doubt))

@@ -4,11 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::SimpleAsyncConnection;
 use larder_cache::l2::{Codec, Redis, RedisOptions};
 use larder_cache::{Cache, CacheOptions, Lease};
 use larder_metrics::{CacheRecorder, PoolRecorder};
-use larder_pool::Connection;
+use larder_pool::{ConnectOptions, Connection, PoolerMode};
 
 use super::Inner;
 use crate::events::{CacheEvent, Events};
@@ -31,13 +30,15 @@ impl Inner {
                 wake.notify_one();
             }
         };
-        let mut connection = self.pool.connect_apart(on_notification).await?;
         // The snapshot of a look has to be taken after its locks, which is so at this level alone.
-        // A look has a deadline of its own, and the catalog is read at leisure.
-        let settings =
-            "SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0";
-        let set = connection.batch_execute(settings).await;
-        set.map_err(|error| Error::of_statement(error, connection.last_server_error()))?;
+        // A look has a deadline of its own, and the catalog is read at leisure. Given to the
+        // connection, they hold behind a pooler too, where a SET would be somebody else's.
+        let settings = [
+            ("default_transaction_isolation", "read committed"),
+            ("statement_timeout", "0"),
+        ];
+        let connecting = self.pool.connect_apart_with(&settings, on_notification);
+        let mut connection = connecting.await?;
         connection.set_answer_timeout(Some(ANSWER));
         if self
             .fleet
@@ -73,6 +74,24 @@ impl Inner {
             .renew(began, fleet.settings.max_staleness);
         Ok(follower)
     }
+}
+
+/// A subscription belongs to a session, and a pooler in transaction mode keeps none.
+pub(super) fn refuse_notify_behind_pooler(
+    connect: &ConnectOptions,
+    settings: &CacheSettings,
+) -> Result<(), Error> {
+    let listens = settings.mode == CacheMode::Shared && settings.hints == Hints::Notify;
+    if listens && connect.pooler == PoolerMode::Transaction {
+        return Err(larder_pool::Error::Options(
+            "cache.hints = notify needs LISTEN, and a pooler in transaction mode \
+             (database.pooler = transaction) keeps no subscription: use redis or off, or the \
+             direct URL of the server"
+                .to_owned(),
+        )
+        .into());
+    }
+    Ok(())
 }
 
 /// What notes how connections and loads of the cache fare.

@@ -156,7 +156,7 @@ impl Database {
     ///
     /// May be dropped at any time.
     pub async fn log_status(&self) -> Result<LogStatus, Error> {
-        let mut session = self.session().await?;
+        let mut session = self.inner().pool.session().await?;
         let (mut status, state) = look(&mut session).await?;
         if status.version.is_some() && state.may(2) {
             let contents: Contents = document(CONTENTS, &mut session).await?;
@@ -178,7 +178,7 @@ impl Database {
     ///
     /// May be dropped at any time.
     pub async fn check_log(&self) -> Result<(), Error> {
-        let mut session = self.session().await?;
+        let mut session = self.inner().pool.session().await?;
         look(&mut session).await?.0.check()
     }
 }

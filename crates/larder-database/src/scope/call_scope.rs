@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larder_cache::{Dependency, Key, Snapshot, Touched};
-use larder_pool::{EndedStatement, StatementOutcome};
+use larder_pool::{EndedStatement, StatementOutcome, TransactionSettings};
 use larder_sql::StatementProfile;
 use larder_sql::catalog::TableId;
 
 use super::Context;
 use crate::coherence::{CatalogState, Picture};
+use crate::request_scope::RequestScope;
 
 /// A call of a decorated function, or another result of several statements, while it is made.
 pub(crate) struct CallScope {
@@ -23,6 +24,8 @@ pub(crate) struct CallScope {
     pub(super) picture: Arc<Picture>,
     pub(super) state: Arc<CatalogState>,
     pub(super) allow_volatile: bool,
+    /// On whose behalf it is made.
+    pub(super) request_scope: Option<Arc<RequestScope>>,
     pub(super) kind: CallKind,
     found: Mutex<Found>,
 }
@@ -79,6 +82,7 @@ impl CallScope {
         picture: Arc<Picture>,
         state: Arc<CatalogState>,
         allow_volatile: bool,
+        request_scope: Option<Arc<RequestScope>>,
     ) -> Self {
         Self {
             key,
@@ -86,6 +90,7 @@ impl CallScope {
             picture,
             state,
             allow_volatile,
+            request_scope,
             kind,
             found: Mutex::default(),
         }
@@ -107,6 +112,20 @@ impl CallScope {
     /// Whether it is made for the database of this picture.
     pub(crate) fn is_for(&self, picture: &Arc<Picture>) -> bool {
         Arc::ptr_eq(&self.picture, picture)
+    }
+
+    /// It reads on somebody's behalf. That of another one is not its own result, which whoever
+    /// asks in its scope would be given.
+    pub(crate) fn reads_in(&self, settings: &TransactionSettings) {
+        if !self.is_in(settings) {
+            self.refuse(IN_ANOTHER_SCOPE);
+        }
+    }
+
+    /// Whether it is made in the scope with these settings.
+    pub(super) fn is_in(&self, settings: &TransactionSettings) -> bool {
+        let scope = self.request_scope.as_deref();
+        scope.is_some_and(|scope| scope.is_same(settings))
     }
 
     /// Its result must not be kept. The first reason counts.
@@ -398,6 +417,8 @@ impl Drop for Part {
     }
 }
 
+pub(super) const IN_ANOTHER_SCOPE: &str =
+    "it reads in another scope than the one that it is called in";
 const FAILED: &str = "a read in it failed or was given up";
 pub(super) const BESIDE_ITS_WRITES: &str =
     "it reads beside a write of its own that is not committed";

@@ -8,7 +8,7 @@ use larder_pool::{BeginningStatement, BoundKey, PoolObserver};
 use larder_sql::SessionEffect;
 use larder_sql::catalog::{RowAccess, RowWrite, TableId, WriteSet};
 
-use super::call_scope::BESIDE_ITS_WRITES;
+use super::call_scope::{BESIDE_ITS_WRITES, IN_ANOTHER_SCOPE};
 use super::{CallKind, CallScope};
 use crate::coherence::{
     Watcher, new_rows_touched, read_dependencies, row_dependencies, row_touched,
@@ -64,6 +64,11 @@ impl CallScope {
         if statement.is_standby || !of_history {
             return Err("it reads from a server that may be behind".into());
         }
+        if let Some(settings) = statement.transaction_settings
+            && !self.is_in(settings)
+        {
+            return Err(IN_ANOTHER_SCOPE.into());
+        }
         let is_as_usual = statement.session_effect == SessionEffect::None
             && !statement.is_unclear()
             && *statement.settings == self.state.settings;
@@ -75,7 +80,12 @@ impl CallScope {
 
     fn read(&self, watcher: &Watcher, statement: &BeginningStatement<'_>) -> Judged {
         let profile = statement.profile;
-        let reads = match self.state.catalog.reads(profile) {
+        // On nobody's behalf it may run in a call that is made on somebody's.
+        let scope = statement
+            .transaction_settings
+            .and(self.request_scope.as_ref());
+        let scope = scope.map(|scope| &scope.reads);
+        let reads = match self.state.catalog.reads_in(profile, scope) {
             Ok(reads) => reads,
             Err(reason) => return Err(format!("{reason}: {}", profile.normalised).into()),
         };

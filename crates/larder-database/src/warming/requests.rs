@@ -106,7 +106,7 @@ impl Database {
             row.format,
             row.array()
         );
-        let mut session = self.session().await?;
+        let mut session = self.inner().pool.session().await?;
         sql(TIDY).execute_on(&mut session).await?;
         let request: String = sql(ask).fetch_scalar_on(&mut session).await?;
         drop(session);
@@ -129,7 +129,7 @@ impl Database {
         &self,
         request: &WarmingRequest,
     ) -> Result<Vec<WarmingAnswer>, Error> {
-        let mut session = self.session().await?;
+        let mut session = self.inner().pool.session().await?;
         let answers = sql(ANSWERS).bind("request", request.0.as_str());
         answers.fetch_on(&mut session).await
     }

@@ -21,8 +21,8 @@ impl Connection {
     ///
     /// As for any statement of a connection.
     pub async fn snapshot(&mut self) -> QueryResult<String> {
-        let prepared = self.link.snapshot_statement().await?;
-        self.link.snapshot(&prepared).await
+        let question = self.link.snapshot_question().await?;
+        self.link.snapshot(&question).await
     }
 
     /// Runs a query that was written before, with a [`snapshot`](Self::snapshot) from just
@@ -43,11 +43,17 @@ impl Connection {
         &mut self,
         query: OwnedQuery,
     ) -> QueryResult<(Option<String>, Rows<'_>)> {
-        let Ok(prepared) = self.link.snapshot_statement().await else {
+        let Ok(question) = self.link.snapshot_question().await else {
             return Ok((None, self.load_owned(query).await?));
         };
         let statement = query.statement;
-        let observation = self.observe_statement(&statement)?;
+        let mut observation = self.observe_statement(&statement)?;
+        // Behind a pooler two messages may reach two servers, unless a transaction holds them
+        // together.
+        let is_one_transaction = self.link.is_pooled() && !self.is_in_transaction();
+        if is_one_transaction {
+            observation = observation.with_snapshot();
+        }
         let Self {
             link,
             instrumentation,
@@ -55,9 +61,13 @@ impl Connection {
         } = self;
         let sql = text_for(instrumentation, &statement);
         let load = observed(instrumentation, &sql, link.query(statement, observation));
+        if is_one_transaction {
+            let mut rows = load.await?;
+            return Ok((rows.take_snapshot(), rows));
+        }
         // The first is polled first, which decides who sees less. A query that has yet to be
         // prepared follows later, and that makes the snapshot older and never newer.
-        let (snapshot, rows) = future::join(link.snapshot(&prepared), load).await;
+        let (snapshot, rows) = future::join(link.snapshot(&question), load).await;
         Ok((snapshot.ok(), rows?))
     }
 }

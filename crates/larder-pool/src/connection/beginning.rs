@@ -11,6 +11,8 @@ use super::binds::Binds;
 use super::observation::{Observation, Watch};
 use super::statement::Statement;
 use super::{Connection, SessionSettings};
+use crate::TransactionSettings;
+use crate::observer::may_write_by_its_text;
 use crate::written::{BoundKey, Written, WrittenKeys};
 
 /// A statement that is about to be sent.
@@ -26,6 +28,8 @@ pub struct BeginningStatement<'a> {
     pub session_effect: SessionEffect,
     /// The settings with which the session began.
     pub settings: &'a SessionSettings,
+    /// Under what its transaction runs, which may be one of its own.
+    pub transaction_settings: Option<&'a TransactionSettings>,
     /// Whether the server was a standby when the connection was made.
     pub is_standby: bool,
     /// When somebody began to make the connection.
@@ -43,7 +47,13 @@ impl BeginningStatement<'_> {
 
     /// Whether its names may mean other tables than the observer takes them for.
     pub fn is_unclear(&self) -> bool {
-        self.session_effect == SessionEffect::Names || !self.watch.observer.knows(self.settings)
+        let observer = &self.watch.observer;
+        let role = self
+            .transaction_settings
+            .and_then(TransactionSettings::role);
+        self.session_effect == SessionEffect::Names
+            || !observer.knows(self.settings)
+            || role.is_some_and(|role| !observer.knows_role(role))
     }
 }
 
@@ -80,6 +90,7 @@ impl Connection {
             transaction: self.transaction.number(),
             session_effect: names,
             settings: self.link.settings(),
+            transaction_settings: self.transaction_settings.as_ref(),
             is_standby: self.link.is_standby(),
             opened_at: self.opened,
             binds,
@@ -103,9 +114,14 @@ impl Connection {
                 WrittenKeys::new(parameters, values)
             });
         }
+        let is_alone = !self.transaction.is_open();
+        let under = self.transaction_settings.clone();
+        let under = under.filter(|_| !self.transaction.is_open());
         if !may_write {
-            let observation = Observation::of_read(watch, Written { profile, keys });
-            return Ok(observation.committing_by_itself(commits_by_itself));
+            let may_change = watch.observer.is_missing() && may_write_by_its_text(&profile);
+            let read = Observation::of_read(watch, Written { profile, keys });
+            let read = read.committing_by_itself(commits_by_itself);
+            return Ok(read.under(under, may_change).alone(is_alone));
         }
         let unclear = beginning.is_unclear();
         let written = Written { profile, keys };
@@ -118,7 +134,9 @@ impl Connection {
             self.transaction.effects.wrote(written, unclear);
             return Ok(Observation::of_read(watch, observed));
         }
-        Ok(Observation::of_write(watch, written, unclear).committing_by_itself(commits_by_itself))
+        let write = Observation::of_write(watch, written, unclear);
+        let write = write.committing_by_itself(commits_by_itself);
+        Ok(write.under(under, true).alone(is_alone))
     }
 
     /// Notes what a statement leaves behind on its session. Gives what decides which tables its

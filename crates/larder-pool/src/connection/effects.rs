@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::TransactionSettings;
 use crate::written::{Effects, Note, Written};
 
 /// What somebody does once a transaction has ended.
@@ -11,7 +12,11 @@ pub(crate) type Hook = Box<dyn FnOnce() + Send>;
 
 /// What was noted in a transaction, by whoever runs inside it.
 #[derive(Default)]
-pub(crate) struct Notes(Mutex<Taken>);
+pub(crate) struct Notes {
+    taken: Mutex<Taken>,
+    /// Under what the transaction runs.
+    settings: Option<TransactionSettings>,
+}
 
 #[derive(Default)]
 struct Taken {
@@ -30,6 +35,11 @@ impl Notes {
         !taken.over
     }
 
+    /// Under what the transaction runs.
+    pub(crate) fn settings(&self) -> Option<&TransactionSettings> {
+        self.settings.as_ref()
+    }
+
     fn so_far(&self) -> Vec<Note> {
         self.lock().notes.clone()
     }
@@ -42,7 +52,7 @@ impl Notes {
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,6 +78,14 @@ impl TransactionEffects {
             self.notes = Arc::default();
         }
         self.levels.push(Level::default());
+    }
+
+    /// The transaction that has just begun runs under these.
+    pub(crate) fn run_under(&mut self, settings: TransactionSettings) {
+        self.notes = Arc::new(Notes {
+            settings: Some(settings),
+            ..Notes::default()
+        });
     }
 
     pub(crate) fn is_open(&self) -> bool {

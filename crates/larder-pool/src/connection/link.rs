@@ -9,9 +9,11 @@ mod accompanied;
 mod answer;
 mod commit;
 mod journal;
+mod named;
 mod snapshot;
 mod ticket;
 mod transaction_id;
+mod unnamed;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -25,10 +27,12 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Client};
 
 use super::observation::{Observation, Watch};
+use super::pooled::{Pooled, ResultTypes};
 use super::rows::Rows;
 use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
+use crate::TransactionSettings;
 use crate::deadline;
 use crate::server_error::{ServerError, SqlState, late, too_late, with_causes};
 use crate::trouble::ServerIdentity;
@@ -41,6 +45,7 @@ use self::accompanied::Request;
 use self::journal::Journal;
 use self::ticket::Pending;
 use self::transaction_id::ask_identity;
+use self::unnamed::refuse_session_use;
 
 pub(crate) struct Link {
     client: Client,
@@ -57,12 +62,26 @@ pub(crate) struct Link {
     is_standby: bool,
     /// Which server it leads to, once that was answered and if it could be.
     identity: Arc<OnceLock<Option<ServerIdentity>>>,
+    /// Set behind a pooler in transaction mode.
+    pooled: Option<Pooled>,
+    /// The [generation](Watch::generation) before it was made.
+    generation: u64,
+}
+
+/// How the session of a link began.
+pub(crate) struct Beginning {
+    pub(crate) settings: SessionSettings,
+    pub(crate) pooled: Option<Pooled>,
+    /// The [generation](Watch::generation) before it was made.
+    pub(crate) generation: u64,
+    pub(crate) answer_timeout: Option<Duration>,
 }
 
 /// What the connections of a pool have in common.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) types: Arc<TypeCatalog>,
+    pub(crate) results: Arc<ResultTypes>,
     pub(crate) watch: Arc<Watch>,
 }
 
@@ -94,9 +113,8 @@ impl Link {
     pub(crate) fn new(
         client: Client,
         shared: Shared,
-        settings: SessionSettings,
+        beginning: Beginning,
         driver: Driver,
-        answer_timeout: Option<Duration>,
     ) -> Self {
         Self {
             identity: ask_identity(&client),
@@ -105,12 +123,14 @@ impl Link {
             snapshot: Mutex::default(),
             types: shared.types,
             watch: shared.watch,
-            settings,
+            settings: beginning.settings,
             journal: Mutex::new(Journal::default()),
             driver: driver.task,
-            answer_timeout: Mutex::new(answer_timeout),
+            answer_timeout: Mutex::new(beginning.answer_timeout),
             lost: driver.lost,
             is_standby: driver.is_standby,
+            pooled: beginning.pooled,
+            generation: beginning.generation,
         }
     }
 
@@ -125,6 +145,28 @@ impl Link {
     /// The settings with which the session began.
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.settings
+    }
+
+    /// Whether a pooler in transaction mode stands before the server.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pooled.is_some()
+    }
+
+    /// The message that begins a transaction, with all that has to hold in it.
+    pub(crate) fn beginning(&self, begin: &str, settings: Option<&TransactionSettings>) -> String {
+        let begin = match &self.pooled {
+            Some(pooled) => pooled.defaults.beginning(begin),
+            None => begin.to_owned(),
+        };
+        match settings {
+            Some(settings) => settings.beginning(&begin),
+            None => begin,
+        }
+    }
+
+    /// Whether what it remembers of the database has turned out to be no longer true.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.generation < self.watch.generation()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -186,7 +228,12 @@ impl Link {
         sql: &str,
         observation: Observation,
     ) -> QueryResult<()> {
-        if let Some(companion) = observation.companion() {
+        let companion = observation.companion();
+        if self.is_pooled() {
+            refuse_session_use(sql)?;
+        }
+        let is_wrapped = self.is_pooled() && observation.is_alone();
+        if companion.is_some() || observation.settings().is_some() || is_wrapped {
             let batch = self.accompany(Request::Batch(sql), observation, companion);
             let mut answer = batch.await?;
             while answer.try_next().await?.is_some() {}
@@ -243,84 +290,45 @@ impl Link {
         mut statement: Statement,
         observation: Observation,
     ) -> QueryResult<Rows<'conn>> {
+        let settings = observation.settings().cloned();
+        let is_alone = observation.is_alone();
+        let beginning = || self.beginning("BEGIN", settings.as_ref());
+        let beginning = (is_alone && self.is_pooled()).then(beginning);
         let mut observation = Pending::new(self, Some(observation));
-        self.resolve_types(&mut statement)
+        self.resolve_types(&mut statement, beginning.as_deref())
             .await
             .map_err(|error| observation.failed(error))?;
-        let key = statement.key();
-        let kept = key.as_ref().and_then(|key| self.statements().get(key));
-        let prepared = match kept {
-            Some(kept) => kept,
-            None => {
-                refuse_transaction_control(&statement.sql)?;
-                let prepared = self
-                    .prepare(&statement)
+        match &self.pooled {
+            Some(pooled) => {
+                self.query_unnamed(pooled, &statement, beginning, observation)
                     .await
-                    .map_err(|error| observation.failed(error))?;
-                if let Some(key) = &key {
-                    self.statements().insert(key.clone(), prepared.clone());
-                }
-                prepared
             }
-        };
-        let observation = observation.take();
-        let companion = observation.as_ref().and_then(Observation::companion);
-        let sent = match (observation, companion) {
-            (Some(observation), Some(companion)) => {
-                let request = Request::Statement(&prepared, &statement.binds.values);
-                self.accompany(request, observation, companion).await
-            }
-            (observation, _) => self.send(&prepared, &statement, observation).await,
-        };
-        if let (Err(_), Some(key)) = (&sent, &key)
-            && self.last_error_makes_statements_useless()
-        {
-            self.statements().remove(key);
-        }
-        sent
-    }
-
-    async fn prepare(
-        self: &Arc<Self>,
-        statement: &Statement,
-    ) -> QueryResult<tokio_postgres::Statement> {
-        let mut ticket = Ticket::new(self);
-        let types = statement.binds.types();
-        let preparing = self.client.prepare_typed(&statement.sql, &types);
-        let result = self.answer(preparing).await?;
-        ticket.settle(result)
-    }
-
-    async fn send<'conn>(
-        self: &Arc<Self>,
-        prepared: &tokio_postgres::Statement,
-        statement: &Statement,
-        observation: Option<Observation>,
-    ) -> QueryResult<Rows<'conn>> {
-        let mut ticket = Ticket::new(self);
-        ticket.watch(observation);
-        let sent = self.client.query_raw(prepared, &statement.binds.values);
-        let sent = self.asking_behind(sent);
-        match self.answer(sent).await? {
-            Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
-            Err(error) => Err(ticket.failed(&error)),
+            None => self.query_named(statement, settings, observation).await,
         }
     }
 
     /// Asks the catalog for the user-defined types that the pool has not met yet.
-    async fn resolve_types(self: &Arc<Self>, statement: &mut Statement) -> QueryResult<()> {
+    async fn resolve_types(
+        self: &Arc<Self>,
+        statement: &mut Statement,
+        beginning: Option<&str>,
+    ) -> QueryResult<()> {
         if statement.binds.unresolved().is_empty() {
             return Ok(());
         }
         let mut found = Vec::with_capacity(statement.binds.unresolved().len());
         for name in statement.binds.unresolved() {
-            found.push(self.look_up(name).await?);
+            found.push(self.look_up(name, beginning).await?);
         }
         statement.binds.resolve(&found);
         Ok(())
     }
 
-    async fn look_up(self: &Arc<Self>, name: &TypeName) -> QueryResult<TypeOids> {
+    async fn look_up(
+        self: &Arc<Self>,
+        name: &TypeName,
+        beginning: Option<&str>,
+    ) -> QueryResult<TypeOids> {
         if let Some(known) = self.types.get(name) {
             return Ok(known);
         }
@@ -331,7 +339,10 @@ impl Link {
             "SELECT oid, typarray FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype($1)",
             &binds,
         );
-        let rows = self.answer(asked).await?;
+        let rows = match beginning {
+            Some(beginning) => self.answer(self.under(beginning, asked)).await?,
+            None => self.answer(asked).await?,
+        };
         let rows = ticket.settle(rows)?;
         let row = rows.first().ok_or_else(|| {
             DieselError::SerializationError(

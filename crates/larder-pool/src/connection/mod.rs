@@ -12,8 +12,10 @@ mod binds;
 mod effects;
 mod hooks;
 mod link;
+mod local_settings;
 mod observation;
 mod owned_query;
+mod pooled;
 mod portable_rows;
 mod row;
 mod rows;
@@ -48,20 +50,22 @@ pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
 pub(crate) use self::effects::Notes;
-pub(crate) use self::link::{Driver, Link, Lost, Shared};
+pub(crate) use self::link::{Beginning, Driver, Link, Lost, Shared};
+pub(crate) use self::local_settings::{literal, set_local};
 pub(crate) use self::observation::Watch;
+pub(crate) use self::pooled::{Pooled, TransactionDefaults};
 pub(crate) use self::transaction_manager::CommitFailure;
 
 use larder_sql::SessionEffect;
 
 use self::link::refuse_transaction_control;
 use self::statement::Statement;
-use crate::connect_options::ConnectOptions;
+use crate::connect_options::{ConnectOptions, PoolerMode};
 use crate::connector::Connector;
 use crate::observer::Observer;
 use crate::pool::Inner;
 use crate::server_error::ServerError;
-use crate::{AsyncClosure, current};
+use crate::{AsyncClosure, TransactionSettings, current};
 
 /// A connection to PostgreSQL on which Diesel's queries run.
 ///
@@ -83,6 +87,8 @@ pub struct Connection {
     changed: SessionEffect,
     /// Somebody records what runs.
     recording: bool,
+    /// Under what its transactions run, and statements outside of them too.
+    pub(crate) transaction_settings: Option<TransactionSettings>,
     /// Set where the connection must not be used again, whatever it looks like.
     condemned: bool,
     /// The pool that has lent it: where another connection comes from if this one is lost before
@@ -100,6 +106,7 @@ impl Connection {
             opened,
             changed: SessionEffect::None,
             recording: false,
+            transaction_settings: None,
             condemned: false,
             home: None,
         }
@@ -180,6 +187,14 @@ impl Connection {
         self.link.cached_statements()
     }
 
+    /// What stands between the connection and the server, as its options say.
+    pub fn pooler(&self) -> PoolerMode {
+        match self.link.is_pooled() {
+            true => PoolerMode::Transaction,
+            false => PoolerMode::None,
+        }
+    }
+
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
     }
@@ -194,7 +209,10 @@ impl Connection {
 
     /// Whether the connection can only be thrown away.
     pub(crate) fn is_broken(&self) -> bool {
-        self.condemned || self.link.is_closed() || self.link.is_out_of_step()
+        self.condemned
+            || self.link.is_closed()
+            || self.link.is_out_of_step()
+            || self.link.is_outdated()
     }
 
     /// Makes it as it was before its user came, as far as this side of it goes.
@@ -202,6 +220,7 @@ impl Connection {
         self.home = None;
         self.changed = SessionEffect::None;
         self.recording = false;
+        self.transaction_settings = None;
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);

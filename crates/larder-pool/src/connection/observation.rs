@@ -9,6 +9,7 @@ use larder_sql::{Fingerprint, ProfileMemo, StatementProfile, StatementProfiles};
 
 use super::settings::SessionSettings;
 use super::statement::Reuse;
+use crate::TransactionSettings;
 use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
 use crate::written::{Effects, Written, WrittenKeys};
@@ -21,6 +22,8 @@ pub(crate) struct Watch {
     profiles: Profiles,
     /// Those of the last connection, so that equal ones are the same.
     settings: Mutex<Option<SessionSettings>>,
+    /// How often what connections remember has become useless.
+    generation: AtomicU64,
 }
 
 impl Watch {
@@ -32,12 +35,25 @@ impl Watch {
             observer,
             profiles: Profiles::default(),
             settings: Mutex::default(),
+            generation: AtomicU64::new(0),
         })
     }
 
     /// Tells the pools of a process apart.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Which connections were made from now on: those of an earlier generation are outdated.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// What the connections of this generation remember of the database is no longer true. They
+    /// are closed when they come back, all of them: the next user is not to find that out.
+    pub(crate) fn outdate(&self, generation: u64) {
+        let next = generation + 1;
+        self.generation.fetch_max(next, Ordering::AcqRel);
     }
 
     /// These settings, as the same object as those of the connection before where they are
@@ -102,6 +118,14 @@ pub(crate) struct Observation {
     commits_by_itself: bool,
     /// Its names may mean other tables than usual.
     unclear: bool,
+    /// Under what the transaction of its own has to run in which it is sent.
+    under: Option<TransactionSettings>,
+    /// It may write, whether or not somebody is told of that.
+    may_write: bool,
+    /// No transaction is open.
+    is_alone: bool,
+    /// The snapshot is asked for before it, in the transaction of its own.
+    with_snapshot: bool,
 }
 
 impl Observation {
@@ -118,7 +142,33 @@ impl Observation {
             in_own_transaction: false,
             commits_by_itself: false,
             unclear: false,
+            under: None,
+            may_write: true,
+            is_alone: false,
+            with_snapshot: false,
         }
+    }
+
+    /// The snapshot is asked for before it, in the transaction of its own in which it is sent.
+    pub(crate) fn with_snapshot(mut self) -> Self {
+        self.with_snapshot = true;
+        self
+    }
+
+    /// Whether the snapshot is asked for before it.
+    pub(crate) fn is_with_snapshot(&self) -> bool {
+        self.with_snapshot
+    }
+
+    /// No transaction is open, if that is so.
+    pub(crate) fn alone(mut self, is_alone: bool) -> Self {
+        self.is_alone = is_alone;
+        self
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     /// A statement outside of a transaction that may write.
@@ -134,6 +184,23 @@ impl Observation {
     pub(crate) fn committing_by_itself(mut self, commits_by_itself: bool) -> Self {
         self.commits_by_itself = commits_by_itself;
         self
+    }
+
+    /// It has to be sent in a transaction of its own under these, if there are any.
+    pub(crate) fn under(mut self, settings: Option<TransactionSettings>, may_write: bool) -> Self {
+        self.under = settings;
+        self.may_write = may_write;
+        self
+    }
+
+    /// Under what the transaction of its own has to run in which it is sent.
+    pub(crate) fn settings(&self) -> Option<&TransactionSettings> {
+        self.under.as_ref()
+    }
+
+    /// Whether it may write.
+    pub(crate) fn may_write(&self) -> bool {
+        self.may_write
     }
 
     /// What has to take effect together with it.

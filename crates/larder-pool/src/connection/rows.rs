@@ -44,6 +44,11 @@ impl Rows<'_> {
         self.answer.affected()
     }
 
+    /// The snapshot that was asked for before the statement, if it was.
+    pub(super) fn take_snapshot(&mut self) -> Option<String> {
+        self.answer.take_snapshot()
+    }
+
     /// What the server sends next.
     fn poll_server(&mut self, context: &mut Context<'_>) -> Poll<Option<QueryResult<Row>>> {
         if self.ticket.is_answered() {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use super::pooled::TransactionDefaults;
+
 /// Settings of a session that change the results of statements, with the values that they
 /// had when the session began. Two sessions that are equal here give equal results.
 #[derive(Debug, Clone, Eq)]
@@ -49,12 +51,27 @@ impl SessionSettings {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The role with which the session began.
+    pub(crate) fn role(&self) -> Option<&str> {
+        let mut settings = self.iter();
+        settings.find_map(|(name, value)| (name == "role").then_some(value))
+    }
+
     /// Sends the SQL with which a session begins, and reads the settings as they are then, in
-    /// the same round trip.
-    pub(crate) async fn begin(client: &Client, setup: &str) -> Result<Self, tokio_postgres::Error> {
-        let messages = client
-            .simple_query(&format!("{setup}{}", Self::query()))
-            .await?;
+    /// the same round trip. Behind a pooler in transaction mode: as they are in a transaction.
+    pub(crate) async fn begin(
+        client: &Client,
+        setup: &str,
+        defaults: Option<&TransactionDefaults>,
+    ) -> Result<Self, tokio_postgres::Error> {
+        let sql = match defaults {
+            Some(defaults) => {
+                let begin = defaults.beginning("BEGIN");
+                format!("{begin}; {}; COMMIT", Self::query())
+            }
+            None => format!("{setup}{}", Self::query()),
+        };
+        let messages = client.simple_query(&sql).await?;
         let row = messages.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,

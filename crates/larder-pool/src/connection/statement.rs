@@ -108,6 +108,11 @@ impl StatementCache {
         self.statements.pop(key);
     }
 
+    /// The server no longer knows any of them.
+    pub(crate) fn forget_all(&mut self) {
+        self.statements.clear();
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.statements.len()
     }

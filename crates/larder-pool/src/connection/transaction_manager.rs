@@ -19,6 +19,7 @@ use diesel::connection::{
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::effects::{self, Notes, TransactionEffects};
+use super::local_settings::set_local;
 use super::{Connection, Link};
 use crate::observer::{Observer, TransactionEvent};
 use crate::server_error::ServerError;
@@ -207,15 +208,17 @@ impl TransactionState {
 
 impl TransactionManager {
     /// Begins the outermost transaction with SQL of the caller's, such as
-    /// `BEGIN ISOLATION LEVEL SERIALIZABLE`. Whether that makes it read only is told beside it.
+    /// `BEGIN ISOLATION LEVEL SERIALIZABLE`. Whether that makes it read only is told beside it,
+    /// and which settings hold until its end: they travel in the same round trip.
     ///
     /// # Errors
     ///
-    /// If a transaction is open, or the server refuses.
+    /// If a transaction is open, or the server refuses. No transaction is open then.
     pub(crate) async fn begin_with(
         connection: &mut Connection,
         sql: &str,
         read_only: bool,
+        local_settings: &[(String, String)],
     ) -> QueryResult<()> {
         if connection.transaction.depth()?.is_some() {
             return Err(DieselError::AlreadyInTransaction);
@@ -225,25 +228,54 @@ impl TransactionManager {
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
         connection.link.forget_transaction_id();
-        let mut begun = send(connection, sql).await;
+        let settings = connection.transaction_settings.clone();
+        let mut begin = connection.link.beginning(sql, settings.as_ref());
+        let local_settings = local_settings
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let local_settings = set_local(local_settings);
+        if !local_settings.is_empty() {
+            begin = format!("{begin}; {local_settings}");
+        }
+        let mut begun = send(connection, &begin).await;
         if let Err(error) = &begun
             && !connection.has_changed_session()
             && connection.was_lost_with(error)
             && Box::pin(connection.replace()).await.is_ok()
         {
-            begun = send(connection, sql).await;
+            begun = send(connection, &begin).await;
         }
         if begun.is_err() {
+            if begin != sql {
+                Self::end_what_began(connection).await;
+            }
             // Whatever was to be read in it is not.
             let observer = &connection.link.watch().observer;
             observer.tell(|observer| observer.acquire_failed());
         }
         begun?;
         connection.transaction.deepen()?;
-        connection.transaction.begun = Some((sql.into(), connection.link.sent()));
+        connection.transaction.begun = Some((begin.into(), connection.link.sent()));
+        if let Some(settings) = settings {
+            connection.transaction.effects.run_under(settings);
+        }
         let watch = connection.link.watch();
         connection.transaction.began(&watch.observer);
         Ok(())
+    }
+
+    /// BEGIN has taken effect where a setting behind it was refused.
+    async fn end_what_began(connection: &mut Connection) {
+        if connection.link.is_closed() || connection.transaction.in_doubt {
+            return;
+        }
+        match send(connection, "ROLLBACK").await {
+            Ok(()) => connection.link.forget_failures(),
+            Err(error) => {
+                tracing::debug!(%error, "failed to end a transaction that could not begin");
+                connection.condemn();
+            }
+        }
     }
 
     /// Ends what was begun above a level: a nested transaction whose future was dropped is
@@ -331,7 +363,7 @@ impl diesel_async::TransactionManager<Connection> for TransactionManager {
 
     async fn begin_transaction(connection: &mut Connection) -> QueryResult<()> {
         match connection.transaction.depth()? {
-            None => Self::begin_with(connection, "BEGIN", false).await,
+            None => Self::begin_with(connection, "BEGIN", false, &[]).await,
             Some(depth) => {
                 announce_begin(connection, depth.saturating_add(1));
                 send(connection, &format!("SAVEPOINT larder_{depth}")).await?;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Error;
-use crate::error::ConnectErrorCause;
+use crate::connect_error::ConnectErrorCause;
 use crate::error_class::ErrorClass;
 use crate::server_error::{ServerError, SqlState};
 
@@ -87,6 +87,7 @@ impl FailureCause {
             Error::Connect(error) => match error.cause() {
                 ConnectErrorCause::TooManyConnections
                 | ConnectErrorCause::NotReady
+                | ConnectErrorCause::WrongServer
                 | ConnectErrorCause::Refused => Self::CannotConnect,
                 _ => Self::Other,
             },

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::io::Write;
+use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
@@ -45,8 +46,22 @@ fn accepts(mode: TlsMode, trusted: &Authority, server: &Authority, host: &'stati
     let options = TlsOptions {
         mode,
         root_certificate: Some(trusted.certificate.path().to_owned()),
+        ..TlsOptions::default()
     };
-    let config = Arc::new(client_config(&options).unwrap());
+    handshake(&options, server, host)
+}
+
+/// The same for a client that names no authorities.
+fn accepts_without_roots(mode: TlsMode, server: &Authority, host: &'static str) -> bool {
+    let options = TlsOptions {
+        mode,
+        ..TlsOptions::default()
+    };
+    handshake(&options, server, host)
+}
+
+fn handshake(options: &TlsOptions, server: &Authority, host: &'static str) -> bool {
+    let config = Arc::new(client_config(options).unwrap());
     let mut client = ClientConnection::new(config, host.try_into().unwrap()).unwrap();
     let mut server = ServerConnection::new(Arc::clone(&server.server)).unwrap();
     while client.is_handshaking() {
@@ -85,9 +100,120 @@ fn verify_ca_wants_a_trusted_authority_for_any_host() {
 }
 
 #[test]
-fn require_takes_whoever_answers() {
+fn require_takes_whoever_answers_unless_authorities_are_named() {
     let (ours, foreign) = (authority(), authority());
-    assert!(accepts(TlsMode::Require, &ours, &foreign, "db.example"));
+    assert!(accepts_without_roots(
+        TlsMode::Require,
+        &foreign,
+        "db.example"
+    ));
+    assert!(accepts(TlsMode::Require, &ours, &ours, "db.example"));
+    assert!(!accepts(TlsMode::Require, &ours, &foreign, "db.example"));
+}
+
+/// A key, and a certificate that goes with it.
+fn identity() -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["app".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+fn file(content: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(content.as_bytes()).unwrap();
+    file
+}
+
+/// What is said of a certificate and a key that are to be shown.
+fn refusal(certificate: Option<&Path>, key: Option<&Path>) -> String {
+    let options = TlsOptions {
+        mode: TlsMode::Require,
+        certificate: certificate.map(Path::to_owned),
+        key: key.map(Path::to_owned),
+        ..TlsOptions::default()
+    };
+    client_config(&options).unwrap_err().to_string()
+}
+
+#[test]
+fn a_client_certificate_needs_its_key_and_says_which_file_is_wrong() {
+    let ((certificate, key), (_, other_key)) = (identity(), identity());
+    let (certificate_file, key_file) = (file(&certificate), file(&key));
+    let options = TlsOptions {
+        certificate: Some(certificate_file.path().to_owned()),
+        key: Some(key_file.path().to_owned()),
+        ..TlsOptions::default()
+    };
+    assert!(client_config(&options).is_ok());
+    assert!(!format!("{options:?}").contains("PRIVATE KEY"));
+
+    let (certificate, key) = (certificate_file.path(), key_file.path());
+    let missing = Path::new("/no/such/file.pem");
+    let other = file(&other_key);
+    let empty = file("");
+    for (refusal, words) in [
+        (
+            refusal(Some(certificate), None),
+            ["no key is set", "PGSSLKEY"],
+        ),
+        (
+            refusal(None, Some(key)),
+            ["no certificate is set", "PGSSLCERT"],
+        ),
+        (
+            refusal(Some(missing), Some(key)),
+            ["/no/such/file.pem", "tls_certificate"],
+        ),
+        (
+            refusal(Some(certificate), Some(missing)),
+            ["/no/such/file.pem", "tls_key"],
+        ),
+        (
+            refusal(Some(certificate), Some(other.path())),
+            ["the key is not the certificate's", ""],
+        ),
+        (
+            refusal(Some(certificate), Some(empty.path())),
+            ["no private key", "tls_key"],
+        ),
+        (
+            refusal(Some(empty.path()), Some(key)),
+            ["no certificate in PEM form", "tls_certificate"],
+        ),
+    ] {
+        assert!(
+            words.iter().all(|word| refusal.contains(word)),
+            "{words:?}: {refusal}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (certificate, key) = identity();
+    let (certificate, key) = (file(&certificate), file(&key));
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(key.path(), mode(0o644)).unwrap();
+    let refusal = refusal(Some(certificate.path()), Some(key.path()));
+    assert!(refusal.contains("mode is 0644"), "{refusal}");
+    assert!(refusal.contains(key.path().to_str().unwrap()), "{refusal}");
+}
+
+#[test]
+fn the_name_of_the_server_is_told_unless_forbidden() {
+    for (query, told) in [("", true), ("sslsni=1", true), ("sslsni=0", false)] {
+        let url = format!("postgres://db/shop?{query}");
+        let options = crate::ConnectOptions::parse(&url).unwrap();
+        assert_eq!(
+            client_config(&options.tls).unwrap().enable_sni,
+            told,
+            "{query}"
+        );
+    }
 }
 
 #[test]
@@ -96,8 +222,12 @@ fn a_file_without_certificates_is_refused_by_name() {
     let options = TlsOptions {
         mode: TlsMode::VerifyFull,
         root_certificate: Some(empty.path().to_owned()),
+        ..TlsOptions::default()
     };
     let error = client_config(&options).unwrap_err().to_string();
     assert!(error.contains(empty.path().to_str().unwrap()), "{error}");
-    assert!(error.contains("holds no certificate"), "{error}");
+    assert!(
+        error.contains("holds no certificate in PEM form"),
+        "{error}"
+    );
 }

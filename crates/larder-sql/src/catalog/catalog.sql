@@ -105,6 +105,13 @@ view_rule as (
     join relation v on v.oid = r.ev_class
     where r.ev_type = '1' and v.relkind in ('v', 'm') and not v.is_system
 ),
+-- What decides which rows are seen. Policies of writes alone are left out.
+read_policy as (
+    select p.oid, p.polrelid, p.polname, p.polqual
+    from pg_catalog.pg_policy p
+    join relation r on r.oid = p.polrelid
+    where p.polcmd in ('*', 'r')
+),
 expression as (
     select a.adrelid as relation, c.function, false as on_read
     from call c
@@ -286,6 +293,22 @@ select pg_catalog.jsonb_build_object(
             'on_read', e.on_read)), '[]')
         from expression e
         join relation r on r.oid = e.relation),
+    'policies', (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'table', p.polrelid::pg_catalog.int8,
+            'name', p.polname,
+            'condition', pg_catalog.pg_get_expr(p.polqual, p.polrelid),
+            'relations', (
+                select coalesce(pg_catalog.jsonb_agg(distinct d.refobjid::pg_catalog.int8), '[]')
+                from pg_catalog.pg_depend d
+                where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and d.objid = p.oid
+                  and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  and d.refobjid <> p.polrelid),
+            'functions', (
+                select coalesce(pg_catalog.jsonb_agg(distinct c.function::pg_catalog.int8), '[]')
+                from call c
+                where c.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and c.objid = p.oid))), '[]')
+        from read_policy p),
     'functions', (
         select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'oid', f.oid::pg_catalog.int8,

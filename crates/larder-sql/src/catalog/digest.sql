@@ -6,7 +6,7 @@ with
 relation as (
     select c.oid, pg_catalog.hashtextextended(pg_catalog.concat_ws('|',
                c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relowner, c.relnatts,
-               c.relrowsecurity, c.relforcerowsecurity, c.relispartition), 0) as hash
+               c.relrowsecurity, c.relforcerowsecurity, c.relispartition, c.relacl), 0) as hash
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
       and c.oid >= 16384
@@ -107,6 +107,11 @@ part as (
     -- Who the user is decides whether row-level security holds.
     select 'role', m.roleid::pg_catalog.int8 << 32 | m.member::pg_catalog.int8, m.xmin::pg_catalog.text::pg_catalog.int8
     from pg_catalog.pg_auth_members m
+    union all
+    -- Transactions may run as any of them.
+    select 'role rights', r.oid::pg_catalog.int8, pg_catalog.hashtextextended(
+               pg_catalog.concat_ws('|', r.rolname, r.rolsuper, r.rolinherit, r.rolbypassrls), 0)
+    from pg_catalog.pg_roles r
 )
 select pg_catalog.md5(pg_catalog.concat_ws('|',
     pg_catalog.current_setting('server_version_num'),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::functions::{Call, FunctionEffect};
 use super::names::TableId;
+use super::policies::{Policy, READS_SETTING, ReadScope};
 use super::reasons::Uncacheable;
 use super::tables::{Catalog, Table, TableKind};
 use super::views::View;
@@ -51,6 +52,23 @@ impl Catalog {
     /// [`UnknownTable`](Uncacheable::UnknownTable) and
     /// [`UnknownFunction`](Uncacheable::UnknownFunction) may mean that the catalog is too old.
     pub fn reads(&self, profile: &StatementProfile) -> Result<ReadSet, Uncacheable> {
+        self.reads_in(profile, None)
+    }
+
+    /// The same for a statement that runs in a scope. There row-level security does not keep a
+    /// result from being cached, if its policies read nothing but tables and what the scope sets:
+    /// those tables are among the ones that decide the result, and what the scope sets has to be
+    /// part of its key.
+    ///
+    /// # Errors
+    ///
+    /// As [`reads`](Self::reads); and [`Uncacheable::PolicySetting`] or [`Uncacheable::Policy`] for
+    /// a policy that reads more.
+    pub fn reads_in(
+        &self,
+        profile: &StatementProfile,
+        scope: Option<&ReadScope>,
+    ) -> Result<ReadSet, Uncacheable> {
         match &profile.effect {
             Effect::Unknown(reason) => return Err(Uncacheable::Unknown(reason.clone())),
             _ if profile.kind != StatementKind::Select => {
@@ -62,9 +80,11 @@ impl Catalog {
         }
         let mut reader = Reader {
             catalog: self,
+            scope,
             tables: BTreeSet::new(),
             volatile: BTreeSet::new(),
             views: BTreeSet::new(),
+            secured: BTreeSet::new(),
             open: Vec::new(),
         };
         reader.query(profile, false)?;
@@ -81,9 +101,12 @@ impl Catalog {
 
 struct Reader<'c> {
     catalog: &'c Catalog,
+    scope: Option<&'c ReadScope>,
     tables: BTreeSet<TableId>,
     volatile: BTreeSet<QualifiedName>,
     views: BTreeSet<TableId>,
+    /// Tables whose policies have been looked at.
+    secured: BTreeSet<TableId>,
     /// Views whose queries have not been looked at.
     open: Vec<(&'c QualifiedName, &'c View)>,
 }
@@ -91,6 +114,15 @@ struct Reader<'c> {
 impl<'c> Reader<'c> {
     /// A query: that of the statement, or that of a view.
     fn query(&mut self, profile: &StatementProfile, in_view: bool) -> Result<(), Uncacheable> {
+        self.names(profile, in_view)?;
+        for call in self.catalog.functions.calls(profile, &self.catalog.names) {
+            self.call(call)?;
+        }
+        Ok(())
+    }
+
+    /// The tables that a query names, and times in it.
+    fn names(&mut self, profile: &StatementProfile, in_view: bool) -> Result<(), Uncacheable> {
         for name in &profile.reads {
             let id = self.catalog.find(name);
             let id = id.ok_or_else(|| Uncacheable::UnknownTable(name.clone()))?;
@@ -98,9 +130,6 @@ impl<'c> Reader<'c> {
         }
         if profile.moving_time {
             self.volatile.insert(QualifiedName::new(None, "'now'"));
-        }
-        for call in self.catalog.functions.calls(profile, &self.catalog.names) {
-            self.call(call)?;
         }
         Ok(())
     }
@@ -134,11 +163,7 @@ impl<'c> Reader<'c> {
         if table.temporary {
             return Err(Uncacheable::TemporaryTable(table.name.clone()));
         }
-        // A view is read with the rights of its owner, of whom it is not known whether
-        // row-level security holds.
-        if table.row_security_active || in_view && table.row_security {
-            return Err(Uncacheable::RowSecurity(table.name.clone()));
-        }
+        self.row_security(id, table, in_view)?;
         match &table.kind {
             _ if table.declared_cacheable => {}
             TableKind::Table | TableKind::Partitioned => self.children(id)?,
@@ -156,6 +181,72 @@ impl<'c> Reader<'c> {
             }
         }
         self.tables.insert(id);
+        Ok(())
+    }
+
+    /// Where row-level security may hold, its policies decide the result too.
+    fn row_security(
+        &mut self,
+        id: TableId,
+        table: &'c Table,
+        in_view: bool,
+    ) -> Result<(), Uncacheable> {
+        let Some(scope) = self.scope else {
+            // A view is read with the rights of its owner, of whom it is not known whether
+            // row-level security holds.
+            if table.row_security_active || in_view && table.row_security {
+                return Err(Uncacheable::RowSecurity(table.name.clone()));
+            }
+            return Ok(());
+        };
+        // Of the role of the scope that is not known either. To take it for granted adds tables.
+        if table.row_security && self.secured.insert(id) {
+            for policy in &table.policies {
+                self.policy(&table.name, policy, scope)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the server says of the policy is added to what its text says, as for a view.
+    fn policy(
+        &mut self,
+        table: &QualifiedName,
+        policy: &'c Policy,
+        scope: &ReadScope,
+    ) -> Result<(), Uncacheable> {
+        let understood = policy.understood().map_err(|reason| Uncacheable::Policy {
+            table: table.clone(),
+            policy: policy.name.clone(),
+            reason,
+        })?;
+        if let Some(setting) = understood.missing(scope) {
+            return Err(Uncacheable::PolicySetting {
+                table: table.clone(),
+                policy: policy.name.clone(),
+                setting: setting.into(),
+            });
+        }
+        self.names(&understood.profile, true)?;
+        let calls = self
+            .catalog
+            .functions
+            .calls(&understood.profile, &self.catalog.names);
+        // The settings that it reads are known.
+        let is_reader = |call: &Call| {
+            call.effect == FunctionEffect::ServerState
+                && call.function.name() == READS_SETTING
+                && matches!(call.function.schema(), None | Some("pg_catalog"))
+        };
+        for call in calls.into_iter().filter(|call| !is_reader(call)) {
+            self.call(call)?;
+        }
+        for id in &policy.relations {
+            self.relation(*id, table, true)?;
+        }
+        for function in &policy.functions {
+            self.call(self.catalog.functions.call(*function, false))?;
+        }
         Ok(())
     }
 

@@ -67,6 +67,32 @@ pub enum Uncacheable {
     )]
     RowSecurity(QualifiedName),
 
+    /// A policy of row-level security reads a setting that the scope does not set.
+    #[error(
+        "the policy {policy} of {table} reads the setting {setting}, which the scope of the read does not set: set it there, so that results under one value are not those of another"
+    )]
+    PolicySetting {
+        /// The table.
+        table: QualifiedName,
+        /// The policy.
+        policy: Box<str>,
+        /// The setting.
+        setting: Box<str>,
+    },
+
+    /// It is not known what the condition of a policy does.
+    #[error(
+        "the policy {policy} of {table} is not understood ({reason}): read it without the cache, or write the policy so that it names its settings and tables"
+    )]
+    Policy {
+        /// The table.
+        table: QualifiedName,
+        /// The policy.
+        policy: Box<str>,
+        /// Why it is not understood.
+        reason: Box<str>,
+    },
+
     /// It is not known what the query of a view does.
     #[error("the query of the view {view} is not understood ({reason}): query its tables directly")]
     View {

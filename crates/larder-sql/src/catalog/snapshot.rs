@@ -32,6 +32,8 @@ pub struct CatalogSnapshot {
     pub(super) rules: Vec<Rule>,
     /// Functions that are called when rows are written or read, by what the text does not show.
     pub(super) expressions: Vec<Expression>,
+    /// What decides which rows are seen where row-level security holds.
+    pub(super) policies: Vec<Policy>,
     /// All functions but PostgreSQL's own.
     pub(super) functions: Vec<Function>,
     pub(super) operators: Vec<Operator>,
@@ -121,6 +123,19 @@ pub(super) struct Expression {
     pub(super) function: u32,
     /// Whether it is called when rows are read, too.
     pub(super) on_read: bool,
+}
+
+/// A policy of row-level security that is asked when rows are read.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Policy {
+    pub(super) table: u32,
+    pub(super) name: Box<str>,
+    /// Which rows it shows, in SQL; `None` for all.
+    pub(super) condition: Option<Box<str>>,
+    /// What its condition reads beside its own table.
+    pub(super) relations: Vec<u32>,
+    /// The user's functions that it calls.
+    pub(super) functions: Vec<u32>,
 }
 
 /// A row of `pg_proc`.

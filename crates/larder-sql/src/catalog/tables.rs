@@ -8,6 +8,7 @@ use super::functions::{Declared, Functions};
 use super::keys::TableKey;
 use super::log;
 use super::names::{Names, TableId};
+use super::policies::Policy;
 use super::snapshot::{self, CatalogSnapshot, EventTrigger};
 use super::views::View;
 use crate::QualifiedName;
@@ -43,6 +44,8 @@ pub(super) struct Table {
     pub(super) triggers: Vec<Trigger>,
     pub(super) rules: Vec<Rule>,
     pub(super) expressions: Vec<Expression>,
+    /// What decides which of its rows are seen, where row-level security holds.
+    pub(super) policies: Vec<Policy>,
     /// What all its triggers and rules write, if the user declared it.
     pub(super) declared_triggers: Option<Vec<TableId>>,
     /// Whether the user declared it to be cacheable.
@@ -246,6 +249,7 @@ impl Table {
             triggers: Vec::new(),
             rules: Vec::new(),
             expressions: Vec::new(),
+            policies: Vec::new(),
             declared_triggers: None,
             declared_cacheable: false,
             key: None,
@@ -307,6 +311,11 @@ fn connect(tables: &mut HashMap<TableId, Table>, snapshot: &mut CatalogSnapshot)
                 function: expression.function,
                 on_read: expression.on_read,
             });
+        });
+    }
+    for policy in snapshot.policies.drain(..) {
+        with(tables, policy.table, |table| {
+            table.policies.push(Policy::new(policy));
         });
     }
     for (view, relation) in snapshot.view_relations.drain(..) {

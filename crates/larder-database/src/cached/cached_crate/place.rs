@@ -2,6 +2,7 @@
 
 use std::any::{TypeId, type_name};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{Dependency, Freshness, Key, KeyBuilder, Slots};
@@ -11,6 +12,7 @@ use larder_sql::classify;
 
 use crate::coherence::{CatalogState, read_dependencies};
 use crate::database::Inner;
+use crate::request_scope::RequestScope;
 
 /// What is said of all values of a store.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,8 @@ pub(super) struct Said {
     pub(super) tables: Vec<String>,
     pub(super) tags: Vec<String>,
     pub(super) local_only: bool,
+    /// On whose behalf the values are.
+    pub(super) scope: Option<Arc<RequestScope>>,
 }
 
 /// The same by one picture of the catalog.
@@ -72,6 +76,9 @@ impl Said {
         let (tables, relations) = self.read(state)?;
         let mut seed = KeyBuilder::with_seed(inner.key_seed(state));
         seed.text("store of the crate cached").text(&self.name);
+        if let Some(scope) = &self.scope {
+            seed.bytes(&scope.digest.as_u128().to_le_bytes());
+        }
         for table in &tables {
             // So that a table that was dropped and made again is another one.
             seed.u32(table.0);
@@ -100,7 +107,9 @@ impl Said {
             }
             // What is said of a view is said of the tables that it reads, so it is read as SQL.
             let select = classify(&format!("SELECT * FROM {name}"));
-            let reads = state.catalog.reads(&select);
+            let reads = state
+                .catalog
+                .reads_in(&select, self.scope.as_ref().map(|scope| &scope.reads));
             let reads = reads.map_err(|reason| NotKept::Table(name.clone(), reason))?;
             relations.extend(reads.tables.iter().chain(&reads.views));
             tables.extend(reads.tables);

@@ -106,6 +106,7 @@ impl<K, V> CachedStore<K, V> {
             database: database.clone(),
             said: Said {
                 name: name.into(),
+                scope: database.request_scope().cloned(),
                 ..Said::default()
             },
             ttl: AtomicU64::new(DEFAULT),

@@ -1,22 +1,31 @@
-//! A write outside of a transaction and what has to take effect together with it.
+//! A statement outside of a transaction and what travels around it: what has to take effect
+//! together with a write, and settings that have to hold for whatever it is.
 //!
 //! BEGIN, the write, its companion and COMMIT are on their way before any of them is answered,
 //! so it costs one round trip as the write alone would. And its caller may leave at any moment:
 //! no transaction stays open, because in one that failed COMMIT is a ROLLBACK.
+//!
+//! A write under settings waits for the answer to BEGIN: were a request to cancel to hit that, the
+//! write would run without them. What a query returns then is thrown away.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use futures::FutureExt;
 use tokio_postgres::error::SqlState as Code;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
-use super::answer::{Answer, Around, Reply, Source};
+use super::answer::{Answer, Around, Begun, Reply, Source, last_value, read_to_its_end};
 use super::commit::Sent;
+use super::named::{Unanswered, is_outdated};
+use super::snapshot::SNAPSHOT;
 use super::ticket::Pending;
 use super::{Link, Ticket};
+use crate::TransactionSettings;
 use crate::connection::binds::Bind;
 use crate::connection::observation::Observation;
 use crate::connection::rows::Rows;
@@ -26,6 +35,8 @@ use crate::observer::Companion;
 #[derive(Clone, Copy)]
 pub(super) enum Request<'a> {
     Statement(&'a tokio_postgres::Statement, &'a [Bind]),
+    /// A statement that has no name, its values and their types.
+    Unnamed(&'a str, &'a [Bind], &'a [Type]),
     /// One statement or several, whose rows nobody wants.
     Batch(&'a str),
 }
@@ -34,7 +45,13 @@ pub(super) enum Request<'a> {
 #[derive(Clone, Copy)]
 struct Company<'a> {
     in_transaction: bool,
+    /// The snapshot is asked for before the statement, in the message that begins.
+    with_snapshot: bool,
     companion: Option<&'a Companion>,
+    /// Under what the transaction runs.
+    settings: Option<&'a TransactionSettings>,
+    /// It must not be sent before they hold.
+    may_write: bool,
 }
 
 /// Why a write failed. Everything that was sent with it is over, if the server said so.
@@ -44,6 +61,8 @@ struct Failed {
     undone: bool,
     /// The transaction that the companion told.
     transaction: Option<u64>,
+    /// It may have begun to run.
+    has_run: bool,
 }
 
 impl Failed {
@@ -59,30 +78,60 @@ impl Failed {
 }
 
 impl Link {
-    /// Sends a write with its companion, in a transaction of their own. What cannot run inside
-    /// one is sent again by itself, with the companion before it and after it.
+    /// Sends a statement with its companion and under its settings, in a transaction of their own.
+    /// What cannot run inside one is sent again by itself, with the companion before it and after
+    /// it; under settings it is refused.
     pub(super) async fn accompany<'conn>(
         self: &Arc<Self>,
         request: Request<'_>,
         observation: Observation,
-        companion: Companion,
+        companion: Option<Companion>,
     ) -> QueryResult<Rows<'conn>> {
+        let sent = self.accompany_once(request, observation, companion, false);
+        sent.await.map_err(|unanswered| match unanswered {
+            Unanswered::Failed(error) => error,
+            // Only what may be repeated is taken back.
+            Unanswered::Outdated(_) => DieselError::BrokenTransactionManager,
+        })
+    }
+
+    /// The same; one that may be repeated is taken back where it has to be prepared anew.
+    pub(super) async fn accompany_once<'conn>(
+        self: &Arc<Self>,
+        request: Request<'_>,
+        observation: Observation,
+        companion: Option<Companion>,
+        may_repeat: bool,
+    ) -> Result<Rows<'conn>, Unanswered> {
         let mut ticket = Ticket::new(self);
+        let settings = observation.settings().cloned();
+        let may_write = observation.may_write();
+        let with_snapshot = observation.is_with_snapshot();
         ticket.watch(Some(observation.accompanied()));
         let company = Company {
             in_transaction: true,
-            companion: Some(&companion),
+            with_snapshot,
+            companion: companion.as_ref(),
+            settings: settings.as_ref(),
+            may_write,
         };
         match self.answer(self.exchange(request, company)).await? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) if failed.wants_no_transaction() => {
+                if settings.is_some() {
+                    return Err(needs_no_scope(ticket.failed(&failed.error)).into());
+                }
                 let observation = ticket.withdrawn().map(Observation::apart);
                 drop(ticket);
-                self.send_apart(request, observation, &companion).await
+                let sent = self.send_apart(request, observation, companion.as_ref());
+                Ok(sent.await?)
+            }
+            Err(failed) if may_repeat && !failed.has_run && is_outdated(&failed.error) => {
+                Err(self.outdated(ticket, &failed.error))
             }
             Err(failed) => {
                 ticket.told_transaction(failed.transaction);
-                Err(ticket.failed(&failed.error))
+                Err(ticket.failed(&failed.error).into())
             }
         }
     }
@@ -93,18 +142,25 @@ impl Link {
         self: &Arc<Self>,
         request: Request<'_>,
         observation: Option<Observation>,
-        companion: &Companion,
+        mut companion: Option<&Companion>,
     ) -> QueryResult<Rows<'conn>> {
-        let guard = observation.as_ref().and_then(Observation::unaccompanied);
+        let mut guard = None;
         let mut waiting = Pending::new(self, observation);
-        let announced = self.send_companion(companion).await;
-        let announced = announced.map_err(|error| waiting.failed(error))?;
+        if let Some(announcing) = companion {
+            guard = waiting.unaccompanied();
+            let announced = self.send_companion(announcing).await;
+            let announced = announced.map_err(|error| waiting.failed(error))?;
+            // Where the one before could not be written, neither can the write.
+            companion = companion.filter(|_| matches!(announced, Sent::Done(_)));
+        }
         let mut ticket = Ticket::new(self);
         ticket.resume(waiting.take(), guard);
         let company = Company {
             in_transaction: false,
-            // Where the one before could not be written, neither can the write.
-            companion: Some(companion).filter(|_| matches!(announced, Sent::Done(_))),
+            with_snapshot: false,
+            companion,
+            settings: None,
+            may_write: true,
         };
         match self.answer(self.exchange(request, company)).await? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
@@ -114,46 +170,81 @@ impl Link {
 
     /// Sends a write with its company, and waits until the first row of it can be given out.
     async fn exchange(&self, request: Request<'_>, company: Company<'_>) -> Result<Answer, Failed> {
+        let client = &self.client;
+        let lost = |error| Failed {
+            error,
+            undone: false,
+            has_run: true,
+            transaction: None,
+        };
+        let mut text = self.beginning("BEGIN", company.settings);
+        if company.with_snapshot {
+            text.push_str("; ");
+            text.push_str(SNAPSHOT);
+        }
+        let begin = company.in_transaction.then(|| send(client, &text));
+        let mut begin = begin.transpose().map_err(lost)?;
+        let has_begun = company.settings.is_some() && company.may_write;
+        let mut snapshot = None;
+        if let Some(begin) = begin.take_if(|_| has_begun) {
+            // Whoever leaves here leaves a ticket without an answer: the connection is rolled back
+            // before anybody else gets it.
+            snapshot = self.wait_for_settings(begin).await?;
+        }
         // Up to the line below nothing is waited for. Were it, a caller who leaves would leave
         // a transaction open, or a write without its companion.
-        let client = &self.client;
-        let begin = company.in_transaction.then(|| send(client, "BEGIN"));
         let mut asking = pin!(start(client, request));
         let asked = futures::poll!(asking.as_mut());
         let is_sent = !matches!(asked, Poll::Ready(Err(_)));
         let companion = company.companion.filter(|_| is_sent);
-        let companion = companion.map(|companion| send(client, &companion.sql));
+        let companion = companion.map(|companion| {
+            let (sql, _) = self.by_session_role(companion, company.settings);
+            send(client, &sql)
+        });
         let commit = company.in_transaction.then(|| send(client, "COMMIT"));
         // ------------------------------------------------------------------
-        let lost = |error| Failed {
-            error,
-            undone: false,
-            transaction: None,
-        };
         let mut around = Around::new(
-            begin.transpose().map_err(lost)?,
+            begin,
             companion.transpose().map_err(lost)?,
             commit.transpose().map_err(lost)?,
             company
                 .companion
                 .is_some_and(|companion| companion.may_be_refused),
         );
-        let undone = around.begun().await.map_err(lost)?;
-        let failed = |error, transaction| Failed {
-            error,
-            undone,
-            transaction,
-        };
+        let begun = around.begun().await.map_err(lost)?;
         let asked = match asked {
             Poll::Ready(asked) => asked,
             Poll::Pending => asking.await,
         };
+        let mut undone = has_begun;
+        match begun {
+            Begun::Done(value) => {
+                undone = true;
+                snapshot = value;
+            }
+            Begun::Refused(error) if company.settings.is_some() => {
+                // It ran without its settings, or not at all.
+                match asked {
+                    Ok(source) => Answer::accompanied(source, around).throw_away().await,
+                    Err(_) => drop(around.ended().await),
+                }
+                return Err(lost(error));
+            }
+            Begun::Refused(_) | Begun::NotSent => {}
+        }
+        // Where a request to cancel has hit BEGIN, what follows takes effect statement by
+        // statement, the companion after the write.
         match asked {
             Ok(source) => {
-                let mut answer = Answer::accompanied(source, around);
+                let mut answer = Answer::accompanied(source, around).as_of(snapshot);
                 match answer.begin().await {
                     Ok(()) => Ok(answer),
-                    Err(error) => Err(failed(error, answer.transaction())),
+                    Err(error) => Err(Failed {
+                        error,
+                        undone,
+                        has_run: true,
+                        transaction: answer.transaction(),
+                    }),
                 }
             }
             Err(error) => {
@@ -161,14 +252,76 @@ impl Link {
                     // The write's own error is the one that counts.
                     let _ = around.ended().await;
                 }
-                Err(failed(error, None))
+                Err(Failed {
+                    has_run: error.as_db_error().is_none(),
+                    error,
+                    undone,
+                    transaction: None,
+                })
             }
         }
     }
 }
 
+impl Link {
+    /// Waits until a transaction has begun with its settings; ends it if they were refused.
+    /// Gives what it was asked at its end, if it was.
+    async fn wait_for_settings(&self, begin: Reply) -> Result<Option<String>, Failed> {
+        let error = match last_value(begin).await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if error.as_db_error().is_some()
+            && let Ok(rolled_back) = send(&self.client, "ROLLBACK")
+        {
+            // It fails only where the connection is lost, which shows by itself.
+            let _ = read_to_its_end(rolled_back).await;
+        }
+        Err(Failed {
+            error,
+            undone: true,
+            has_run: false,
+            transaction: None,
+        })
+    }
+
+    /// Does something for a statement in a transaction that begins with this, in one round trip.
+    pub(super) async fn under<T>(
+        &self,
+        beginning: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        // As in `exchange`: nothing is waited for before all of it is on its way.
+        let begin = send(&self.client, beginning)?;
+        let mut work = pin!(work);
+        let done = futures::poll!(work.as_mut());
+        let commit = send(&self.client, "COMMIT")?;
+        let begun = read_to_its_end(begin).await;
+        let done = match done {
+            Poll::Ready(done) => done,
+            Poll::Pending => work.await,
+        };
+        let ended = read_to_its_end(commit).await;
+        begun?;
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+}
+
+/// The error of a statement that cannot run inside a transaction, told to whoever did not ask for
+/// one.
+fn needs_no_scope(error: DieselError) -> DieselError {
+    DieselError::DatabaseError(
+        DatabaseErrorKind::Unknown,
+        Box::new(format!(
+            "{error}: under a scope each statement runs in a transaction, so run this one on a database without a scope"
+        )),
+    )
+}
+
 /// Puts a text on its way, at once.
-fn send(client: &Client, sql: &str) -> Result<Reply, Error> {
+pub(super) fn send(client: &Client, sql: &str) -> Result<Reply, Error> {
     #[expect(
         clippy::expect_used,
         reason = "the client queues a text and gives the place where its answer comes"
@@ -185,6 +338,11 @@ async fn start(client: &Client, request: Request<'_>) -> Result<Source, Error> {
     match request {
         Request::Statement(prepared, values) => {
             let rows = client.query_raw(prepared, values).await?;
+            Ok(Source::Rows(Box::pin(rows)))
+        }
+        Request::Unnamed(sql, values, types) => {
+            let values = values.iter().zip(types.iter().cloned());
+            let rows = client.query_typed_raw(sql, values).await?;
             Ok(Source::Rows(Box::pin(rows)))
         }
         Request::Batch(sql) => Ok(Source::Batch(Box::pin(client.simple_query_raw(sql).await?))),

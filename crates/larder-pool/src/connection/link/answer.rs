@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     failure: Option<Error>,
     over: bool,
     transaction: Option<u64>,
+    /// The snapshot that was asked for before it.
+    snapshot: Option<String>,
 }
 
 /// The answer to the statement itself.
@@ -63,6 +65,16 @@ pub(super) struct Around {
     failure: Option<Error>,
 }
 
+/// What became of BEGIN.
+pub(super) enum Begun {
+    /// Nothing of what follows takes effect by itself. With what it was asked at its end.
+    Done(Option<String>),
+    /// It was not sent: each statement takes effect by itself.
+    NotSent,
+    /// It was refused, or hit by a request to cancel.
+    Refused(Error),
+}
+
 impl Around {
     pub(super) fn new(
         begin: Option<Reply>,
@@ -80,21 +92,15 @@ impl Around {
         }
     }
 
-    /// Waits for the answer to BEGIN, if it was sent. Says whether nothing of what follows
-    /// takes effect by itself.
-    pub(super) async fn begun(&mut self) -> Result<bool, Error> {
-        let Some(mut begin) = self.begin.take() else {
-            return Ok(false);
+    /// Waits for the answer to BEGIN, if it was sent.
+    pub(super) async fn begun(&mut self) -> Result<Begun, Error> {
+        let Some(begin) = self.begin.take() else {
+            return Ok(Begun::NotSent);
         };
-        loop {
-            match poll_fn(|context| begin.as_mut().poll_next(context)).await {
-                Some(Ok(_)) => {}
-                None => return Ok(true),
-                // A cancel request hit it. What follows is on its way already and takes effect
-                // statement by statement, the companion after the write.
-                Some(Err(error)) if error.as_db_error().is_some() => return Ok(false),
-                Some(Err(error)) => return Err(error),
-            }
+        match last_value(begin).await {
+            Ok(value) => Ok(Begun::Done(value)),
+            Err(error) if error.as_db_error().is_some() => Ok(Begun::Refused(error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -152,7 +158,19 @@ impl Answer {
             failure: None,
             over: false,
             transaction: None,
+            snapshot: None,
         }
+    }
+
+    /// With the snapshot that was asked for before it.
+    pub(super) fn as_of(mut self, snapshot: Option<String>) -> Self {
+        self.snapshot = snapshot;
+        self
+    }
+
+    /// The snapshot that was asked for before it, if it was.
+    pub(crate) fn take_snapshot(&mut self) -> Option<String> {
+        self.snapshot.take()
     }
 
     /// How many rows the statement touched; known once everything is over.
@@ -182,6 +200,11 @@ impl Answer {
             }
         }
         Ok(())
+    }
+
+    /// Waits until everything is over, whatever it says.
+    pub(super) async fn throw_away(mut self) {
+        while let Some(Ok(_)) = poll_fn(|context| self.poll_next(context)).await {}
     }
 
     /// The next row. After an error there is nothing more.
@@ -223,6 +246,22 @@ impl Answer {
         self.over = true;
         Poll::Ready(self.failure.take().map_or(ended, Err).err().map(Err))
     }
+}
+
+/// Waits for the end of the answer to a text.
+pub(super) async fn read_to_its_end(reply: Reply) -> Result<(), Error> {
+    last_value(reply).await.map(drop)
+}
+
+/// Waits for the end of the answer to a text; gives the first value of its last row.
+pub(super) async fn last_value(mut reply: Reply) -> Result<Option<String>, Error> {
+    let mut value = None;
+    while let Some(message) = poll_fn(|context| reply.as_mut().poll_next(context)).await {
+        if let SimpleQueryMessage::Row(row) = message? {
+            value = row.try_get(0)?.map(str::to_owned);
+        }
+    }
+    Ok(value)
 }
 
 /// The transaction id in the row of a companion.

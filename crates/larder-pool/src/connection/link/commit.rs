@@ -9,6 +9,7 @@ use tokio_postgres::error::SqlState as Code;
 
 use super::answer::id_in;
 use super::{Link, Ticket};
+use crate::TransactionSettings;
 use crate::observer::Companion;
 
 /// What became of a message with a companion in it.
@@ -39,7 +40,8 @@ struct Progress {
 impl Link {
     /// Sends COMMIT with what goes before it, in one message: a question that fails where an
     /// answer that nobody read was an error, and the companion. The first one that fails
-    /// leaves out the rest.
+    /// leaves out the rest. Under settings with a role the companion is sent as the role of the
+    /// session, who has the right to it.
     ///
     /// # Errors
     ///
@@ -49,19 +51,35 @@ impl Link {
         self: &Arc<Self>,
         unread: bool,
         companion: Option<&Companion>,
+        settings: Option<&TransactionSettings>,
     ) -> QueryResult<Sent> {
         let mut sql = String::new();
         if unread {
             sql.push_str("SELECT 1; ");
         }
+        let mut place = None;
         if let Some(companion) = companion {
-            sql.push_str(&companion.sql);
+            let (text, before) = self.by_session_role(companion, settings);
+            sql.push_str(&text);
             sql.push_str("; ");
+            place = Some(usize::from(unread) + before);
         }
         sql.push_str("COMMIT");
-        let place = companion.map(|_| usize::from(unread));
         let may_be_refused = companion.is_some_and(|companion| companion.may_be_refused);
         self.send_with_companion(&sql, place, may_be_refused).await
+    }
+
+    /// The text of a companion as the role of the session runs it, and how many statements stand
+    /// before the companion itself.
+    pub(super) fn by_session_role(
+        &self,
+        companion: &Companion,
+        settings: Option<&TransactionSettings>,
+    ) -> (String, usize) {
+        match (settings, self.settings.role()) {
+            (Some(settings), Some(role)) => settings.as_session_role(role, &companion.sql),
+            _ => (companion.sql.clone(), 0),
+        }
     }
 
     /// Sends a companion as a statement of its own.

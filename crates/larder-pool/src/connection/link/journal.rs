@@ -5,6 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use diesel::result::Error as DieselError;
 use larder_sql::Fingerprint;
+use tokio_postgres::error::SqlState as Code;
 
 use super::Link;
 use super::transaction_id::TransactionId;
@@ -177,20 +178,33 @@ impl Link {
         reply: Option<ServerError>,
         statement: u64,
     ) -> DieselError {
-        if let Some(reply) = reply {
+        let Some(mut reply) = reply else {
+            return to_diesel(error, self.lost(), None);
+        };
+        {
             if matches!(reply.state().as_str(), UNDEFINED_OBJECT | INTERNAL_ERROR) {
                 self.types.clear();
+            }
+            if is_outdated_plan(error) {
+                self.watch.outdate(self.generation);
+            }
+            if is_lost_name(error) {
+                self.statements().forget_all();
+                match &self.pooled {
+                    // What tokio-postgres takes for known here is not.
+                    Some(_) => self.journal().out_of_step = true,
+                    None => reply = reply.with_pooler_advice(),
+                }
             }
             let mut journal = self.journal();
             // What follows the first error in a transaction only repeats it.
             if journal.failure.is_none() {
                 journal.failure = Some(reply.clone());
             }
-            journal.last_error = Some(reply);
+            journal.last_error = Some(reply.clone());
             journal.last_error_of = statement;
-            return to_diesel(error, self.lost(), journal.last_error.as_ref());
         }
-        to_diesel(error, self.lost(), None)
+        to_diesel(error, self.lost(), Some(&reply))
     }
 
     /// It was this statement that failed last, while it was prepared.
@@ -215,7 +229,30 @@ impl Link {
         })
     }
 
+    /// Whether the last error is that the server has no statement of a name, or already one.
+    pub(super) fn last_error_is_of_names(&self) -> bool {
+        let journal = self.journal();
+        let last = journal.last_error.as_ref();
+        last.is_some_and(|error| matches!(error.state().as_str(), "26000" | "42P05"))
+    }
+
     pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the server has no prepared statement of that name, or already one: the names are not
+/// what this side takes them for.
+pub(super) fn is_lost_name(error: &tokio_postgres::Error) -> bool {
+    let codes = [Code::INVALID_SQL_STATEMENT_NAME, Code::DUPLICATE_PSTATEMENT];
+    error.code().is_some_and(|code| codes.contains(code))
+}
+
+/// Whether a prepared statement would return other columns than when it was prepared. The code
+/// stands for much else, and the text is translated; the routine of the server is not.
+pub(super) fn is_outdated_plan(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|reply| {
+        *reply.code() == Code::FEATURE_NOT_SUPPORTED
+            && reply.routine() == Some("RevalidateCachedQuery")
+    })
 }

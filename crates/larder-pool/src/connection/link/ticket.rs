@@ -205,6 +205,18 @@ impl<'a> Pending<'a> {
         Self { link, observation }
     }
 
+    /// Whether no transaction is open.
+    pub(super) fn is_alone(&self) -> bool {
+        self.observation.as_ref().is_some_and(Observation::is_alone)
+    }
+
+    /// Tells that no companion goes with it; what the observer holds on to meanwhile.
+    pub(super) fn unaccompanied(&self) -> Option<Guard> {
+        self.observation
+            .as_ref()
+            .and_then(Observation::unaccompanied)
+    }
+
     pub(super) fn take(&mut self) -> Option<Observation> {
         self.observation.take()
     }

@@ -163,9 +163,10 @@ fn is_logged_late() -> bool {
 /// Sends COMMIT and what goes before it. Without an answer the state stays in doubt.
 async fn send_commit(connection: &mut Connection, before: &Before) -> QueryResult<Sent> {
     connection.transaction.in_doubt = true;
+    let settings = connection.transaction_settings.clone();
     let result = connection
         .link
-        .commit(before.unread, before.companion.as_ref())
+        .commit(before.unread, before.companion.as_ref(), settings.as_ref())
         .await;
     connection.transaction.in_doubt = connection.link.is_busy();
     result

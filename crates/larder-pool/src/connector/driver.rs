@@ -1,0 +1,58 @@
+//! The task that runs the protocol of a connection.
+
+use std::future::poll_fn;
+use std::sync::{Arc, OnceLock};
+
+use tokio_postgres::AsyncMessage;
+
+use super::Connector;
+use crate::connection::{Driver, Lost};
+
+impl Connector {
+    /// Runs the protocol of a connection in a task of its own until either side closes it.
+    pub(super) fn drive<S, T>(&self, mut connection: tokio_postgres::Connection<S, T>) -> Driver
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let sever = self.sever.clone();
+        let on_notification = self.on_notification.clone();
+        let lost = Arc::new(OnceLock::new());
+        let cause = Arc::clone(&lost);
+        let is_standby = connection.parameter("in_hot_standby") == Some("on");
+        let task = self.drivers.spawn(async move {
+            let messages = async {
+                while let Some(message) = poll_fn(|context| connection.poll_message(context)).await
+                {
+                    match message {
+                        Ok(AsyncMessage::Notice(notice)) => {
+                            tracing::debug!(severity = notice.severity(), "{}", notice.message());
+                        }
+                        Ok(AsyncMessage::Notification(notification)) => {
+                            if let Some(on_notification) = &on_notification {
+                                on_notification(notification.channel(), notification.payload());
+                            }
+                        }
+                        Ok(_) => {}
+                        Err(error) => {
+                            let error = Lost::by(&error);
+                            tracing::debug!(error = error.text, "connection lost");
+                            // Only the first is kept, and there is no second.
+                            let _ = cause.set(error);
+                            return;
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = messages => {}
+                () = sever.cancelled() => {}
+            }
+        });
+        Driver {
+            task,
+            lost,
+            is_standby,
+        }
+    }
+}
