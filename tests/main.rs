@@ -9,6 +9,7 @@ mod apart;
 mod as_of;
 mod caching;
 mod connection;
+mod deadline;
 mod diesel_features;
 mod embedded;
 mod error;

@@ -83,6 +83,9 @@ impl Connection {
         binds: Option<&Binds>,
     ) -> QueryResult<Observation> {
         self.transaction.refuse_in_doubt()?;
+        if !self.transaction.is_open() && !self.has_changed_session() {
+            self.link.limit_session();
+        }
         let names = self.note_session_effect(&profile);
         let watch = self.link.watch();
         let beginning = BeginningStatement {
