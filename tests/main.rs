@@ -10,6 +10,7 @@ mod as_of;
 mod caching;
 mod connection;
 mod connector;
+mod deadline;
 mod diesel_features;
 mod embedded;
 mod error;

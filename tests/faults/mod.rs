@@ -5,5 +5,13 @@
 //! them are found by the filter `faults::`. Faults of caches that several processes share are in
 //! `fleet`.
 
+mod fault_02_terminated_after_write;
+mod fault_03_terminated_after_begin;
+mod fault_04_commit_reply_lost;
+mod fault_05_commit_refused;
+mod fault_15_conflicts;
+mod fault_16_refusals;
 mod fault_20_pooler_not_told;
 mod fault_25_cannot_connect;
+mod fault_27_swallowed;
+mod support;

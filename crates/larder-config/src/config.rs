@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::provider::Detection;
 use crate::sections::{
     CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig,
+    PoolConfig, QueryConfig, RedisConfig, RetryConfig,
 };
 use crate::source::Source;
 use crate::value::SettingValue;
@@ -60,6 +60,8 @@ pub struct Config {
     pub embedded: EmbeddedConfig,
     /// How connections are shared.
     pub pool: PoolConfig,
+    /// How work is run again that failed for a reason that passes.
+    pub retry: RetryConfig,
     /// How query results are kept.
     pub cache: CacheConfig,
     /// The Redis that processes share results through.

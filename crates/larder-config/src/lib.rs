@@ -86,7 +86,7 @@ pub use provider::{Detection, ProviderEffect, detect};
 pub use redis_url::RedisUrl;
 pub use sections::{
     CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, definitions,
+    PoolConfig, QueryConfig, RedisConfig, RetryConfig, definitions,
 };
 pub use source::Source;
 pub use suggest::nearest;

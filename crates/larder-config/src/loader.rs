@@ -16,7 +16,7 @@ use crate::redact::text_or_hidden;
 use crate::rules::{self, Circumstances};
 use crate::sections::{
     CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, definition, definitions,
+    PoolConfig, QueryConfig, RedisConfig, RetryConfig, definition, definitions,
 };
 use crate::source::Source;
 use crate::suggest::nearest;
@@ -271,6 +271,7 @@ fn read(reader: &mut Reader<'_>, origin: Origin) -> Option<Config> {
     let database = DatabaseConfig::read(reader);
     let embedded = EmbeddedConfig::read(reader);
     let pool = PoolConfig::read(reader);
+    let retry = RetryConfig::read(reader);
     let cache = CacheConfig::read(reader);
     let redis = RedisConfig::read(reader);
     let query = QueryConfig::read(reader);
@@ -281,6 +282,7 @@ fn read(reader: &mut Reader<'_>, origin: Origin) -> Option<Config> {
         database: database?,
         embedded: embedded?,
         pool: pool?,
+        retry: retry?,
         cache: cache?,
         redis: redis?,
         query: query?,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use larder_cache::Clock;
 use larder_cache::l2::{RedisOptions, RedisServer, Seal};
 use larder_config::{Config, HostPort, RedisConfig};
-use larder_pool::{ConnectOptions, PoolOptions, PoolStart, TlsMode};
+use larder_pool::{ConnectOptions, PoolOptions, PoolStart, RetryBudget, RetryPolicy, TlsMode};
 use larder_sql::catalog::Declarations;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -326,6 +326,12 @@ impl DatabaseOptions {
         options.pool.lanes.slow_after = pool.lane_slow_after;
         options.pool.lanes.statement_timeout = pool.lane_timeout;
 
+        let retry = &config.retry;
+        options.pool.retry = RetryPolicy::default()
+            .retries(retry.retries)
+            .pauses(retry.shortest_pause, retry.longest_pause)
+            .max_elapsed(retry.max_elapsed);
+        options.pool.retry_budget = RetryBudget::new(retry.budget_percent, retry.budget_per_second);
         options
             .tenant_setting
             .clone_from(&config.database.tenant_setting);

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::connect_options::{ConnectOptions, PoolerMode, Target};
-use crate::connection::{Connection, Shared, TransactionDefaults, Watch};
+use crate::connection::{Connection, Shared, StatementTimeout, TransactionDefaults, Watch};
 use crate::lanes::Replies;
 use crate::observer::Observer;
 use crate::tls::{self, TlsMode};
@@ -70,6 +70,7 @@ impl Connector {
                 types: Arc::default(),
                 results: Arc::default(),
                 watch,
+                statement_timeout: StatementTimeout::of(&options),
             },
             options: Arc::new(options),
             drivers: TaskTracker::new(),
