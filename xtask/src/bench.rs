@@ -17,7 +17,7 @@ use crate::workspace;
 const PACKAGE: &str = "larder-benches";
 
 /// The benches that there are, by the words that name them.
-pub(crate) const NAMES: [&str; 5] = ["cache", "log", "outage", "rows", "warm"];
+pub(crate) const NAMES: [&str; 6] = ["cache", "log", "outage", "overload", "rows", "warm"];
 
 /// Runs a bench.
 pub(crate) fn run(options: &BenchOptions) -> Result<()> {
@@ -25,7 +25,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     let mut variables: Vec<(&str, OsString)> = Vec::new();
     let servers = match options.name {
         "cache" => Servers::find_for_bench(&[&Postgres, &Redis])?,
-        "rows" => Servers::find_for_bench(&[&Postgres])?,
+        "overload" | "rows" => Servers::find_for_bench(&[&Postgres])?,
         // Servers for tests keep nothing safe, and that is most of what a transaction costs: only
         // a server that is started for this bench may be set up otherwise.
         "log" => {
