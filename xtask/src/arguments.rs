@@ -80,6 +80,8 @@ Usage: cargo xtask bench <bench> [--json] [--quick]
   log     What the row in the log of invalidations costs a transaction, with 1 and
           with 16 clients, beside pg_notify. On a PostgreSQL that keeps commits safe.
   outage  Reads while Redis is killed, and how soon a slow Redis is left alone.
+  overload  Twice the load that the database can carry, on Larder's pool and on plain
+          bb8 with diesel-async; a plot goes to target/bench/overload.svg.
   pool    Point reads by primary key with 1, 16 and 64 tasks: Larder's lanes and pool
           beside diesel-async on bb8 and deadpool, sqlx, SeaORM and tokio-postgres.
   rows    How much of point reads the cache answers while other rows are written, with
