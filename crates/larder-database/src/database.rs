@@ -13,7 +13,9 @@ use larder_metrics::{
     CacheRecorder, ConnectionStatistics, InstanceName, QueryRecorder, QueryStatistics,
     ServiceRegistry, WindowStatistics,
 };
-use larder_pool::{AsyncClosure, Connection, Observer, Pool, PoolObserver, PoolStatus, Session};
+use larder_pool::{
+    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, Session,
+};
 
 use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
 use crate::cached::{Classes, Plans, Shadow};
@@ -254,6 +256,24 @@ impl Database {
     /// A transaction with options: read-only, isolation level, deferrable.
     pub fn build_transaction(&self) -> TransactionBuilder {
         TransactionBuilder(self.0.pool.build_transaction())
+    }
+
+    /// Asks the server what became of a commit whose answer was lost, if that is what this error
+    /// says; `None` for every other error. See
+    /// [`UnknownOutcome::resolve`](larder_pool::UnknownOutcome::resolve).
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be asked. It may be asked again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, nothing was changed.
+    pub async fn commit_outcome(&self, error: &Error) -> Result<Option<CommitOutcome>, Error> {
+        match error.unknown_outcome() {
+            Some(unknown) => Ok(Some(unknown.resolve(&self.0.pool).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Raw SQL with `:named` parameters.

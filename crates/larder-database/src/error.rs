@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use diesel::result::Error as DieselError;
-use larder_pool::{ServerError, SqlState};
+use larder_pool::{ErrorClass, ServerError, SqlState, UnknownOutcome};
 
 /// An error of the database. Its text reads after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +177,30 @@ impl Error {
             Self::Redis(_) => ErrorKind::Redis,
             Self::LogRights { .. } => ErrorKind::LogRights,
             Self::LogVersion { .. } => ErrorKind::LogVersion,
+        }
+    }
+
+    /// What a program may do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Pool(error) => error.class(),
+            Self::Shared(error) => error.class(),
+            Self::LogLate => ErrorClass::Timeout,
+            Self::Redis(_) => ErrorClass::Connection,
+            _ => {
+                let server = self.server_error();
+                server.map_or(ErrorClass::Caller, ServerError::class)
+            }
+        }
+    }
+
+    /// What is known of a commit whose outcome is not;
+    /// [`Database::commit_outcome`](crate::Database::commit_outcome) asks the server.
+    pub fn unknown_outcome(&self) -> Option<&UnknownOutcome> {
+        match self {
+            Self::Pool(error) => error.unknown_outcome(),
+            Self::Shared(error) => error.unknown_outcome(),
+            _ => None,
         }
     }
 

@@ -12,6 +12,7 @@ mod cached;
 mod closure_error;
 mod coherence;
 mod database;
+pub mod deadline;
 mod error;
 mod events;
 mod failpoints;
@@ -20,6 +21,7 @@ mod log;
 mod migrations;
 mod observation;
 mod options;
+mod retry;
 mod scope;
 mod sql;
 mod switches;
@@ -42,6 +44,7 @@ pub use crate::fleet::{FollowerStatistics, SecondTierStatistics};
 pub use crate::log::{LogStatus, MissingRight};
 pub use crate::migrations::MigrationReport;
 pub use crate::options::{CacheMode, CacheSettings, DatabaseOptions, Hints, QuerySettings};
+pub use crate::retry::Retry;
 pub use crate::scope::{CacheTrace, ReadOrigin, TracedRead, TracedStatement, carry};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
@@ -56,5 +59,8 @@ pub use larder_metrics::{
     ConnectionStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry, ServiceStatistics,
     WindowStatistics,
 };
-pub use larder_pool::Connection;
+pub use larder_pool::{
+    CommitOutcome, Connection, ErrorClass, IsolationLevel, RetryPolicy, RetryableError,
+    UnknownOutcome,
+};
 pub use larder_sql::catalog::Declarations;

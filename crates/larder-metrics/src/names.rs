@@ -95,6 +95,12 @@ table! {
     /// Connections that could not be opened, by cause.
     CONNECT_FAILURES = "larder_connect_failures_total", COUNTER, Count, ["pool", "cause"];
 
+    /// Work that failed and was run again, by its name and the reason.
+    RETRIES = "larder_retries_total", COUNTER, Count, ["pool", "name", "reason"];
+
+    /// Work that failed and might have been run again but was not, by its name and why not: attempts, time, budget or nested.
+    RETRY_REFUSALS = "larder_retry_refusals_total", COUNTER, Count, ["pool", "name", "refusal"];
+
     /// Connections thrown away because they could not be used again.
     CONNECTIONS_INVALIDATED = "larder_connections_invalidated_total", COUNTER, Count, ["pool"];
 

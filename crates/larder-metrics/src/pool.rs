@@ -25,6 +25,8 @@ pub struct PoolRecorder {
     failures_in_a_row: AtomicU64,
     acquired: AtomicU64,
     timeouts: AtomicU64,
+    retries: AtomicU64,
+    retry_refusals: AtomicU64,
     /// `None` where metrics are off; nothing in it before something is recorded.
     series: Option<Lazy<Series>>,
 }
@@ -62,6 +64,11 @@ pub struct ConnectionStatistics {
     pub acquired: u64,
     /// Callers that waited until their time was up.
     pub timeouts: u64,
+    /// Work that failed and was run again.
+    pub retries: u64,
+    /// Work that failed and might have been run again, but was not: tried often enough, no time
+    /// left, or the budget of the pool was spent.
+    pub retry_refusals: u64,
 }
 
 impl PoolRecorder {
@@ -83,6 +90,8 @@ impl PoolRecorder {
             failures_in_a_row: AtomicU64::new(0),
             acquired: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            retry_refusals: AtomicU64::new(0),
             series: None,
         }
     }
@@ -107,6 +116,27 @@ impl PoolRecorder {
         if self.series.is_some() {
             names::CONNECT_FAILURES
                 .counter(&[&self.pool, cause])
+                .increment(1);
+        }
+    }
+
+    /// Work of this name failed for a reason of few words, and is run again.
+    pub fn retried(&self, name: &'static str, reason: &'static str) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        if self.series.is_some() {
+            names::RETRIES
+                .counter(&[&self.pool, name, reason])
+                .increment(1);
+        }
+    }
+
+    /// Work of this name failed and is not run again although it might be: `budget`, `attempts`,
+    /// `time` or `nested`.
+    pub fn retry_refused(&self, name: &'static str, refusal: &'static str) {
+        self.retry_refusals.fetch_add(1, Ordering::Relaxed);
+        if self.series.is_some() {
+            names::RETRY_REFUSALS
+                .counter(&[&self.pool, name, refusal])
                 .increment(1);
         }
     }
@@ -138,6 +168,8 @@ impl PoolRecorder {
             consecutive_errors: self.failures_in_a_row.load(Ordering::Relaxed),
             acquired: self.acquired.load(Ordering::Relaxed),
             timeouts: self.timeouts.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            retry_refusals: self.retry_refusals.load(Ordering::Relaxed),
         }
     }
 

@@ -20,3 +20,23 @@ where
 {
     type Future = Fut;
 }
+
+/// The counterpart of [`AsyncClosure`] for closures that can be called again and again.
+///
+/// It is implemented for every async closure whose future borrows nothing of the closure itself:
+/// one that takes its captures by reference, or clones inside what it would give away. There is
+/// nothing to implement by hand.
+pub trait RepeatableClosure<Argument, Output>:
+    AsyncFn(Argument) -> Output + Fn(Argument) -> <Self as RepeatableClosure<Argument, Output>>::Future
+{
+    /// The future of one call.
+    type Future: Future<Output = Output>;
+}
+
+impl<F, Argument, Fut, Output> RepeatableClosure<Argument, Output> for F
+where
+    F: AsyncFn(Argument) -> Output + Fn(Argument) -> Fut,
+    Fut: Future<Output = Output>,
+{
+    type Future = Fut;
+}

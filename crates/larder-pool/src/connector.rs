@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::connect_options::{ConnectOptions, Target};
-use crate::connection::{Connection, Driver, Link, SessionSettings, Shared, Watch};
+use crate::connection::{Connection, Driver, Link, Lost, SessionSettings, Shared, Watch};
 use crate::error::{ConnectError, ConnectErrorCause};
 use crate::observer::Observer;
 use crate::server_error::{ServerError, with_causes};
@@ -187,8 +187,8 @@ impl Connector {
                         }
                         Ok(_) => {}
                         Err(error) => {
-                            let error = with_causes(&error);
-                            tracing::debug!(error, "connection lost");
+                            let error = Lost::by(&error);
+                            tracing::debug!(error = error.text, "connection lost");
                             // Only the first is kept, and there is no second.
                             let _ = cause.set(error);
                             return;

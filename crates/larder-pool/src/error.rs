@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use crate::connect_options::Target;
+use crate::error_class::ErrorClass;
 use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState, state_of};
+use crate::trouble::Trouble;
+use crate::unknown_outcome::UnknownOutcome;
 
 /// An error of this crate. Its text reads after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,8 @@ pub enum Error {
     Lost {
         /// How the connection was lost.
         cause: String,
+        /// What the server said when it hung up, if it said something.
+        server: Option<Box<ServerError>>,
     },
 
     /// The server refused the commit itself, as it does for a deferred constraint.
@@ -89,15 +94,22 @@ pub enum Error {
     #[error("commit: {0}")]
     CommitRefused(Box<ServerError>),
 
-    /// The connection was lost between COMMIT and its answer. The transaction may have
-    /// taken effect or not; running it again could do everything twice. Read the data
-    /// to find out.
+    /// The connection was lost between COMMIT and its answer, or between a write that commits
+    /// by itself and its answer. It may have taken effect or not; running it again could do
+    /// everything twice. [`UnknownOutcome::resolve`] asks the server which it is.
+    #[error(transparent)]
+    CommitOutcomeUnknown(Box<UnknownOutcome>),
+
+    /// The deadline of the request has passed, see [`deadline`](crate::deadline).
     #[error(
-        "learn whether the transaction was committed: the connection was lost after COMMIT was sent ({cause}); read the data before doing it again"
+        "finish within {limit:?}: the deadline of the request passed{}",
+        waited_for.map(|what| format!(" while waiting for {what}")).unwrap_or_default()
     )]
-    CommitOutcomeUnknown {
-        /// How the connection was lost.
-        cause: String,
+    DeadlineExceeded {
+        /// How much time the request had in all.
+        limit: Duration,
+        /// What was waited for, if Larder was waiting for something.
+        waited_for: Option<&'static str>,
     },
 }
 
@@ -127,6 +139,8 @@ pub enum ErrorKind {
     CommitRefused,
     /// Whether a transaction was committed is not known.
     CommitOutcomeUnknown,
+    /// The deadline of the request has passed.
+    DeadlineExceeded,
 }
 
 impl Error {
@@ -143,7 +157,73 @@ impl Error {
             Self::GivenUpInside => ErrorKind::GivenUpInside,
             Self::Lost { .. } => ErrorKind::Lost,
             Self::CommitRefused(_) => ErrorKind::CommitRefused,
-            Self::CommitOutcomeUnknown { .. } => ErrorKind::CommitOutcomeUnknown,
+            Self::CommitOutcomeUnknown(_) => ErrorKind::CommitOutcomeUnknown,
+            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
+        }
+    }
+
+    /// What a program may do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Options(_) | Self::GivenUpInside => ErrorClass::Caller,
+            Self::Connect(error) => error.class(),
+            Self::Acquire(_) | Self::Drain { .. } | Self::DeadlineExceeded { .. } => {
+                ErrorClass::Timeout
+            }
+            Self::ShutDown { .. } | Self::Lost { .. } => ErrorClass::Connection,
+            Self::Statement { server: None, .. } if self.sql_state().is_none() => {
+                self.class_of_diesel()
+            }
+            Self::CommitOutcomeUnknown(_) => ErrorClass::OutcomeUnknown,
+            Self::Statement { .. } | Self::Aborted { .. } | Self::CommitRefused(_) => {
+                let state = self.sql_state();
+                state.map_or(ErrorClass::Caller, |state| state.error_class())
+            }
+        }
+    }
+
+    /// The class of an error of a statement of which there is no SQLSTATE.
+    fn class_of_diesel(&self) -> ErrorClass {
+        let Self::Statement { source, .. } = self else {
+            return ErrorClass::Caller;
+        };
+        match (Trouble::of(source), source) {
+            (Some(Trouble::Late), _) => ErrorClass::Timeout,
+            (Some(Trouble::InDoubt { .. }), _) => ErrorClass::OutcomeUnknown,
+            (
+                None,
+                DieselError::DatabaseError(
+                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                    _,
+                ),
+            ) => ErrorClass::Connection,
+            _ => ErrorClass::Caller,
+        }
+    }
+
+    /// What is known of a commit whose outcome is not.
+    pub fn unknown_outcome(&self) -> Option<&UnknownOutcome> {
+        match self {
+            Self::CommitOutcomeUnknown(unknown) => Some(unknown),
+            _ => None,
+        }
+    }
+
+    /// Adds something to what the server said, or to how the connection was lost.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        let server = match self {
+            Self::Statement { server, .. } => server.as_deref_mut(),
+            Self::Aborted { cause } => cause.as_deref_mut(),
+            Self::CommitRefused(reply) => Some(&mut **reply),
+            Self::Lost { cause, .. } => {
+                cause.push_str("; ");
+                cause.push_str(note);
+                None
+            }
+            _ => None,
+        };
+        if let Some(server) = server {
+            server.add_note(note);
         }
     }
 
@@ -153,6 +233,7 @@ impl Error {
             Self::Statement { server, .. } => server.as_deref(),
             Self::Aborted { cause } => cause.as_deref(),
             Self::CommitRefused(reply) => Some(reply),
+            Self::Lost { server, .. } => server.as_deref(),
             Self::Connect(error) => error.server.as_ref(),
             _ => None,
         }
@@ -189,8 +270,12 @@ impl Error {
         }
     }
 
-    /// The error of a statement, with what the connection remembers of it.
+    /// The error of a statement, with what the connection remembers of it. One after which it
+    /// is not known whether a write took effect becomes [`Error::CommitOutcomeUnknown`].
     pub fn statement(source: DieselError, last: Option<ServerError>) -> Self {
+        if let Some(Trouble::InDoubt(doubt)) = Trouble::of(&source) {
+            return Self::CommitOutcomeUnknown(Box::new(UnknownOutcome::new(&source, doubt)));
+        }
         let server = last.filter(|last| last.is_reported_by(&source));
         Self::Statement {
             source,
@@ -265,6 +350,20 @@ impl ConnectError {
     /// Why.
     pub fn cause(&self) -> ConnectErrorCause {
         self.cause
+    }
+
+    /// What a program may do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self.cause {
+            cause if cause.is_permanent() => ErrorClass::Caller,
+            ConnectErrorCause::TimedOut => ErrorClass::Timeout,
+            _ => ErrorClass::Connection,
+        }
+    }
+
+    /// The error as the server stated it, if it was the server's.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        self.server.as_ref()
     }
 
     /// The host, port, user and database that were tried.

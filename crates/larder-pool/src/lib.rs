@@ -19,17 +19,22 @@ mod connect_options;
 mod connection;
 mod connector;
 mod current;
+pub mod deadline;
 mod error;
+mod error_class;
 mod observer;
 mod pool;
 mod pool_options;
+mod retry;
 mod server_error;
 mod session;
 mod tls;
 mod transaction;
+mod trouble;
+mod unknown_outcome;
 mod written;
 
-pub use crate::closure::AsyncClosure;
+pub use crate::closure::{AsyncClosure, RepeatableClosure};
 pub use crate::connect_options::{ConnectOptions, Target};
 pub use crate::connection::{
     BeginningStatement, BoundValues, Connection, OwnedQuery, PortableRows, Recorded, Recording,
@@ -37,13 +42,17 @@ pub use crate::connection::{
     static_query_id,
 };
 pub use crate::error::{AcquireError, ConnectError, ConnectErrorCause, Error, ErrorKind};
+pub use crate::error_class::ErrorClass;
 pub use crate::observer::{
-    Companion, EndedStatement, Observer, PoolObserver, StatementOutcome, TransactionEvent,
+    Companion, EndedStatement, Observer, PoolObserver, RetryEvent, RetryRefusal, StatementOutcome,
+    TransactionEvent,
 };
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStatus};
+pub use crate::retry::{Retry, RetryBudget, RetryPolicy, RetryReason, RetryableError};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;
 pub use crate::tls::{TlsMode, TlsOptions};
 pub use crate::transaction::{IsolationLevel, TransactionBuilder, TransactionError};
+pub use crate::unknown_outcome::{CommitOutcome, UnknownOutcome};
 pub use crate::written::{BoundKey, Effects, Written, WrittenKeys};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use larder_sql::{Effect, SessionEffect, StatementProfile};
 
 use crate::error::ConnectError;
+use crate::retry::RetryReason;
 use crate::server_error::ServerError;
 use crate::written::Effects;
 use crate::{BeginningStatement, SessionSettings};
@@ -107,6 +108,12 @@ pub trait PoolObserver: Send + Sync {
     /// transaction on it. Told in the task of the caller.
     fn acquire_failed(&self) {}
 
+    /// Something failed and is run again after a pause.
+    fn retried(&self, _: &RetryEvent) {}
+
+    /// Something of this name failed in a way that might have been run again, and is not.
+    fn retry_refused(&self, _name: &'static str, _: RetryRefusal) {}
+
     /// A caller gave its connection back after this time.
     fn released(&self, _: Duration) {}
 }
@@ -126,6 +133,46 @@ pub enum TransactionEvent {
     RolledBack,
     /// The connection was lost before COMMIT was answered: nobody knows whether it took effect.
     InDoubt,
+}
+
+/// Something that failed and is run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryEvent {
+    /// What was run, by the name that its program gave it.
+    pub name: &'static str,
+    /// How often it has been run so far.
+    pub attempt: u32,
+    /// Why it may be run again.
+    pub reason: RetryReason,
+    /// How long it waits before that.
+    pub pause: Duration,
+}
+
+/// Why something is not run again that might have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RetryRefusal {
+    /// It was run as often as its policy allows.
+    Attempts,
+    /// Its policy or the deadline of its request leaves no time.
+    Time,
+    /// The budget of the pool was spent.
+    Budget,
+    /// It runs inside a transaction or a retry, which has to be run again as a whole.
+    Nested,
+}
+
+impl RetryRefusal {
+    /// The refusal as a word for logs and series.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempts",
+            Self::Time => "time",
+            Self::Budget => "budget",
+            Self::Nested => "nested",
+        }
+    }
 }
 
 /// SQL that takes effect together with writes, or not at all.

@@ -19,6 +19,7 @@ use crate::connector::Connector;
 use crate::error::{AcquireError, ConnectError, Error};
 use crate::observer::Observer;
 use crate::pool_options::{PoolOptions, PoolStatus};
+use crate::retry::Bucket;
 use crate::session::{Lease, Session};
 use crate::transaction::{TransactionBuilder, TransactionError};
 use crate::{AsyncClosure, Connection};
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) connector: Connector,
     pub(crate) counters: Arc<Counters>,
     pub(crate) runtime: Handle,
+    pub(crate) retry_budget: Bucket,
     queue: Arc<Semaphore>,
     shelf: Shelf,
 }
@@ -115,6 +117,7 @@ impl Pool {
             queue: Arc::new(Semaphore::new(maximum)),
             shelf: Shelf::new(shelf),
             runtime: Handle::current(),
+            retry_budget: Bucket::new(options.retry_budget),
             options,
             connector,
             counters,

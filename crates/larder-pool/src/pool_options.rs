@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::{ConnectError, Error};
 use crate::observer::Observer;
+use crate::retry::{RetryBudget, RetryPolicy};
 
 /// How many connections a pool keeps, for how long, and how long it lets callers wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub struct PoolOptions {
     /// How long ending an abandoned transaction on the server may take before its
     /// connection is closed instead. 5 s by default.
     pub rollback_timeout: Duration,
+    /// How work is run again where its own policy leaves that open. See [`RetryPolicy`].
+    pub retry: RetryPolicy,
+    /// How many retries the pool affords in all.
+    pub retry_budget: RetryBudget,
     /// Who is told of what happens on the connections. Nobody by default.
     pub observer: Observer,
 }
@@ -50,6 +55,8 @@ impl PoolOptions {
             verify_after: Some(Duration::from_secs(30)),
             verify_timeout: Duration::from_secs(1),
             rollback_timeout: Duration::from_secs(5),
+            retry: RetryPolicy::default(),
+            retry_budget: RetryBudget::default(),
             observer: Observer::default(),
         }
     }

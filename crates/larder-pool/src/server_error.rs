@@ -1,9 +1,14 @@
 //! What the server says when it refuses a statement.
 
 use std::fmt;
+use std::time::Duration;
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+use larder_sql::Fingerprint;
 use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState as Code};
+
+use crate::error_class::{self, ErrorClass};
+use crate::trouble::Trouble;
 
 /// The five characters by which PostgreSQL names an error (its manual, appendix A).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +21,18 @@ impl SqlState {
     pub const QUERY_CANCELED: Self = Self(*b"57014");
     /// A unique constraint was violated.
     pub const UNIQUE_VIOLATION: Self = Self(*b"23505");
+    /// An exclusion constraint was violated.
+    pub const EXCLUSION_VIOLATION: Self = Self(*b"23P01");
+    /// The transaction cannot be put in an order with others that ran at the same time.
+    pub const SERIALIZATION_FAILURE: Self = Self(*b"40001");
+    /// Transactions waited for each other, and this one was chosen to end it.
+    pub const DEADLOCK_DETECTED: Self = Self(*b"40P01");
+    /// A lock was not free, and the statement did not want to wait, or not for longer.
+    pub const LOCK_NOT_AVAILABLE: Self = Self(*b"55P03");
+    /// A write where nothing may be written: the transaction only reads, or the server is a standby.
+    pub const READ_ONLY_TRANSACTION: Self = Self(*b"25006");
+    /// An administrator, or the server that shuts down, has ended the connection.
+    pub const ADMIN_SHUTDOWN: Self = Self(*b"57P01");
 
     /// The code of a text of five ASCII characters.
     pub fn new(code: &str) -> Option<Self> {
@@ -32,6 +49,11 @@ impl SqlState {
     /// The first two characters: the class of the error, such as `08` for connections.
     pub fn class(&self) -> &str {
         &self.as_str()[..2]
+    }
+
+    /// What a program may do about an error with this code.
+    pub fn error_class(&self) -> ErrorClass {
+        error_class::class_of(*self)
     }
 }
 
@@ -61,6 +83,8 @@ pub struct ServerError {
     column: Option<String>,
     constraint: Option<String>,
     position: Option<i32>,
+    fingerprint: Option<Fingerprint>,
+    note: Option<String>,
 }
 
 impl ServerError {
@@ -90,6 +114,8 @@ impl ServerError {
             column: reply.column().map(str::to_owned),
             constraint: reply.constraint().map(str::to_owned),
             position,
+            fingerprint: None,
+            note: None,
         })
     }
 
@@ -143,6 +169,38 @@ impl ServerError {
         self.constraint.as_deref()
     }
 
+    /// What a program may do about it.
+    pub fn class(&self) -> ErrorClass {
+        self.state.error_class()
+    }
+
+    /// Which statement it was that failed: the fingerprint under which statistics and logs
+    /// have it. `None` where it was none of a user's, such as COMMIT.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
+    }
+
+    /// What Larder has to add: that a deadline was the reason, or why it did not try again.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// It was this statement that failed, unless it is known already.
+    pub(crate) fn blame(&mut self, fingerprint: Fingerprint) {
+        self.fingerprint.get_or_insert(fingerprint);
+    }
+
+    /// Adds something in Larder's own words.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        match &mut self.note {
+            Some(known) => {
+                known.push_str("; ");
+                known.push_str(note);
+            }
+            None => self.note = Some(note.to_owned()),
+        }
+    }
+
     /// Whether it is `diesel` that reports this very error.
     pub(crate) fn is_reported_by(&self, error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(_, information)
@@ -156,7 +214,14 @@ impl fmt::Display for ServerError {
         if let Some(constraint) = &self.constraint {
             write!(formatter, ", constraint {constraint}")?;
         }
-        formatter.write_str(")")
+        if let Some(fingerprint) = self.fingerprint {
+            write!(formatter, ", statement {fingerprint}")?;
+        }
+        formatter.write_str(")")?;
+        match &self.note {
+            Some(note) => write!(formatter, "; {note}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -170,6 +235,7 @@ impl fmt::Debug for ServerError {
             .field("message", &self.message)
             .field("table", &self.table)
             .field("constraint", &self.constraint)
+            .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
     }
 }
@@ -206,12 +272,20 @@ impl DatabaseErrorInformation for ServerError {
     }
 }
 
-/// The error that Diesel's callers see. `lost` says why the connection is gone, where that is known.
-pub(crate) fn to_diesel(error: &tokio_postgres::Error, lost: Option<&str>) -> DieselError {
-    match ServerError::of(error) {
+/// The error that Diesel's callers see. `lost` says why the connection is gone, where that is
+/// known, and `reply` is what the server said, perhaps before anybody asked.
+pub(crate) fn to_diesel(
+    error: &tokio_postgres::Error,
+    lost: Option<&str>,
+    reply: Option<&ServerError>,
+) -> DieselError {
+    match reply {
         Some(reply) => {
-            let kind = kind_of(error.code());
-            DieselError::DatabaseError(kind, Box::new(reply))
+            let kind = match error.code() {
+                Some(code) => kind_of(Some(code)),
+                None => DatabaseErrorKind::ClosedConnection,
+            };
+            DieselError::DatabaseError(kind, Box::new(reply.clone()))
         }
         None if error.is_closed() => DieselError::DatabaseError(
             DatabaseErrorKind::ClosedConnection,
@@ -225,6 +299,24 @@ pub(crate) fn to_diesel(error: &tokio_postgres::Error, lost: Option<&str>) -> Di
             Box::new(with_causes(error)),
         ),
     }
+}
+
+/// The error of an answer that did not come within a limit of this side.
+pub(crate) fn late(limit: Duration) -> DieselError {
+    let kind = DatabaseErrorKind::Unknown;
+    Trouble::Late.error(
+        kind,
+        format!("the database has not answered within {limit:?}"),
+    )
+}
+
+/// The same, for the deadline of the request.
+pub(crate) fn too_late(limit: Duration) -> DieselError {
+    let kind = DatabaseErrorKind::Unknown;
+    let message = format!(
+        "the database has not answered before the deadline of the request, {limit:?} in all"
+    );
+    Trouble::Late.error(kind, message)
 }
 
 /// The code behind a kind of Diesel's, for errors of which nothing else is left.

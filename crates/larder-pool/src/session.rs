@@ -149,6 +149,8 @@ impl Lease {
 
     pub(crate) fn hold(&mut self, permit: OwnedSemaphorePermit, in_use: Gauge) {
         self.place = Some((permit, in_use));
+        let pool = Arc::clone(&self.pool);
+        self.pooled.connection.belong_to(Some(pool));
         self.lent = Some(Instant::now());
     }
 

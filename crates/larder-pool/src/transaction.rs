@@ -1,14 +1,20 @@
 //! Transactions: a closure between BEGIN and COMMIT.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 use diesel_async::TransactionManager as _;
 use tokio::time::timeout;
 
-use crate::connection::CommitFailure;
+use crate::connection::{CommitFailure, Notes};
+use crate::retry::FailureCause;
 use crate::session::Session;
-use crate::{AsyncClosure, Connection, Error, Pool, ServerError, TransactionManager, current};
+use crate::{
+    AsyncClosure, Connection, Error, Pool, ServerError, SqlState, TransactionManager, current,
+    deadline,
+};
 
 /// How much of other transactions a transaction sees. PostgreSQL treats READ
 /// UNCOMMITTED as READ COMMITTED, so it is left out.
@@ -110,28 +116,75 @@ impl TransactionBuilder {
         R: Send,
         E: Send,
     {
-        let mut session = self.pool.session().await.map_err(TransactionError::Pool)?;
-        let begin = self.begin();
-        let begun = TransactionManager::begin_with(&mut session, &begin, self.read_only);
-        if let Err(error) = begun.await {
-            return Err(TransactionError::Pool(statement_failed(&session, error)));
-        }
-        let pool = self.pool.0.connector.shared().watch.id();
-        let notes = session.transaction.notes();
-        match current::within(pool, Some(notes), closure(&mut session)).await {
-            Ok(value) => match self.commit(&mut session).await {
-                Ok(()) => Ok(value),
-                Err(error) => Err(TransactionError::Pool(error)),
-            },
-            Err(error) => {
-                let server = session.last_server_error();
-                self.roll_back(&mut session).await;
-                Err(TransactionError::Closure { error, server })
-            }
+        let mut session = match self.begin().await {
+            Ok(session) => session,
+            Err(failed) => return Err(failed.error),
+        };
+        let (pool, notes) = self.within(&session);
+        let result = current::within(pool, notes, closure(&mut session)).await;
+        self.end(session, result)
+            .await
+            .map_err(|failed| failed.error)
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Begins it on a connection of the pool.
+    pub(crate) async fn begin<E>(&self) -> Result<Session, Failed<E>> {
+        let session = self.pool.session().await;
+        let mut session = session.map_err(Failed::before_it_began)?;
+        let sql = self.sql();
+        match TransactionManager::begin_with(&mut session, &sql, self.read_only).await {
+            Ok(()) => Ok(session),
+            Err(error) => Err(Failed::before_it_began(statement_failed(&session, error))),
         }
     }
 
+    /// What the closure runs within: the transaction of this pool, which takes notes.
+    pub(crate) fn within(&self, session: &Session) -> (u64, Option<Arc<Notes>>) {
+        let pool = self.pool.0.connector.shared().watch.id();
+        (pool, Some(session.transaction.notes()))
+    }
+
+    /// Ends it as the closure has ended.
+    pub(crate) async fn end<R, E>(
+        &self,
+        mut session: Session,
+        result: Result<R, E>,
+    ) -> Result<R, Failed<E>> {
+        let (error, mut cause) = match result {
+            Ok(value) => match self.commit(&mut session).await {
+                Ok(()) => return Ok(value),
+                Err(error) => {
+                    let cause = FailureCause::of(&error);
+                    (TransactionError::Pool(error), cause)
+                }
+            },
+            Err(error) => {
+                let cause = cause_of_failure(&session);
+                let server = session.last_server_error();
+                self.roll_back(&mut session).await;
+                (TransactionError::Closure { error, server }, cause)
+            }
+        };
+        let state = cause.server().map(ServerError::state);
+        if self.read_only && state == Some(SqlState::READ_ONLY_TRANSACTION) {
+            // That is what it was asked to do.
+            cause = FailureCause::Other;
+        }
+        Err(Failed { error, cause })
+    }
+
     async fn commit(&self, session: &mut Session) -> Result<(), Error> {
+        if let (Some(Duration::ZERO), Some(limit)) = (deadline::remaining(), deadline::limit()) {
+            self.roll_back(session).await;
+            return Err(Error::DeadlineExceeded {
+                limit,
+                waited_for: Some("the closure of a transaction: nothing was committed"),
+            });
+        }
         if matches!(session.transaction.level(), Ok(2..)) {
             self.roll_back(session).await;
             return Err(Error::GivenUpInside);
@@ -144,13 +197,17 @@ impl TransactionBuilder {
                 cause: cause.map(Box::new),
             },
             Some(CommitFailure::Refused(reply)) => Error::CommitRefused(Box::new(reply)),
-            Some(CommitFailure::Lost(cause)) => Error::Lost { cause },
-            Some(CommitFailure::Unknown(cause)) => Error::CommitOutcomeUnknown { cause },
+            Some(CommitFailure::Lost(cause)) => Error::Lost {
+                server: session.link().farewell().cloned().map(Box::new),
+                cause,
+            },
+            Some(CommitFailure::Unknown(unknown)) => Error::CommitOutcomeUnknown(Box::new(unknown)),
             None => statement_failed(session, error),
         })
     }
 
-    fn begin(&self) -> String {
+    /// How it is begun, in SQL.
+    fn sql(&self) -> String {
         let mut sql = String::from("BEGIN");
         if let Some(level) = self.isolation_level {
             sql.push_str(" ISOLATION LEVEL ");
@@ -169,6 +226,12 @@ impl TransactionBuilder {
     /// own way: the caller gets the error that led here.
     async fn roll_back(&self, session: &mut Session) {
         let limit = self.pool.0.options.rollback_timeout;
+        if session.link().is_busy() && deadline::remaining() == Some(Duration::ZERO) {
+            // The request has no time for it. The session ends what is open, in a task of its own.
+            let observer = &self.pool.0.options.observer;
+            session.transaction.given_up(observer);
+            return;
+        }
         match timeout(limit, TransactionManager::unwind(session, 0)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -179,6 +242,31 @@ impl TransactionBuilder {
         }
         let observer = &self.pool.0.options.observer;
         session.transaction.given_up(observer);
+    }
+}
+
+/// A transaction that did not take effect, and what decides whether it may be run again.
+pub(crate) struct Failed<E> {
+    pub(crate) error: TransactionError<E>,
+    pub(crate) cause: FailureCause,
+}
+
+impl<E> Failed<E> {
+    pub(crate) fn before_it_began(error: Error) -> Self {
+        Self {
+            cause: FailureCause::of(&error),
+            error: TransactionError::Pool(error),
+        }
+    }
+}
+
+/// Why a transaction failed whose closure returned an error. What a savepoint has undone does
+/// not count, and neither does an error with which the transaction could have been committed.
+fn cause_of_failure(session: &Session) -> FailureCause {
+    match session.link().failure() {
+        Some(reply) => FailureCause::Server(Box::new(reply)),
+        None if session.is_lost() => FailureCause::Lost,
+        None => FailureCause::Other,
     }
 }
 
@@ -199,6 +287,20 @@ pub enum TransactionError<E> {
     },
     /// No connection could be had, or the transaction could not begin or did not commit.
     Pool(Error),
+}
+
+impl<E> TransactionError<E> {
+    /// Adds why it was not run again, where there is something that takes it.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        match self {
+            Self::Closure { server, .. } => {
+                if let Some(server) = server {
+                    server.add_note(note);
+                }
+            }
+            Self::Pool(error) => error.add_note(note),
+        }
+    }
 }
 
 impl<E: fmt::Display> fmt::Display for TransactionError<E> {

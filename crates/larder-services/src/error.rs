@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use larder_pool::SqlState;
+use larder_pool::{ErrorClass, RetryableError, SqlState};
 
 use crate::import::CsvError;
 
@@ -84,6 +84,16 @@ impl Error {
         }
     }
 
+    /// What a program may do about it.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Database(error) | Self::ImportBatch { source: error, .. } => error.class(),
+            Self::Conflict { .. } => ErrorClass::Constraint,
+            Self::InvalidInput(_) | Self::NotFound { .. } | Self::Csv(_) => ErrorClass::Caller,
+        }
+    }
+
     /// The error of the database, where it was one.
     #[must_use]
     pub fn database_error(&self) -> Option<&larder_database::Error> {
@@ -91,6 +101,12 @@ impl Error {
             Self::Database(error) | Self::ImportBatch { source: error, .. } => Some(error),
             _ => None,
         }
+    }
+}
+
+impl RetryableError for Error {
+    fn pool_error(&self) -> Option<&larder_pool::Error> {
+        self.database_error()?.pool_error()
     }
 }
 

@@ -86,12 +86,39 @@ impl Error {
         }
     }
 
-    /// The SQLSTATE, where the server gave one.
-    pub fn sql_state(&self) -> Option<larder_pool::SqlState> {
+    /// What a program may do about it.
+    pub fn class(&self) -> larder_pool::ErrorClass {
         match self {
-            Self::Database(error) => error.sql_state(),
+            Self::Database(error) => error.class(),
+            Self::Service(error) => error.class(),
+            _ => larder_pool::ErrorClass::Caller,
+        }
+    }
+
+    /// The error of the database, where it was one.
+    pub fn database_error(&self) -> Option<&larder_database::Error> {
+        match self {
+            Self::Database(error) => Some(error),
+            Self::Service(error) => error.database_error(),
             _ => None,
         }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn sql_state(&self) -> Option<larder_pool::SqlState> {
+        self.database_error()?.sql_state()
+    }
+
+    /// What is known of a commit whose outcome is not;
+    /// [`Database::commit_outcome`](larder_database::Database::commit_outcome) asks the server.
+    pub fn unknown_outcome(&self) -> Option<&larder_pool::UnknownOutcome> {
+        self.database_error()?.unknown_outcome()
+    }
+}
+
+impl larder_pool::RetryableError for Error {
+    fn pool_error(&self) -> Option<&larder_pool::Error> {
+        self.database_error()?.pool_error()
     }
 }
 

@@ -74,8 +74,12 @@ pub use larder_metrics as metrics;
 pub use larder_pool as pool;
 pub use larder_services as services;
 
+pub use larder_database::{Retry, deadline};
 #[cfg(feature = "testing")]
 pub use larder_macros::test;
+pub use larder_pool::{
+    CommitOutcome, ErrorClass, RetryPolicy, RetryReason, RetryableError, UnknownOutcome,
+};
 pub use larder_services::{cache_put, cached, invalidates, operation};
 
 pub use diesel;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use larder_cache::{Cache, Cause, Doubt, TransactionId};
 use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder};
 use larder_pool::{
-    BeginningStatement, Companion, ConnectError, Effects, EndedStatement, PoolObserver,
-    SessionSettings, TransactionEvent, Written,
+    BeginningStatement, Companion, ConnectError, Effects, EndedStatement, PoolObserver, RetryEvent,
+    RetryRefusal, SessionSettings, TransactionEvent, Written,
 };
 use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, RowWrite, WriteSet};
 use larder_sql::{Effect, Fingerprint, SessionEffect, StatementKind, StatementProfile, classify};
@@ -288,6 +288,14 @@ impl PoolObserver for Watcher {
 
     fn acquire_timed_out(&self) {
         self.connections.acquire_timed_out();
+    }
+
+    fn retried(&self, event: &RetryEvent) {
+        self.connections.retried(event.name, event.reason.as_str());
+    }
+
+    fn retry_refused(&self, name: &'static str, refusal: RetryRefusal) {
+        self.connections.retry_refused(name, refusal.as_str());
     }
 
     fn acquire_failed(&self) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
-use larder_sql::{SessionEffect, StatementKind, StatementProfile};
+use larder_sql::{Effect, SessionEffect, StatementKind, StatementProfile};
 
 use super::binds::Binds;
 use super::observation::{Observation, Watch};
@@ -89,6 +89,12 @@ impl Connection {
             .observer
             .tell(|observer| observer.statement_begins(&beginning));
         let may_write = watch.observer.may_write(&profile);
+        let writes = may_write || !matches!(profile.effect, Effect::None | Effect::Read);
+        let is_in_transaction = self.transaction.is_open();
+        if writes && is_in_transaction {
+            self.link.want_transaction_id();
+        }
+        let commits_by_itself = writes && !is_in_transaction;
         let mut keys = None;
         if may_write || self.recording {
             let parameters = watch.observer.key_parameters(&profile);
@@ -98,7 +104,8 @@ impl Connection {
             });
         }
         if !may_write {
-            return Ok(Observation::of_read(watch, Written { profile, keys }));
+            let observation = Observation::of_read(watch, Written { profile, keys });
+            return Ok(observation.committing_by_itself(commits_by_itself));
         }
         let unclear = beginning.is_unclear();
         let written = Written { profile, keys };
@@ -111,7 +118,7 @@ impl Connection {
             self.transaction.effects.wrote(written, unclear);
             return Ok(Observation::of_read(watch, observed));
         }
-        Ok(Observation::of_write(watch, written, unclear))
+        Ok(Observation::of_write(watch, written, unclear).committing_by_itself(commits_by_itself))
     }
 
     /// Notes what a statement leaves behind on its session. Gives what decides which tables its

@@ -11,6 +11,7 @@ mod commit;
 mod journal;
 mod snapshot;
 mod ticket;
+mod transaction_id;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -28,7 +29,9 @@ use super::rows::Rows;
 use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
-use crate::server_error::{ServerError, SqlState};
+use crate::deadline;
+use crate::server_error::{ServerError, SqlState, late, too_late, with_causes};
+use crate::trouble::ServerIdentity;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::commit::Sent;
@@ -37,6 +40,7 @@ pub(crate) use self::ticket::Ticket;
 use self::accompanied::Request;
 use self::journal::Journal;
 use self::ticket::Pending;
+use self::transaction_id::ask_identity;
 
 pub(crate) struct Link {
     client: Client,
@@ -49,8 +53,10 @@ pub(crate) struct Link {
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
     answer_timeout: Mutex<Option<Duration>>,
-    lost: Arc<OnceLock<String>>,
+    lost: Arc<OnceLock<Lost>>,
     is_standby: bool,
+    /// Which server it leads to, once that was answered and if it could be.
+    identity: Arc<OnceLock<Option<ServerIdentity>>>,
 }
 
 /// What the connections of a pool have in common.
@@ -63,9 +69,25 @@ pub(crate) struct Shared {
 /// The task that runs the protocol of a connection, and why it ended.
 pub(crate) struct Driver {
     pub(crate) task: JoinHandle<()>,
-    pub(crate) lost: Arc<OnceLock<String>>,
+    pub(crate) lost: Arc<OnceLock<Lost>>,
     /// The server was a standby when the connection was made.
     pub(crate) is_standby: bool,
+}
+
+/// Why a connection is gone.
+pub(crate) struct Lost {
+    pub(crate) text: String,
+    /// What the server said when it hung up.
+    server: Option<ServerError>,
+}
+
+impl Lost {
+    pub(crate) fn by(error: &tokio_postgres::Error) -> Self {
+        Self {
+            text: with_causes(error),
+            server: ServerError::of(error),
+        }
+    }
 }
 
 impl Link {
@@ -77,6 +99,7 @@ impl Link {
         answer_timeout: Option<Duration>,
     ) -> Self {
         Self {
+            identity: ask_identity(&client),
             client,
             statements: Mutex::new(StatementCache::new()),
             snapshot: Mutex::default(),
@@ -115,7 +138,12 @@ impl Link {
 
     /// Why the connection is gone, if that is known.
     pub(crate) fn lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+        self.lost.get().map(|lost| lost.text.as_str())
+    }
+
+    /// What the server said when it hung up, if it said something.
+    pub(crate) fn farewell(&self) -> Option<&ServerError> {
+        self.lost.get()?.server.as_ref()
     }
 
     /// Changes how long a statement may stay without an answer; gives what it was.
@@ -144,10 +172,11 @@ impl Link {
         self.statements().resize(capacity);
     }
 
-    /// Sends SQL without binds, several statements perhaps.
+    /// Sends SQL without binds, several statements perhaps. It is Larder's own, and not bound by
+    /// the deadline of a request.
     pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
         let mut ticket = Ticket::new(self);
-        let result = self.answer(self.client.batch_execute(sql)).await?;
+        let result = self.answer_anyway(self.client.batch_execute(sql)).await?;
         ticket.settle(result)
     }
 
@@ -165,24 +194,47 @@ impl Link {
         }
         let mut ticket = Ticket::new(self);
         ticket.watch(Some(observation));
-        let result = self.answer(self.client.batch_execute(sql)).await?;
+        let sent = self.asking_behind(self.client.batch_execute(sql));
+        let result = self.answer(sent).await?;
         ticket.settle(result)
     }
 
-    /// Waits for the first answer to a statement. Without one in time the ticket is dropped
-    /// unanswered, so that the connection does not count as free.
+    /// Waits for the first answer to a statement, no longer than its request has left. Without
+    /// one in time the ticket is dropped unanswered, so that the connection does not count as
+    /// free.
     async fn answer<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
-        let limit = *self
+        let _waiting = deadline::Wait::begin("an answer of the database");
+        let own = self.answer_timeout();
+        let Some(limit) = deadline::at_most(own) else {
+            return Ok(self.in_turn(statement).await);
+        };
+        timeout(limit, self.in_turn(statement)).await.map_err(|_| {
+            let of_request = deadline::limit().filter(|_| own.is_none_or(|own| limit < own));
+            of_request.map_or_else(|| late(limit), too_late)
+        })
+    }
+
+    /// The same for what has to be done whatever the request has left, as a ROLLBACK.
+    async fn answer_anyway<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
+        let _waiting = deadline::Wait::begin("an answer of the database");
+        let statement = self.in_turn(statement);
+        match self.answer_timeout() {
+            Some(limit) => timeout(limit, statement).await.map_err(|_| late(limit)),
+            None => Ok(statement.await),
+        }
+    }
+
+    /// Reads what was asked on the side before, and then sends the statement.
+    async fn in_turn<T>(&self, statement: impl Future<Output = T>) -> T {
+        self.read_transaction_id().await;
+        statement.await
+    }
+
+    fn answer_timeout(&self) -> Option<Duration> {
+        *self
             .answer_timeout
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(limit) = limit else {
-            return Ok(statement.await);
-        };
-        timeout(limit, statement).await.map_err(|_| {
-            let message = format!("the database has not answered within {limit:?}");
-            DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
-        })
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a statement and gives its rows as they come.
@@ -248,6 +300,7 @@ impl Link {
         let mut ticket = Ticket::new(self);
         ticket.watch(observation);
         let sent = self.client.query_raw(prepared, &statement.binds.values);
+        let sent = self.asking_behind(sent);
         match self.answer(sent).await? {
             Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
             Err(error) => Err(ticket.failed(&error)),

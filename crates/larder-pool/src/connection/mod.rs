@@ -6,6 +6,7 @@
 //! statements and knows what became of each statement.
 
 mod as_of;
+mod begin_again;
 mod beginning;
 mod binds;
 mod effects;
@@ -47,7 +48,7 @@ pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
 pub(crate) use self::effects::Notes;
-pub(crate) use self::link::{Driver, Link, Shared};
+pub(crate) use self::link::{Driver, Link, Lost, Shared};
 pub(crate) use self::observation::Watch;
 pub(crate) use self::transaction_manager::CommitFailure;
 
@@ -58,6 +59,7 @@ use self::statement::Statement;
 use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
+use crate::pool::Inner;
 use crate::server_error::ServerError;
 use crate::{AsyncClosure, current};
 
@@ -83,6 +85,9 @@ pub struct Connection {
     recording: bool,
     /// Set where the connection must not be used again, whatever it looks like.
     condemned: bool,
+    /// The pool that has lent it: where another connection comes from if this one is lost before
+    /// anything depends on it.
+    home: Option<Arc<Inner>>,
 }
 
 impl Connection {
@@ -96,6 +101,7 @@ impl Connection {
             changed: SessionEffect::None,
             recording: false,
             condemned: false,
+            home: None,
         }
     }
 
@@ -193,6 +199,7 @@ impl Connection {
 
     /// Makes it as it was before its user came, as far as this side of it goes.
     pub(crate) fn forget_user(&mut self) {
+        self.home = None;
         self.changed = SessionEffect::None;
         self.recording = false;
         self.link.forget_everything();
@@ -227,6 +234,16 @@ impl Connection {
         statement: QueryResult<Statement>,
     ) -> QueryResult<Rows<'conn>> {
         let statement = statement?;
+        if !self.may_begin_again() {
+            return self.run_once(statement).await;
+        }
+        match self.run_once(statement.clone()).await {
+            Err(error) if self.begins_again(&error).await => self.run_once(statement).await,
+            result => result,
+        }
+    }
+
+    async fn run_once<'rows>(&mut self, statement: Statement) -> QueryResult<Rows<'rows>> {
         let observation = self.observe_statement(&statement)?;
         let Self {
             link,
@@ -235,6 +252,29 @@ impl Connection {
         } = self;
         let sql = text_for(instrumentation, &statement);
         observed(instrumentation, &sql, link.query(statement, observation)).await
+    }
+
+    async fn execute_once(&mut self, statement: Statement) -> QueryResult<usize> {
+        let observation = self.observe_statement(&statement)?;
+        let Self {
+            link,
+            instrumentation,
+            ..
+        } = self;
+        let sql = text_for(instrumentation, &statement);
+        let execute = async {
+            let mut rows = link.query(statement, observation).await?;
+            while rows.try_next().await?.is_some() {}
+            Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
+        };
+        observed(instrumentation, &sql, execute).await
+    }
+
+    async fn batch_once(&mut self, sql: &str) -> QueryResult<()> {
+        let profile = self.link.watch().profiles().of_text(sql);
+        let observation = self.observe(profile, None)?;
+        let batch = self.link.watched_batch(sql, observation);
+        observed(&mut self.instrumentation, sql, batch).await
     }
 }
 
@@ -251,10 +291,13 @@ impl std::fmt::Debug for Connection {
 impl SimpleAsyncConnection for Connection {
     async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         refuse_transaction_control(sql)?;
-        let profile = self.link.watch().profiles().of_text(sql);
-        let observation = self.observe(profile, None)?;
-        let batch = self.link.watched_batch(sql, observation);
-        observed(&mut self.instrumentation, sql, batch).await
+        if !self.may_begin_again() {
+            return self.batch_once(sql).await;
+        }
+        match self.batch_once(sql).await {
+            Err(error) if self.begins_again(&error).await => self.batch_once(sql).await,
+            result => result,
+        }
     }
 }
 
@@ -286,19 +329,13 @@ impl AsyncConnectionCore for Connection {
         let statement = self.statement(&source);
         async move {
             let statement = statement?;
-            let observation = self.observe_statement(&statement)?;
-            let Self {
-                link,
-                instrumentation,
-                ..
-            } = self;
-            let sql = text_for(instrumentation, &statement);
-            let execute = async {
-                let mut rows = link.query(statement, observation).await?;
-                while rows.try_next().await?.is_some() {}
-                Ok(usize::try_from(rows.affected()).unwrap_or(usize::MAX))
-            };
-            observed(instrumentation, &sql, execute).await
+            if !self.may_begin_again() {
+                return self.execute_once(statement).await;
+            }
+            match self.execute_once(statement.clone()).await {
+                Err(error) if self.begins_again(&error).await => self.execute_once(statement).await,
+                result => result,
+            }
         }
         .boxed()
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use larder_sql::{ProfileMemo, StatementProfile, StatementProfiles};
+use larder_sql::{Fingerprint, ProfileMemo, StatementProfile, StatementProfiles};
 
 use super::settings::SessionSettings;
 use super::statement::Reuse;
@@ -98,6 +98,8 @@ pub(crate) struct Observation {
     writes_now: bool,
     /// It was sent in a transaction of its own.
     in_own_transaction: bool,
+    /// It may write, outside of a transaction, whether or not somebody observes that.
+    commits_by_itself: bool,
     /// Its names may mean other tables than usual.
     unclear: bool,
 }
@@ -114,6 +116,7 @@ impl Observation {
             values: 0,
             writes_now: false,
             in_own_transaction: false,
+            commits_by_itself: false,
             unclear: false,
         }
     }
@@ -125,6 +128,12 @@ impl Observation {
             unclear,
             ..Self::of_read(watch, statement)
         }
+    }
+
+    /// Whether it may write outside of a transaction.
+    pub(crate) fn committing_by_itself(mut self, commits_by_itself: bool) -> Self {
+        self.commits_by_itself = commits_by_itself;
+        self
     }
 
     /// What has to take effect together with it.
@@ -142,6 +151,16 @@ impl Observation {
 
     fn effects(&self) -> Effects {
         Effects::of(self.statement.clone(), self.unclear)
+    }
+
+    /// Which statement it is.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.statement.profile.fingerprint
+    }
+
+    /// Whether it may write and what it writes takes effect with it, whoever observes it.
+    pub(crate) fn commits_by_itself(&self) -> bool {
+        self.commits_by_itself
     }
 
     /// What is recorded of it when it is sent.

@@ -54,7 +54,10 @@ impl Rows<'_> {
                 self.ticket.row(row.raw_size_bytes(), row.len());
                 Some(Ok(Row::of_server(row)))
             }
-            Some(Err(error)) => Some(Err(self.ticket.failed(&error))),
+            Some(Err(error)) => {
+                self.ticket.told_transaction(self.answer.transaction());
+                Some(Err(self.ticket.failed(&error)))
+            }
             None => {
                 self.ticket.told_transaction(self.answer.transaction());
                 self.ticket.answered();

@@ -18,8 +18,8 @@ use diesel::connection::{
 };
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use super::Connection;
 use super::effects::{self, Notes, TransactionEffects};
+use super::{Connection, Link};
 use crate::observer::{Observer, TransactionEvent};
 use crate::server_error::ServerError;
 
@@ -45,6 +45,8 @@ pub struct TransactionState {
     told: bool,
     /// Tells it from all others of this process.
     number: u64,
+    /// How the outermost transaction was begun, and how many statements had been sent then.
+    begun: Option<(Arc<str>, u64)>,
     pub(super) effects: TransactionEffects,
 }
 
@@ -56,6 +58,26 @@ impl TransactionState {
     /// Which transaction is open, if one is.
     pub(crate) fn number(&self) -> Option<u64> {
         self.is_open().then_some(self.number)
+    }
+
+    /// Whether a transaction is open in which nothing was sent yet.
+    pub(super) fn is_untouched(&self, link: &Link) -> bool {
+        let is_outermost =
+            matches!(self.status.transaction_depth(), Ok(Some(depth)) if depth.get() == 1);
+        let is_first = |(_, sent): &(_, u64)| *sent == link.sent();
+        is_outermost && !self.in_doubt && self.begun.as_ref().is_some_and(is_first)
+    }
+
+    /// How the outermost transaction was begun.
+    pub(super) fn begin(&self) -> Option<Arc<str>> {
+        self.begun.as_ref().map(|(begin, _)| Arc::clone(begin))
+    }
+
+    /// It was begun again on this link.
+    pub(super) fn touch_from(&mut self, link: &Link) {
+        if let Some((_, sent)) = &mut self.begun {
+            *sent = link.sent();
+        }
     }
 
     /// Nothing is open and nothing is in doubt.
@@ -202,7 +224,15 @@ impl TransactionManager {
         connection.transaction.commit_failure = None;
         connection.transaction.read_only = read_only;
         connection.link.forget_failures();
-        let begun = send(connection, sql).await;
+        connection.link.forget_transaction_id();
+        let mut begun = send(connection, sql).await;
+        if let Err(error) = &begun
+            && !connection.has_changed_session()
+            && connection.was_lost_with(error)
+            && Box::pin(connection.replace()).await.is_ok()
+        {
+            begun = send(connection, sql).await;
+        }
         if begun.is_err() {
             // Whatever was to be read in it is not.
             let observer = &connection.link.watch().observer;
@@ -210,6 +240,7 @@ impl TransactionManager {
         }
         begun?;
         connection.transaction.deepen()?;
+        connection.transaction.begun = Some((sql.into(), connection.link.sent()));
         let watch = connection.link.watch();
         connection.transaction.began(&watch.observer);
         Ok(())

@@ -42,6 +42,8 @@ struct Failed {
     error: Error,
     /// Nothing of it has taken effect.
     undone: bool,
+    /// The transaction that the companion told.
+    transaction: Option<u64>,
 }
 
 impl Failed {
@@ -78,7 +80,10 @@ impl Link {
                 drop(ticket);
                 self.send_apart(request, observation, &companion).await
             }
-            Err(failed) => Err(ticket.failed(&failed.error)),
+            Err(failed) => {
+                ticket.told_transaction(failed.transaction);
+                Err(ticket.failed(&failed.error))
+            }
         }
     }
 
@@ -123,6 +128,7 @@ impl Link {
         let lost = |error| Failed {
             error,
             undone: false,
+            transaction: None,
         };
         let mut around = Around::new(
             begin.transpose().map_err(lost)?,
@@ -133,7 +139,11 @@ impl Link {
                 .is_some_and(|companion| companion.may_be_refused),
         );
         let undone = around.begun().await.map_err(lost)?;
-        let failed = |error| Failed { error, undone };
+        let failed = |error, transaction| Failed {
+            error,
+            undone,
+            transaction,
+        };
         let asked = match asked {
             Poll::Ready(asked) => asked,
             Poll::Pending => asking.await,
@@ -141,15 +151,17 @@ impl Link {
         match asked {
             Ok(source) => {
                 let mut answer = Answer::accompanied(source, around);
-                answer.begin().await.map_err(failed)?;
-                Ok(answer)
+                match answer.begin().await {
+                    Ok(()) => Ok(answer),
+                    Err(error) => Err(failed(error, answer.transaction())),
+                }
             }
             Err(error) => {
                 if error.as_db_error().is_some() {
                     // The write's own error is the one that counts.
                     let _ = around.ended().await;
                 }
-                Err(failed(error))
+                Err(failed(error, None))
             }
         }
     }

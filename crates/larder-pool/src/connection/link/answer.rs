@@ -122,7 +122,7 @@ impl Around {
             match ready!(commit.as_mut().poll_next(context)) {
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    self.transaction = None;
+                    // The id stays: where no answer comes it is asked for by it.
                     self.commit = None;
                     self.failure.get_or_insert(error);
                 }

@@ -4,8 +4,10 @@ use std::any::Any;
 use std::sync::{MutexGuard, PoisonError};
 
 use diesel::result::Error as DieselError;
+use larder_sql::Fingerprint;
 
 use super::Link;
+use super::transaction_id::TransactionId;
 use crate::connection::observation::Recording;
 use crate::server_error::{ServerError, to_diesel};
 use crate::written::Effects;
@@ -34,6 +36,12 @@ pub(super) struct Journal {
     pub(super) failure: Option<ServerError>,
     /// The last error since the connection was lent.
     pub(super) last_error: Option<ServerError>,
+    /// The number of the statement that failed with it.
+    pub(super) last_error_of: u64,
+    /// A statement that writes was sent outside of a transaction since the connection was lent.
+    pub(super) has_written_outside: bool,
+    /// What is known of the id of the transaction that is open.
+    pub(super) transaction_id: TransactionId,
     /// The two sides no longer agree on what comes next.
     pub(super) out_of_step: bool,
     /// What statements outside of a transaction may have written whose answer nobody read.
@@ -49,6 +57,26 @@ impl Link {
     /// nobody feeds.
     pub(crate) fn is_out_of_step(&self) -> bool {
         self.journal().out_of_step
+    }
+
+    /// Whether a statement has failed on it without an answer of the server, or with one after
+    /// which the server hangs up.
+    pub(crate) fn has_failed_for_good(&self) -> bool {
+        let journal = self.journal();
+        let has_ended = |error: &ServerError| error.ends_connection();
+        journal.last_error.as_ref().is_some_and(has_ended)
+    }
+
+    /// How many statements were sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.journal().sent
+    }
+
+    /// Takes over from a link that is lost what its user has asked for.
+    pub(crate) fn go_on_from(&self, lost: &Self) {
+        self.set_answer_timeout(lost.answer_timeout());
+        let recording = lost.journal().recording.take();
+        self.journal().recording = recording;
     }
 
     /// Whether the server may still be at work on something.
@@ -70,6 +98,19 @@ impl Link {
     /// The last error that the server reported on this link.
     pub(crate) fn last_error(&self) -> Option<ServerError> {
         self.journal().last_error.clone()
+    }
+
+    /// The same, if nothing that was sent after it was answered.
+    pub(crate) fn latest_error(&self) -> Option<ServerError> {
+        let journal = self.journal();
+        let is_latest = journal.answered <= journal.last_error_of;
+        journal.last_error.clone().filter(|_| is_latest)
+    }
+
+    /// Whether a statement that writes was sent outside of a transaction since the connection
+    /// was lent.
+    pub(crate) fn has_written_outside(&self) -> bool {
+        self.journal().has_written_outside
     }
 
     /// The transaction or savepoint in which statements failed has ended.
@@ -124,6 +165,8 @@ impl Link {
         journal.failure = None;
         journal.given_up = false;
         journal.last_error = None;
+        journal.has_written_outside = false;
+        journal.transaction_id = TransactionId::None;
         journal.recording = None;
     }
 
@@ -132,6 +175,7 @@ impl Link {
         &self,
         error: &tokio_postgres::Error,
         reply: Option<ServerError>,
+        statement: u64,
     ) -> DieselError {
         if let Some(reply) = reply {
             if matches!(reply.state().as_str(), UNDEFINED_OBJECT | INTERNAL_ERROR) {
@@ -143,8 +187,23 @@ impl Link {
                 journal.failure = Some(reply.clone());
             }
             journal.last_error = Some(reply);
+            journal.last_error_of = statement;
+            return to_diesel(error, self.lost(), journal.last_error.as_ref());
         }
-        to_diesel(error, self.lost())
+        to_diesel(error, self.lost(), None)
+    }
+
+    /// It was this statement that failed last, while it was prepared.
+    pub(super) fn blame(&self, fingerprint: Fingerprint) {
+        let mut journal = self.journal();
+        let Journal {
+            failure,
+            last_error,
+            ..
+        } = &mut *journal;
+        for error in failure.iter_mut().chain(last_error) {
+            error.blame(fingerprint);
+        }
     }
 
     pub(super) fn last_error_makes_statements_useless(&self) -> bool {

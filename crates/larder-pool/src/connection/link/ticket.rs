@@ -3,18 +3,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::QueryResult;
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::Link;
 use super::journal::Guard;
 use crate::connection::observation::Observation;
 use crate::server_error::ServerError;
+use crate::trouble::Trouble;
 
 /// The number of one statement on its way. Dropped before the answer was read, it leaves a note.
 pub(crate) struct Ticket {
     link: Arc<Link>,
     number: u64,
     answered: bool,
+    /// The connection had ended before.
+    sent_in_vain: bool,
     observation: Option<Observation>,
     /// The transaction in which it and its companion took effect.
     transaction: Option<u64>,
@@ -31,6 +34,7 @@ impl Ticket {
             link: Arc::clone(link),
             number: journal.sent,
             answered: false,
+            sent_in_vain: link.is_closed(),
             observation: None,
             transaction: None,
             guard: Mutex::default(),
@@ -60,6 +64,12 @@ impl Ticket {
             (&observation, &mut self.link.journal().recording)
         {
             recording.statements.push(observation.recorded());
+        }
+        if observation
+            .as_ref()
+            .is_some_and(Observation::commits_by_itself)
+        {
+            self.link.journal().has_written_outside = true;
         }
         self.observation = observation;
     }
@@ -116,20 +126,34 @@ impl Ticket {
     /// The statement failed. An error of the server's is an answer; any other one means
     /// that nobody knows what the server is doing.
     pub(crate) fn failed(&mut self, error: &tokio_postgres::Error) -> DieselError {
-        let reply = ServerError::of(error);
+        let mut reply = ServerError::of(error);
         if reply.is_some() {
             self.settled();
         } else {
             self.link.journal().out_of_step = true;
+            // The server may have said why before, when nobody was asking.
+            reply = self.link.farewell().cloned();
         }
+        let mut in_doubt = false;
         if let Some(observation) = self.end() {
+            if let Some(reply) = &mut reply {
+                reply.blame(observation.fingerprint());
+            }
             match &reply {
                 // The server may hang up after it has committed.
                 Some(reply) if !reply.ends_connection() => observation.refused(reply),
-                _ => observation.lost(),
+                _ => {
+                    in_doubt = observation.commits_by_itself() && !self.sent_in_vain;
+                    observation.lost();
+                }
             }
         }
-        self.link.report(error, reply)
+        let error = self.link.report(error, reply, self.number);
+        if in_doubt {
+            let doubt = Trouble::InDoubt(self.link.doubt(self.transaction));
+            return doubt.error(DatabaseErrorKind::ClosedConnection, error.to_string());
+        }
+        error
     }
 
     /// Takes the answer as a whole.
@@ -189,6 +213,9 @@ impl<'a> Pending<'a> {
         let reply = self.link.last_error();
         let reply = reply.filter(|reply| reply.is_reported_by(&error));
         if let Some(observation) = self.observation.take() {
+            if reply.is_some() {
+                self.link.blame(observation.fingerprint());
+            }
             observation.not_sent(reply.as_ref());
         }
         error

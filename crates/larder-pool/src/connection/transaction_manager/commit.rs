@@ -9,6 +9,7 @@ use crate::connection::Connection;
 use crate::connection::link::{Sent, came_after_a_failure};
 use crate::observer::{Companion, TransactionEvent};
 use crate::server_error::ServerError;
+use crate::unknown_outcome::UnknownOutcome;
 use crate::written::Effects;
 
 /// Why a commit was none.
@@ -21,7 +22,7 @@ pub(crate) enum CommitFailure {
     /// The server refused the commit itself, as it does for deferred constraints.
     Refused(ServerError),
     /// The connection was lost between COMMIT and its answer.
-    Unknown(String),
+    Unknown(UnknownOutcome),
 }
 
 /// What stands before COMMIT in its message.
@@ -108,11 +109,14 @@ impl TransactionManager {
             .link
             .last_error()
             .filter(|reply| reply.is_reported_by(&error));
+        let unknown = |cause: &dyn std::fmt::Display| {
+            CommitFailure::Unknown(UnknownOutcome::new(cause, connection.link.doubt(None)))
+        };
         let failure = match reply {
-            Some(reply) if leaves_outcome_open(&reply) => CommitFailure::Unknown(reply.to_string()),
+            Some(reply) if leaves_outcome_open(&reply) => unknown(&reply),
             Some(reply) if came_after_a_failure(&reply) => CommitFailure::Aborted(None),
             Some(reply) => CommitFailure::Refused(reply),
-            None => CommitFailure::Unknown(error.to_string()),
+            None => unknown(&error),
         };
         let ended = match failure {
             CommitFailure::Unknown(_) => {
@@ -179,12 +183,7 @@ fn not_committed(connection: &mut Connection, failure: CommitFailure) -> DieselE
                 "the connection was lost before COMMIT was sent, so nothing took effect: {cause}"
             )),
         ),
-        CommitFailure::Unknown(cause) => DieselError::DatabaseError(
-            DatabaseErrorKind::ClosedConnection,
-            Box::new(format!(
-                "the connection was lost before COMMIT was answered: whether it took effect is not known: {cause}"
-            )),
-        ),
+        CommitFailure::Unknown(unknown) => unknown.as_diesel(),
     };
     connection.transaction.commit_failure = Some(failure);
     error
