@@ -4,3 +4,10 @@
 //! A file per number, `fault_04_commit_reply_lost.rs`; its functions begin with `fault_04_`. All of
 //! them are found by the filter `faults::`. Faults of caches that several processes share are in
 //! `fleet`.
+
+mod fault_09_half_open;
+mod fault_11_await_points;
+mod fault_11_caller_dropped;
+mod fault_12_left_early;
+mod fault_13_rollback_fails;
+mod sweep;
