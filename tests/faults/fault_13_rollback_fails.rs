@@ -79,6 +79,9 @@ async fn fault_13_nobody_answers_rollback() {
     let failed = timeout(PATIENCE, fail(&db)).await;
     assert_eq!(failed.unwrap(), Err(First));
     timeout(PATIENCE, struck).await.unwrap();
+    until("nobody uses the pool", || db.pool_status().in_use == 0).await;
+    // Now the server hears that its client has left, too.
+    proxy.resume();
     assert_replaced(&test, &db, before).await;
 }
 

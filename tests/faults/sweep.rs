@@ -99,11 +99,7 @@ impl Sweep {
             .await
             .unwrap();
         proxy.throttle(RATE);
-        Self {
-            db,
-            test,
-            proxy,
-        }
+        Self { db, test, proxy }
     }
 
     /// Drops a caller at each await point. It leaves `parts` marks of its run, or none; it is given
