@@ -24,6 +24,7 @@ mod metrics;
 mod monitoring;
 mod observer;
 mod operations;
+mod outdated_statements;
 mod poolers;
 mod portable_rows;
 mod query;

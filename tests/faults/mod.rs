@@ -5,4 +5,5 @@
 //! them are found by the filter `faults::`. Faults of caches that several processes share are in
 //! `fleet`.
 
+mod fault_14_session_state;
 mod fault_20_pooler_not_told;

@@ -6,7 +6,7 @@
 //! Where to look:
 //! - [`arguments`]: the commands and their options.
 //! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`chaos`](mod@chaos),
-//!   [`differential`](mod@differential), [`demo`]: a command each.
+//!   [`differential`](mod@differential), [`pooler`](mod@pooler), [`demo`]: a command each.
 //! - [`service`]: what a server is to xtask; [`postgres`], [`redis`] and [`pgbouncer`] are the ones so far.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
 //! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
@@ -31,6 +31,7 @@ mod install;
 mod instances;
 mod interrupts;
 mod pgbouncer;
+mod pooler;
 mod postgres;
 mod process;
 mod programs;
@@ -79,6 +80,7 @@ fn run(command: Command) -> Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::Differential { arguments } => differential::run(&arguments),
+        Command::Pooler { arguments } => pooler::run(&arguments),
         Command::Help | Command::BenchHelp | Command::Demo { .. } => Ok(()),
     }
 }

@@ -32,6 +32,7 @@ use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
 use crate::TransactionSettings;
+use crate::connector::Route;
 use crate::server_error::{ServerError, SqlState};
 
 pub(crate) use self::answer::Answer;
@@ -56,6 +57,7 @@ pub(crate) struct Link {
     answer_timeout: Mutex<Option<Duration>>,
     lost: Arc<OnceLock<String>>,
     is_standby: bool,
+    route: Route,
     /// Set behind a pooler in transaction mode.
     pooled: Option<Pooled>,
     /// The [generation](Watch::generation) before it was made.
@@ -85,6 +87,8 @@ pub(crate) struct Driver {
     pub(crate) lost: Arc<OnceLock<String>>,
     /// The server was a standby when the connection was made.
     pub(crate) is_standby: bool,
+    /// Where the connection leads to.
+    pub(crate) route: Route,
 }
 
 impl Link {
@@ -106,6 +110,7 @@ impl Link {
             answer_timeout: Mutex::new(beginning.answer_timeout),
             lost: driver.lost,
             is_standby: driver.is_standby,
+            route: driver.route,
             pooled: beginning.pooled,
             generation: beginning.generation,
         }
@@ -167,6 +172,11 @@ impl Link {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *current, limit)
+    }
+
+    /// Where the connection leads to.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
     }
 
     pub(crate) fn cancel_token(&self) -> CancelToken {

@@ -5,13 +5,17 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_postgres::AsyncMessage;
 
-use super::Connector;
+use super::{Connector, Route};
 use crate::connection::Driver;
 use crate::server_error::with_causes;
 
 impl Connector {
     /// Runs the protocol of a connection in a task of its own until either side closes it.
-    pub(super) fn drive<S, T>(&self, mut connection: tokio_postgres::Connection<S, T>) -> Driver
+    pub(super) fn drive<S, T>(
+        &self,
+        mut connection: tokio_postgres::Connection<S, T>,
+        route: Route,
+    ) -> Driver
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
@@ -54,6 +58,7 @@ impl Connector {
             task,
             lost,
             is_standby,
+            route,
         }
     }
 }
