@@ -209,10 +209,10 @@ impl Link {
         sql: &str,
         observation: Observation,
     ) -> QueryResult<()> {
-        let companion = observation.companion();
         if self.is_pooled() {
             refuse_session_use(sql)?;
         }
+        let companion = observation.companion();
         let is_wrapped = self.is_pooled() && observation.is_alone();
         if companion.is_some() || observation.settings().is_some() || is_wrapped {
             let batch = self.accompany(Request::Batch(sql), observation, companion);

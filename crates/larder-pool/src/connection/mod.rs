@@ -59,7 +59,7 @@ use larder_sql::SessionEffect;
 
 use self::link::refuse_transaction_control;
 use self::statement::Statement;
-use crate::connect_options::{ConnectOptions, PoolerMode};
+use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
 use crate::server_error::ServerError;
@@ -179,14 +179,6 @@ impl Connection {
     /// what `set_prepared_statement_cache_size` allows, 256 unless told otherwise.
     pub fn prepared_statements(&self) -> usize {
         self.link.cached_statements()
-    }
-
-    /// What stands between the connection and the server, as its options say.
-    pub fn pooler(&self) -> PoolerMode {
-        match self.link.is_pooled() {
-            true => PoolerMode::Transaction,
-            false => PoolerMode::None,
-        }
     }
 
     pub(crate) fn link(&self) -> &Arc<Link> {

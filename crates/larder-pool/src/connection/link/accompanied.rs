@@ -230,7 +230,7 @@ impl Link {
         // statement, the companion after the write.
         match asked {
             Ok(source) => {
-                let mut answer = Answer::accompanied(source, around).as_of(snapshot);
+                let mut answer = Answer::accompanied(source, around).with_snapshot(snapshot);
                 answer.begin().await.map_err(|error| Failed {
                     error,
                     undone,
