@@ -26,6 +26,7 @@ mod metrics;
 mod monitoring;
 mod observer;
 mod operations;
+mod outdated_statements;
 mod own_database;
 mod poolers;
 mod portable_rows;
