@@ -290,6 +290,10 @@ impl PoolObserver for Watcher {
         self.connections.acquire_timed_out();
     }
 
+    fn holder_name(&self) -> Option<Arc<str>> {
+        OperationScope::current().map(|service| service.shared_name())
+    }
+
     fn acquire_failed(&self) {
         self.tell_call(CallScope::has_failed);
     }
