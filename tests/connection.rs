@@ -249,6 +249,7 @@ async fn overflow_is_opened_under_load_and_closed_after() {
     let db = open_alone(&test, |options| {
         options.pool.size = 1;
         options.pool.overflow = 2;
+        options.pool.adaptive = false;
         options.connect = options.connect.clone().application_name("overflowing");
     })
     .await;

@@ -26,7 +26,7 @@ async fn all_that_is_given_is_one_database(
     Ok(())
 }
 
-#[larder::test(settings("pool.size" = 3, "pool.name" = "mine"))]
+#[larder::test(settings("pool.size" = 3))]
 async fn settings_stand_above_all_others(db: &Database) {
     assert_eq!(db.pool_status().size, 3);
     let tables = db.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
@@ -99,7 +99,7 @@ async fn fails_if_it_is_told_to(db: Database) -> Result<(), String> {
         .await
         .unwrap();
     println!("in {name}.");
-    match std::env::var_os("LARDER_TESTS_FAIL") {
+    match std::env::var_os("LARDER_TEST_FAIL") {
         Some(_) => Err("as it was told".to_owned()),
         None => Ok(()),
     }
@@ -114,7 +114,7 @@ fn the_database_of_a_test_that_failed_is_kept_if_that_is_asked() {
                 "own_database::fails_if_it_is_told_to",
                 "--nocapture",
             ])
-            .env("LARDER_TESTS_FAIL", "1")
+            .env("LARDER_TEST_FAIL", "1")
             .env("LARDER_TEST_KEEP", keep)
             .output()
             .unwrap();

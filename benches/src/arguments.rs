@@ -42,6 +42,15 @@ pub(crate) enum Bench {
         cargo xtask bench outage --quick --json")]
     Outage(Options),
 
+    /// Twice the load that the database can carry, on Larder's pool and on plain bb8 beside it.
+    ///
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own. It
+    /// writes a plot to target/bench/overload.svg.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench overload\n  \
+        cargo xtask bench overload --quick --json")]
+    Overload(Options),
+
     /// How much of point reads is answered while other rows are written, with and without row
     /// precision.
     ///

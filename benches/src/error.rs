@@ -19,6 +19,14 @@ pub(crate) enum Error {
     #[error(transparent)]
     Pool(#[from] larder_pool::Error),
 
+    /// A pool of others.
+    #[error("use a pool beside Larder's: {0}")]
+    Peer(String),
+
+    /// A file that is written.
+    #[error("write the plot: {0}")]
+    Output(std::io::Error),
+
     /// A plain query.
     #[error("run a query: {0}")]
     Query(#[from] diesel::result::Error),

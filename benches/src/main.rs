@@ -10,6 +10,7 @@
 //! - [`cache`]: hits, invalidations, misses and memory of the cache, Redis as its second tier.
 //! - [`log`]: what the log of invalidations costs those who write.
 //! - [`outage`]: reads while Redis is killed or slow.
+//! - [`overload`]: twice what the database can carry, on Larder's pool and on plain bb8.
 //! - [`rows`]: what row precision is worth.
 //! - [`warm`]: what the database sees of a process that is restarted under load.
 //!
@@ -26,6 +27,7 @@ mod error;
 mod log;
 mod outage;
 mod outcome;
+mod overload;
 mod private_redis;
 mod race;
 mod report;
@@ -62,6 +64,7 @@ async fn main() -> ExitCode {
     let (Bench::Cache(options)
     | Bench::Log(options)
     | Bench::Outage(options)
+    | Bench::Overload(options)
     | Bench::Rows(options)
     | Bench::Warm(options)) = &bench
     else {
@@ -75,6 +78,7 @@ async fn main() -> ExitCode {
             Bench::Cache(_) => cache::run(effort).await,
             Bench::Log(_) => log::run(effort).await,
             Bench::Outage(_) => outage::run(effort).await,
+            Bench::Overload(_) => overload::run(effort).await,
             Bench::Rows(_) => rows::run(effort).await,
             Bench::Warm(_) | Bench::WarmProcess => warm::run(effort).await,
         }

@@ -6,6 +6,7 @@ use larder_database::Database;
 use serde::Serialize;
 
 use crate::outcome::{HitRatios, Latencies, Restarts, RowLoads};
+use crate::overload::Overload;
 use crate::race::Effort;
 
 /// All that a bench gave.
@@ -22,6 +23,7 @@ pub(crate) struct Report {
     pub(crate) hit_ratios: Vec<HitRatios>,
     pub(crate) restarts: Vec<Restarts>,
     pub(crate) row_loads: Vec<RowLoads>,
+    pub(crate) overloads: Vec<Overload>,
     pub(crate) memory: Vec<Memory>,
 }
 
@@ -102,6 +104,7 @@ impl Report {
             hit_ratios: Vec::new(),
             restarts: Vec::new(),
             row_loads: Vec::new(),
+            overloads: Vec::new(),
             memory: Vec::new(),
         }
     }

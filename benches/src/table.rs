@@ -33,6 +33,7 @@ impl Display for Report {
             .try_for_each(|table| table.fmt(out))?;
         self.restarts.iter().try_for_each(|table| table.fmt(out))?;
         self.row_loads.iter().try_for_each(|table| table.fmt(out))?;
+        self.overloads.iter().try_for_each(|table| table.fmt(out))?;
         if !self.memory.is_empty() {
             let columns = ["entries", "process", "estimate", "ratio"].map(str::to_owned);
             row(out, "\nMemory for each entry", &columns)?;

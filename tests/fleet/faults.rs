@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
+use larder_testing::proxy::Proxy;
 use tokio::time::{Instant, sleep};
 
 use super::helper::Helper;
-use super::proxy::Proxy;
 use super::{
     BOUND, TOTAL, applied, assert_noticed, caught_up, is_kept, keep, namespace, process,
     redis_options, shared_redis, sharing, stored, total, truth, try_total, until, until_reached,
@@ -103,12 +103,8 @@ async fn fault_23_cut_off_from_postgresql_but_not_from_redis() {
     let bound = Duration::from_secs(1);
     let test = accounts().await;
     let (redis, namespace) = (shared_redis(), namespace());
-    let (rest, name) = test.url().rsplit_once('/').unwrap();
-    let (host, port) = rest.rsplit_once(':').unwrap();
-    let port = port.parse().unwrap();
-    let proxy = Proxy::to(port).await;
-    let url = format!("{host}:{}/{name}", proxy.port());
-    let mut options = larder_database::DatabaseOptions::from_url(&url).unwrap();
+    let proxy = Proxy::start(test.url()).unwrap();
+    let mut options = larder_database::DatabaseOptions::from_url(&proxy.url()).unwrap();
     options.pool.acquire_timeout = Duration::from_millis(500);
     options.cache.max_staleness = bound;
     options.cache.namespace = namespace.clone();
@@ -118,6 +114,7 @@ async fn fault_23_cut_off_from_postgresql_but_not_from_redis() {
     let writer = sharing(&test, &namespace).await;
     keep(&cut_off).await;
     let old = stored(&redis, &namespace, 1).await;
+    proxy.refuse();
     proxy.cut();
     writer.sql(WRITE).execute().await.unwrap();
     let written = Instant::now();
@@ -135,7 +132,7 @@ async fn fault_23_cut_off_from_postgresql_but_not_from_redis() {
             Err(_) => failed += 1,
         }
     }
-    proxy.lead_to(port);
+    proxy.resume();
     until("the database is reached", async || {
         try_total(&cut_off).await.is_ok()
     })

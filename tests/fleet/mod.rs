@@ -14,7 +14,6 @@ mod history;
 mod hot;
 mod lease;
 mod log;
-mod proxy;
 mod redis_faults;
 mod redis_server;
 mod second_tier;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use larder_database::Database;
 use larder_testing::TestDatabase;
+use larder_testing::proxy::{Fault, Moment, Proxy};
 use tokio::time::{Instant, timeout};
 
-use super::proxy::Proxy;
 use super::redis_server::{Server, connect};
 use super::{
     LONG, TOTAL, assert_noticed, caught_up, keep, namespace, redis_options, shared_redis, sharing,
@@ -177,8 +177,8 @@ async fn fault_21_a_replica_promoted_without_the_last_writes() {
     let test = accounts().await;
     let namespace = namespace();
     let (mut master, replica) = (Server::start().await, Server::start().await);
-    let proxy = Proxy::to(master.port()).await;
-    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let proxy = Proxy::start(&master.url()).unwrap();
+    let url = proxy.url();
     let writer = sharing_through(&test, &url, &namespace).await;
     let other = sharing_through(&test, &url, &namespace).await;
     keep(&other).await;
@@ -191,7 +191,8 @@ async fn fault_21_a_replica_promoted_without_the_last_writes() {
     assert_eq!(total(&writer).await, TOTAL + 10);
     until_replaced(&old, &master.url(), &namespace).await;
     master.kill().await;
-    proxy.lead_to(replica.port());
+    proxy.lead_to(&replica.url()).unwrap();
+    proxy.cut();
     until_reached(&other).await;
     assert_eq!(total(&other).await, TOTAL + 10);
     assert_eq!(other.second_tier_statistics().unwrap().invalidated, 1);
@@ -202,8 +203,8 @@ async fn fault_21_the_connection_reset_in_the_middle_of_an_answer() {
     let test = accounts().await;
     let namespace = namespace();
     let server = Server::start().await;
-    let proxy = Proxy::to(server.port()).await;
-    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let proxy = Proxy::start(&server.url()).unwrap();
+    let url = proxy.url();
     let loader = sharing_through(&test, &server.url(), &namespace).await;
     assert_eq!(total(&loader).await, TOTAL);
     stored(&server.url(), &namespace, 1).await;
@@ -215,7 +216,7 @@ async fn fault_21_the_connection_reset_in_the_middle_of_an_answer() {
             sent.puts + sent.puts_dropped >= given
         })
         .await;
-        proxy.reset_after(bytes);
+        drop(proxy.at(Moment::reply_bytes(bytes), Fault::Cut));
         assert_eq!(total(&db).await, TOTAL, "after {bytes} bytes");
         assert_eq!(db.cache_statistics().fetched, 0, "after {bytes} bytes");
         until_reached(&db).await;
@@ -233,19 +234,20 @@ async fn fault_23_cut_off_from_redis_but_not_from_postgresql() {
     let test = accounts().await;
     let namespace = namespace();
     let server = Server::start().await;
-    let proxy = Proxy::to(server.port()).await;
-    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let proxy = Proxy::start(&server.url()).unwrap();
+    let url = proxy.url();
     let other = sharing_through(&test, &server.url(), &namespace).await;
     let cut_off = sharing_through(&test, &url, &namespace).await;
     keep(&other).await;
     keep(&cut_off).await;
     let old = stored(&server.url(), &namespace, 1).await;
+    proxy.refuse();
     proxy.cut();
     let written = write(&other).await;
     assert_noticed(&cut_off, written, TOTAL + 10).await;
     let written = write(&cut_off).await;
     assert_noticed(&other, written, TOTAL + 20).await;
-    proxy.lead_to(server.port());
+    proxy.resume();
     until_reached(&cut_off).await;
     old.put_back().await;
     for db in [&other, &cut_off] {

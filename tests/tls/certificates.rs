@@ -9,19 +9,19 @@ use rcgen::{
 use tempfile::TempDir;
 
 /// An authority that signs for names, and the file that tells whom to trust.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     directory: TempDir,
 }
 
 /// A certificate and its key, in PEM form.
-pub(super) struct Signed {
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub(crate) struct Signed {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = params(name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -31,22 +31,22 @@ impl Authority {
         Self { issuer, directory }
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// The file that says that this authority is to be trusted.
-    pub(super) fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.directory.path().join("authority.pem")
     }
 
     /// A certificate for a host or a user.
-    pub(super) fn sign(&self, name: &str) -> Signed {
+    pub(crate) fn sign(&self, name: &str) -> Signed {
         self.sign_params(&params(name, &[name]))
     }
 
     /// One whose time is over.
-    pub(super) fn sign_expired(&self, name: &str) -> Signed {
+    pub(crate) fn sign_expired(&self, name: &str) -> Signed {
         let mut params = params(name, &[name]);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
@@ -65,7 +65,7 @@ impl Authority {
 
 impl Signed {
     /// A certificate that only its own key vouches for.
-    pub(super) fn by_itself(name: &str) -> Self {
+    pub(crate) fn by_itself(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = params(name, &[name]).self_signed(&key).unwrap();
         Self {
@@ -75,7 +75,7 @@ impl Signed {
     }
 
     /// Writes both into a directory; gives the paths, the key's readable for its owner alone.
-    pub(super) fn write(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
+    pub(crate) fn write(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
         let certificate = directory.join(format!("{name}.crt"));
         let key = directory.join(format!("{name}.key"));
         std::fs::write(&certificate, &self.certificate).unwrap();

@@ -29,8 +29,8 @@ async fn a_binding_that_is_required_is_had_or_connecting_fails() {
     let server = Server::create();
     let with_tls = |rules| Setup {
         certificate: Some(&certificate),
-        client_authority: None,
         rules,
+        ..Setup::default()
     };
     server.start(&with_tls(SCRAM));
     for (parameters, expected) in [
@@ -72,8 +72,8 @@ async fn somebody_in_between_is_noticed() {
     let server = Server::create();
     server.start(&Setup {
         certificate: Some(&certificate),
-        client_authority: None,
         rules: SCRAM,
+        ..Setup::default()
     });
     let port = stand_in_between(server.port, &authority).await;
     for (binding, expected) in [

@@ -50,6 +50,7 @@ async fn a_server_that_asks_for_a_certificate_takes_the_users_own() {
             certificate: Some(&certificate),
             client_authority: Some(&authority),
             rules,
+            ..Setup::default()
         });
         for (mode, signed, expected) in &with_password {
             let (outcome, text) = super::connect(&url(password, *signed, mode)).await;

@@ -127,8 +127,8 @@ async fn every_mode_accepts_and_refuses_what_the_manual_says() {
     for (column, (certificate, rules)) in setups.into_iter().enumerate() {
         server.start(&Setup {
             certificate,
-            client_authority: None,
             rules,
+            ..Setup::default()
         });
         for (parameters, outcomes) in MODES {
             let parameters = parameters
@@ -158,8 +158,8 @@ async fn modes_mean_nothing_on_a_socket_of_the_same_machine() {
     let server = Server::create();
     server.start(&Setup {
         certificate: Some(&certificate),
-        client_authority: None,
         rules: ANY,
+        ..Setup::default()
     });
     let (socket, port) = (server.socket().display(), server.port);
     let root = authority.file();
@@ -188,8 +188,8 @@ async fn an_error_of_a_certificate_says_what_is_wrong_with_it() {
     ] {
         server.start(&Setup {
             certificate: Some(certificate),
-            client_authority: None,
             rules: ANY,
+            ..Setup::default()
         });
         let url = format!(
             "postgres://app:{PASSWORD}@localhost:{}/app?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={}",

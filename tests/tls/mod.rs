@@ -1,11 +1,11 @@
 //! TLS to a real PostgreSQL: which servers each mode accepts, who we are to the server, and
 //! that logging in notices somebody in between.
 
-mod certificates;
+pub(crate) mod certificates;
 mod channel_binding;
 mod client_certificates;
 mod matrix;
-mod server;
+pub(crate) mod server;
 
 use larder_database::sql;
 use larder_pool::{ConnectErrorCause, ConnectOptions, Error, Pool, PoolOptions};

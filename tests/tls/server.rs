@@ -11,29 +11,34 @@ use tempfile::TempDir;
 use super::certificates::{Authority, Signed};
 
 /// The password of the user `app`.
-pub(super) const PASSWORD: &str = "s3cret-of-app";
+pub(crate) const PASSWORD: &str = "s3cret-of-app";
 
-/// What a server offers and demands.
-pub(super) struct Setup<'s> {
+/// What a server is, offers and demands.
+#[derive(Default)]
+pub(crate) struct Setup<'s> {
     /// The certificate that it shows; without one it offers no TLS.
-    pub(super) certificate: Option<&'s Signed>,
+    pub(crate) certificate: Option<&'s Signed>,
     /// Whose certificates of clients it accepts.
-    pub(super) client_authority: Option<&'s Authority>,
+    pub(crate) client_authority: Option<&'s Authority>,
     /// The lines of `pg_hba.conf`.
-    pub(super) rules: &'s str,
+    pub(crate) rules: &'s str,
+    /// Further lines of `postgresql.conf`.
+    pub(crate) settings: &'s str,
+    /// Whether it waits for a primary's changes, which never come, and takes no writes.
+    pub(crate) is_standby: bool,
 }
 
 /// Stopped when it is dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     directory: TempDir,
     programs: PathBuf,
     account: Option<(u32, u32)>,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
     /// A server with the user and the database `app`. It does not run yet.
-    pub(super) fn create() -> Self {
+    pub(crate) fn create() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
@@ -70,7 +75,7 @@ impl Server {
     }
 
     /// Starts it so, or starts it anew.
-    pub(super) fn start(&self, setup: &Setup<'_>) {
+    pub(crate) fn start(&self, setup: &Setup<'_>) {
         let data = self.data();
         let (port, sockets) = (self.port, self.directory.path().display());
         let mut settings = format!(
@@ -87,6 +92,10 @@ impl Server {
             std::fs::write(data.join("clients.crt"), authority.pem()).unwrap();
             settings += "ssl_ca_file = 'clients.crt'\n";
         }
+        if setup.is_standby {
+            std::fs::write(data.join("standby.signal"), "").unwrap();
+        }
+        settings += setup.settings;
         std::fs::write(data.join("postgresql.conf"), settings).unwrap();
         std::fs::write(data.join("pg_hba.conf"), setup.rules).unwrap();
         self.stop("fast");
@@ -110,7 +119,7 @@ impl Server {
     }
 
     /// Where its socket is.
-    pub(super) fn socket(&self) -> &Path {
+    pub(crate) fn socket(&self) -> &Path {
         self.directory.path()
     }
 
@@ -161,7 +170,7 @@ fn programs() -> PathBuf {
     let configured = configured.map(|output| String::from_utf8_lossy(&output.stdout).trim().into());
     let mut all = named.chain(installed).chain(configured);
     all.find(|directory: &PathBuf| directory.join("initdb").exists())
-        .expect("the server programs of PostgreSQL are not installed")
+        .unwrap_or_else(|| panic!("the server programs of PostgreSQL are not installed"))
 }
 
 /// Whom the server runs as: it refuses to be root.
@@ -176,5 +185,9 @@ fn account() -> Option<(u32, u32)> {
     let found = ["postgres", "nobody"]
         .into_iter()
         .find_map(|name| Some((id(&["-u", name])?, id(&["-g", name])?)));
-    Some(found.expect("there is neither a user postgres nor nobody to run PostgreSQL as"))
+    assert!(
+        found.is_some(),
+        "there is neither a user postgres nor nobody to run PostgreSQL as"
+    );
+    found
 }

@@ -25,6 +25,9 @@ Usage: cargo xtask <command>
         --cargo        cargo test even where cargo nextest is installed
         --no-install   install nothing, say what is missing
         -- ARGUMENTS   for the test runner (then without documentation tests)
+  test --repeat N [-p PACKAGE]... [FILTER]... [-- ARGUMENTS]
+      Builds once and runs the tests whose names contain one of the filters N times,
+      to find those that fail now and then; at the end it says how often each failed.
   tidy
       Format, clippy, documentation, and the schema against the migrations.
   codegen [--check]
@@ -52,6 +55,8 @@ Usage: cargo xtask <command>
 Examples:
   cargo xtask test
   cargo xtask test -p larder-pool -- transaction
+  cargo xtask test --repeat 20 faults
+  cargo xtask test --repeat 100 -p larder-testing proxy:: servers::
   DATABASE_URL=postgres://me@localhost/scratch cargo xtask test --fast
   eval \"$(cargo xtask services up)\"
   cargo xtask bench cache --quick
@@ -80,6 +85,8 @@ Usage: cargo xtask bench <bench> [--json] [--quick]
   log     What the row in the log of invalidations costs a transaction, with 1 and
           with 16 clients, beside pg_notify. On a PostgreSQL that keeps commits safe.
   outage  Reads while Redis is killed, and how soon a slow Redis is left alone.
+  overload  Twice the load that the database can carry, on Larder's pool and on plain
+          bb8 with diesel-async; a plot goes to target/bench/overload.svg.
   pool    Point reads by primary key with 1, 16 and 64 tasks: Larder's lanes and pool
           beside diesel-async on bb8 and deadpool, sqlx, SeaORM and tokio-postgres.
   rows    How much of point reads the cache answers while other rows are written, with
@@ -146,6 +153,10 @@ pub(crate) struct TestOptions {
     pub(crate) plain_cargo: bool,
     /// Do not install what is missing.
     pub(crate) no_install: bool,
+    /// How often to run the tests that are chosen.
+    pub(crate) repeat: Option<u32>,
+    /// What the names of those contain; empty means all. Only with `repeat`.
+    pub(crate) filters: Vec<String>,
     /// For the test runner, as they are.
     pub(crate) runner: Vec<OsString>,
 }
@@ -204,15 +215,28 @@ fn parse_test(mut parser: lexopt::Parser) -> Result<Command> {
                     .map_err(usage)?;
                 options.packages.push(name);
             }
-            Value(value) => {
-                return Err(Error::Usage(format!(
-                    "unexpected argument {value:?}: what the test runner is to get stands after --"
-                )));
-            }
+            Long("repeat") => options.repeat = Some(times(&mut parser)?),
+            Value(value) => options.filters.push(value.string().map_err(usage)?),
             other => return Err(usage(other.unexpected())),
         }
     }
-    Ok(Command::Test(options))
+    match options.filters.first() {
+        Some(filter) if options.repeat.is_none() => Err(Error::Usage(format!(
+            "unexpected argument {filter:?}: what the test runner is to get stands after --; filters stand here with --repeat"
+        ))),
+        _ => Ok(Command::Test(options)),
+    }
+}
+
+/// How often, from 1.
+fn times(parser: &mut lexopt::Parser) -> Result<u32> {
+    let value = parser.value().map_err(usage)?;
+    let times = value.to_str().and_then(|text| text.parse().ok());
+    times.filter(|times| *times > 0).ok_or_else(|| {
+        Error::Usage(format!(
+            "{value:?} does not say how often: --repeat takes a number from 1"
+        ))
+    })
 }
 
 /// The next argument, or none at the end; what follows `--` goes to `rest`.
@@ -340,6 +364,25 @@ mod tests {
             &["--version"],
         ] {
             assert_eq!(parsed(line), Err(2), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn filters_stand_with_repeat() {
+        let options = TestOptions {
+            repeat: Some(20),
+            filters: vec!["faults".to_owned(), "pool::".to_owned()],
+            ..TestOptions::default()
+        };
+        let line = ["test", "faults", "--repeat", "20", "pool::"];
+        assert_eq!(parsed(&line), Ok(Command::Test(options)));
+        for wrong in [
+            &["test", "faults"][..],
+            &["test", "--repeat", "faults"],
+            &["test", "--repeat", "0"],
+            &["test", "--repeat"],
+        ] {
+            assert_eq!(parsed(wrong), Err(2), "{wrong:?}");
         }
     }
 

@@ -7,6 +7,7 @@
 //! - [`arguments`]: the commands and their options.
 //! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`chaos`](mod@chaos),
 //!   [`differential`](mod@differential), [`demo`]: a command each.
+//! - [`repeat`]: tests that are run again and again.
 //! - [`service`]: what a server is to xtask; [`postgres`], [`redis`] and [`pgbouncer`] are the ones so far.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
 //! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
@@ -35,6 +36,7 @@ mod postgres;
 mod process;
 mod programs;
 mod redis;
+mod repeat;
 mod schema;
 mod servers;
 mod service;

@@ -1,9 +1,9 @@
 //! Running programs: short helpers in the background, long work in the foreground.
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
@@ -60,6 +60,26 @@ pub(crate) fn output(command: &mut Command) -> Result<Output> {
 /// itself sends it Ctrl-C. Without one it gets a group, and what comes to xtask
 /// is passed on to all of it. The second signal kills it.
 pub(crate) fn foreground(command: &mut Command) -> Result<ExitStatus> {
+    watched(command, |_| {})
+}
+
+/// The same for a program whose standard output is read, line by line, and not shown.
+pub(crate) fn foreground_lines(
+    command: &mut Command,
+    mut each: impl FnMut(&str) + Send,
+) -> Result<ExitStatus> {
+    command.stdout(Stdio::piped());
+    watched(command, |output| {
+        for line in BufReader::new(output)
+            .split(b'\n')
+            .map_while(std::io::Result::ok)
+        {
+            each(&String::from_utf8_lossy(&line));
+        }
+    })
+}
+
+fn watched(command: &mut Command, read: impl FnOnce(ChildStdout) + Send) -> Result<ExitStatus> {
     interrupts::check()?;
     let name = name_of(command);
     let shares_group = std::io::stdin().is_terminal();
@@ -70,8 +90,14 @@ pub(crate) fn foreground(command: &mut Command) -> Result<ExitStatus> {
         ErrorKind::NotFound => Error::Missing(format!("failed to find the program {name}")),
         _ => Error::caused(format!("start {name}"), source),
     })?;
-    let status = wait(&mut child, shares_group)
-        .map_err(|source| Error::caused(format!("wait for {name}"), source))?;
+    let output = child.stdout.take();
+    let status = std::thread::scope(|scope| {
+        if let Some(output) = output {
+            scope.spawn(|| read(output));
+        }
+        wait(&mut child, shares_group)
+    })
+    .map_err(|source| Error::caused(format!("wait for {name}"), source))?;
     // What ended on Ctrl-C may be seen to end before the Ctrl-C itself is seen.
     let by_signal = [status.signal(), status.code().map(|code| code - 128)]
         .contains(&Some(Signal::INT.as_raw()));

@@ -11,6 +11,7 @@ use crate::console::say;
 use crate::error::{Error, Result};
 use crate::instances::Instances;
 use crate::process;
+use crate::repeat;
 use crate::servers::{RunningServers, Servers};
 use crate::service;
 use crate::workspace;
@@ -53,6 +54,11 @@ fn run_tests(
     servers: &RunningServers,
     phases: &mut Phases,
 ) -> Result<()> {
+    if let Some(times) = options.repeat {
+        let repeated = repeat::run(options, times, runner, servers);
+        phases.done("tests");
+        return repeated;
+    }
     say(&format!("running the tests with {}", runner.name()));
     let mut command = runner.command(options);
     if options.runner.is_empty() {
@@ -80,8 +86,8 @@ fn run_tests(
 }
 
 /// What runs the tests.
-struct Runner {
-    nextest: bool,
+pub(crate) struct Runner {
+    pub(crate) nextest: bool,
 }
 
 impl Runner {
@@ -93,7 +99,7 @@ impl Runner {
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         if self.nextest {
             "cargo nextest"
         } else {
@@ -103,7 +109,7 @@ impl Runner {
 
     /// The command, for the chosen packages. `cargo test` would add the
     /// documentation tests if `--tests` did not leave them for later.
-    fn command(&self, options: &TestOptions) -> Command {
+    pub(crate) fn command(&self, options: &TestOptions) -> Command {
         let mut command = workspace::hermetic_cargo();
         let words: &[&str] = if self.nextest {
             &["nextest", "run"]

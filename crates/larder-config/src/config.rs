@@ -9,9 +9,10 @@ use serde::{Serialize, Serializer};
 use crate::error::Error;
 use crate::loader::ConfigLoader;
 use crate::profile::Profile;
+use crate::provider::Detection;
 use crate::sections::{
     CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig,
+    PoolConfig, QueryConfig, RedisConfig, RetryConfig,
 };
 use crate::source::Source;
 use crate::value::SettingValue;
@@ -59,6 +60,8 @@ pub struct Config {
     pub embedded: EmbeddedConfig,
     /// How connections are shared.
     pub pool: PoolConfig,
+    /// How work is run again that failed for a reason that passes.
+    pub retry: RetryConfig,
     /// How query results are kept.
     pub cache: CacheConfig,
     /// The Redis that processes share results through.
@@ -82,6 +85,7 @@ pub(crate) struct Origin {
     pub(crate) file: Option<PathBuf>,
     pub(crate) settings: Vec<Setting>,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) provider: Option<Detection>,
 }
 
 impl Config {
@@ -138,6 +142,11 @@ impl Config {
     /// What a service should log at each start, each as a warning.
     pub fn notices(&self) -> &[Notice] {
         &self.origin.notices
+    }
+
+    /// Who runs the database, if its host and port tell, and what that sets.
+    pub fn provider(&self) -> Option<&Detection> {
+        self.origin.provider.as_ref()
     }
 
     /// Whether the database is the embedded one, because no URL was given.

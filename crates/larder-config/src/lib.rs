@@ -9,11 +9,12 @@
 //! Each layer overrides the ones above it:
 //!
 //! 1. the built-in profile: `dev`, `staging`, `prod` or `test`
-//! 2. `larder.toml`, section `[default]`
-//! 3. `larder.toml`, the section of the profile, such as `[prod]`
-//! 4. the predecessor's variables: `DATABASE_URL`, `DB_POOL_SIZE`, `PGSSLMODE`, `REDIS_URL`, ...
-//! 5. `LARDER_<SECTION>__<KEY>`, such as `LARDER_POOL__SIZE`
-//! 6. code: [`ConfigLoader::set`]
+//! 2. what the provider of the database is known to need, told from host and port: [`detect`]
+//! 3. `larder.toml`, section `[default]`
+//! 4. `larder.toml`, the section of the profile, such as `[prod]`
+//! 5. the predecessor's variables: `DATABASE_URL`, `DB_POOL_SIZE`, `PGSSLMODE`, `REDIS_URL`, ...
+//! 6. `LARDER_<SECTION>__<KEY>`, such as `LARDER_POOL__SIZE`
+//! 7. code: [`ConfigLoader::set`]
 //!
 //! Above them all stands what a profile insists on: `prod` needs a database URL, TLS of at least
 //! `require`, and a pool of at least 15 connections with an overflow of 25. A variable that is
@@ -40,6 +41,7 @@
 //! | `parse` | from what was written to typed values |
 //! | `environment`, `file` | the layers that are read from outside |
 //! | `layers` | the layers put on each other, by figment |
+//! | `provider` | the table of providers, and the layer that it makes |
 //! | `rules` | what profiles enforce and what values demand of each other |
 //! | `loader` | the passes, in order |
 
@@ -57,6 +59,7 @@ mod layers;
 mod loader;
 mod parse;
 mod profile;
+mod provider;
 mod redact;
 mod redis_url;
 mod rules;
@@ -75,13 +78,15 @@ pub use error::{Error, ErrorKind};
 pub use fault::{Fault, FaultKind};
 pub use loader::ConfigLoader;
 pub use parse::{
-    CacheHints, CacheMode, HostPort, IsolationLevel, LogFilter, LogFormat, PoolStart, TlsMode,
+    CacheHints, CacheMode, ChannelBinding, HostPort, IsolationLevel, LogFilter, LogFormat,
+    PoolStart, PoolerMode, TargetSessionAttrs, TlsMode,
 };
 pub use profile::{Profile, UnknownProfile};
+pub use provider::{Detection, ProviderEffect, detect};
 pub use redis_url::RedisUrl;
 pub use sections::{
     CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, definitions,
+    PoolConfig, QueryConfig, RedisConfig, RetryConfig, definitions,
 };
 pub use source::Source;
 pub use suggest::nearest;

@@ -11,11 +11,12 @@ use crate::fault::{Fault, FaultKind};
 use crate::file::{DEFAULT, File};
 use crate::layers::{Entry, Layers, Reader, take_out_faulty};
 use crate::profile::Profile;
+use crate::provider;
 use crate::redact::text_or_hidden;
 use crate::rules::{self, Circumstances};
 use crate::sections::{
     CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, definition, definitions,
+    PoolConfig, QueryConfig, RedisConfig, RetryConfig, definition, definitions,
 };
 use crate::source::Source;
 use crate::suggest::nearest;
@@ -136,6 +137,7 @@ impl ConfigLoader {
             faulty: gathered.faulty,
         };
         let layers = rules::lift_url_parameters(Layers::merge(gathered.entries));
+        let (layers, detection) = provider::apply(layers);
         let (layers, notices) = match profile {
             Some(_) => rules::apply(layers, &circumstances, &mut faults),
             None => (layers, Vec::new()),
@@ -148,6 +150,7 @@ impl ConfigLoader {
             file: path,
             settings: Vec::new(),
             notices,
+            provider: detection,
         };
         let config = read(&mut reader, origin);
         faults.append(&mut reader.faults);
@@ -268,6 +271,7 @@ fn read(reader: &mut Reader<'_>, origin: Origin) -> Option<Config> {
     let database = DatabaseConfig::read(reader);
     let embedded = EmbeddedConfig::read(reader);
     let pool = PoolConfig::read(reader);
+    let retry = RetryConfig::read(reader);
     let cache = CacheConfig::read(reader);
     let redis = RedisConfig::read(reader);
     let query = QueryConfig::read(reader);
@@ -278,6 +282,7 @@ fn read(reader: &mut Reader<'_>, origin: Origin) -> Option<Config> {
         database: database?,
         embedded: embedded?,
         pool: pool?,
+        retry: retry?,
         cache: cache?,
         redis: redis?,
         query: query?,

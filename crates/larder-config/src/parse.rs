@@ -13,7 +13,10 @@ use crate::definition::{Default, Definition, Range, Unit};
 use crate::fault::FaultKind;
 use crate::value::SettingValue;
 
-pub use choice::{CacheHints, CacheMode, IsolationLevel, LogFormat, PoolStart, TlsMode};
+pub use choice::{
+    CacheHints, CacheMode, ChannelBinding, IsolationLevel, LogFormat, PoolStart, PoolerMode,
+    TargetSessionAttrs, TlsMode,
+};
 pub use text::{HostPort, LogFilter};
 
 /// How a value is to be read.

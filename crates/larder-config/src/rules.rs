@@ -4,6 +4,7 @@
 //! with a source that names the rule, or a fault, or a notice.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Notice;
@@ -22,9 +23,17 @@ use crate::value::SettingValue;
 const PROD_FLOOR: [(&str, u32); 2] = [("pool.size", 15), ("pool.overflow", 25)];
 
 /// Parameters of the database's URL that are settings, and the unit of a number in them.
-const URL_PARAMETERS: [(&str, &str, Unit); 7] = [
+const URL_PARAMETERS: [(&str, &str, Unit); 11] = [
     ("sslmode", "database.tls", Unit::Plain),
     ("sslrootcert", "database.tls_root_certificate", Unit::Plain),
+    ("sslcert", "database.tls_certificate", Unit::Plain),
+    ("sslkey", "database.tls_key", Unit::Plain),
+    ("channel_binding", "database.channel_binding", Unit::Plain),
+    (
+        "target_session_attrs",
+        "database.target_session_attrs",
+        Unit::Plain,
+    ),
     ("connect_timeout", "database.connect_timeout", Unit::Seconds),
     ("application_name", "database.application_name", Unit::Plain),
     ("keepalives_idle", "database.keepalive_idle", Unit::Seconds),
@@ -83,6 +92,7 @@ pub(crate) fn apply(
 ) -> (Layers, Vec<Notice>) {
     let mut verdict = Verdict::default();
     verdict.database_exists(&layers, circumstances);
+    verdict.system_authorities_need_the_name(&layers);
     verdict.ttl_of_zero_is_no_cache(&layers);
     verdict.polls_keep_the_promise(&layers);
     verdict.one_kind_of_redis(&layers);
@@ -214,6 +224,34 @@ impl Verdict {
                 problem: "is set together with redis.sentinel_hosts".to_owned(),
                 cure: "keep the one that describes your Redis".to_owned(),
             });
+        }
+    }
+
+    /// Everybody can get a certificate from the system's authorities, so only the name makes it
+    /// the server's. As in libpq, who says `system` and nothing of the mode gets verify-full.
+    fn system_authorities_need_the_name(&mut self, layers: &Layers) {
+        let root = layers.value::<Option<PathBuf>>("database.tls_root_certificate");
+        let Some((Some(root), root_source)) = root else {
+            return;
+        };
+        let Some((mode, source)) = layers.value::<TlsMode>("database.tls") else {
+            return;
+        };
+        if root.as_os_str() != "system" || mode == TlsMode::VerifyFull {
+            return;
+        }
+        if source.is_explicit() {
+            self.faults.push(Fault {
+                kind: FaultKind::Conflict,
+                key: "database.tls".to_owned(),
+                value: repeat(&mode.name().into(), false),
+                source,
+                problem: format!("is too weak for the system's authorities ({root_source})"),
+                cure: "write verify-full".to_owned(),
+            });
+        } else if let Some(row) = definition("database.tls") {
+            let value = TlsMode::VerifyFull.name().into();
+            self.entries.push(Entry::typed(row, value, root_source));
         }
     }
 

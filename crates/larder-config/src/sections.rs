@@ -4,6 +4,7 @@ mod cache;
 mod database;
 mod observation;
 mod pool;
+mod retry;
 
 use crate::definition::Definition;
 
@@ -11,12 +12,14 @@ pub use cache::{CacheConfig, RedisConfig};
 pub use database::{DatabaseConfig, EmbeddedConfig};
 pub use observation::{HealthConfig, LoggingConfig, MetricsConfig, QueryConfig};
 pub use pool::PoolConfig;
+pub use retry::RetryConfig;
 
 /// The sections in the order in which they are shown, each with its rows.
-const SECTIONS: [(&str, &[Definition]); 9] = [
+const SECTIONS: [(&str, &[Definition]); 10] = [
     ("database", DatabaseConfig::DEFINITIONS),
     ("embedded", EmbeddedConfig::DEFINITIONS),
     ("pool", PoolConfig::DEFINITIONS),
+    ("retry", RetryConfig::DEFINITIONS),
     ("cache", CacheConfig::DEFINITIONS),
     ("redis", RedisConfig::DEFINITIONS),
     ("query", QueryConfig::DEFINITIONS),

@@ -14,6 +14,13 @@ use crate::profile::Profile;
 pub enum Source {
     /// Nothing was said, so the profile's own value holds.
     Profile(Profile),
+    /// What the provider of the database is known to need.
+    Provider {
+        /// The provider, such as `Neon`.
+        provider: &'static str,
+        /// What of host and port says that it is this one.
+        rule: String,
+    },
     /// A configuration file.
     File {
         /// The path as it was given.
@@ -46,9 +53,9 @@ pub enum Source {
 }
 
 impl Source {
-    /// Whether a user said so, rather than a built-in profile.
+    /// Whether a user said so, rather than a built-in profile or what is known of a provider.
     pub fn is_explicit(&self) -> bool {
-        !matches!(self, Source::Profile(_))
+        !matches!(self, Source::Profile(_) | Source::Provider { .. })
     }
 
     /// Where faults of this source stand in a report: a file's by line, then those of variables,
@@ -58,7 +65,7 @@ impl Source {
             Source::File { line, .. } => (0, line.unwrap_or(0)),
             Source::Variable(_) | Source::Variables(_) | Source::UrlParameter { .. } => (1, 0),
             Source::Code => (2, 0),
-            Source::Profile(_) | Source::Enforced { .. } => (3, 0),
+            Source::Profile(_) | Source::Provider { .. } | Source::Enforced { .. } => (3, 0),
         }
     }
 }
@@ -67,6 +74,9 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Profile(profile) => write!(f, "built-in profile {profile}"),
+            Source::Provider { provider, rule } => {
+                write!(f, "provider {provider}, known by {rule}")
+            }
             Source::File {
                 path,
                 section,

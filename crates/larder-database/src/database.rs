@@ -1,10 +1,11 @@
 //! The database of a service.
 
 mod opening;
+mod reaching;
 
 use std::any::TypeId;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use larder_cache::l2::RedisStatistics;
@@ -14,17 +15,20 @@ use larder_metrics::{
     ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
-    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, Reader,
-    Session,
+    AsyncClosure, CommitOutcome, Connection, Observer, Pool, PoolObserver, PoolStatus, PoolerMode,
+    Reader, Session,
 };
 
-use self::opening::{cache, fleet, local_identity, recorders, second_tier, tell_of};
+use self::opening::{
+    cache, fleet, local_identity, recorders, refuse_notify_behind_pooler, second_tier, tell_of,
+};
+use self::reaching::Reaching;
 use crate::cached::{Classes, Plans, Shadow};
 use crate::closure_error::{ClosureError, outcome};
 use crate::coherence::{CatalogState, Heat, HotTable, Picture, Watcher, care_for, take_pictures};
 use crate::events::Events;
-use crate::fleet::{Fleet, FollowerStatistics, SecondTier, SecondTierStatistics, follow};
-use crate::options::{CacheMode, Hints};
+use crate::fleet::{Fleet, FollowerStatistics, SecondTier, SecondTierStatistics};
+use crate::options::CacheMode;
 use crate::request_scope::RequestScope;
 use crate::sql::{BoundSql, sql};
 use crate::switches::Switches;
@@ -91,7 +95,8 @@ pub(crate) struct Inner {
     name: InstanceName,
     namespace: String,
     identity: String,
-    server_version: String,
+    /// Empty until the server was reached.
+    server_version: OnceLock<String>,
 }
 
 impl Database {
@@ -116,6 +121,7 @@ impl Database {
             redis,
             tenant_setting,
         } = options;
+        refuse_notify_behind_pooler(&connect, &settings)?;
         let cleanup_interval = settings.cleanup_interval;
         let redis = redis.filter(|_| settings.mode == CacheMode::Shared);
         let fleet = fleet(&settings, redis.is_some());
@@ -139,9 +145,12 @@ impl Database {
         pool.observer = Observer::new(Arc::clone(&watcher) as Arc<dyn PoolObserver>);
         let identity = local_identity(&connect.target().to_string());
         let pool = Pool::open(connect, pool).await?;
-        let server_version = sql("SHOW server_version")
-            .fetch_scalar_on::<String>(&mut *pool.session().await?)
-            .await?;
+        // Only where it was asked for, or opening would have failed.
+        let is_late = pool.status().last_connect_error.is_some();
+        let reaching = Reaching {
+            install_log: settings.install_log,
+            hints: settings.hints,
+        };
         let inner = Arc::new(Inner {
             pool,
             classes: Classes::new(cache.clock().clone()),
@@ -164,16 +173,12 @@ impl Database {
             name,
             namespace: settings.namespace,
             identity,
-            server_version,
+            server_version: OnceLock::new(),
         });
-        if let Some(fleet) = &inner.fleet {
-            let follower = inner.begin_to_follow(fleet, settings.install_log).await?;
-            if let Some(tier) = inner.second_tier.as_ref()
-                && settings.hints == Hints::Redis
-            {
-                follower.hint_through(tier, fleet);
-            }
-            tokio::spawn(follow(Arc::downgrade(&inner), follower));
+        if is_late {
+            tokio::spawn(reaching.keep_trying(Arc::downgrade(&inner)));
+        } else {
+            reaching.reach(&inner).await?;
         }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
         let picture = Arc::clone(&inner.picture);
@@ -205,9 +210,13 @@ impl Database {
         self.scope.as_ref()
     }
 
-    /// The version of the server, such as `17.5`.
+    /// The version of the server, such as `17.5`; `unknown` while it could not be reached yet,
+    /// which may be where the pool keeps trying at the start.
     pub fn server_version(&self) -> &str {
-        &self.inner.server_version
+        self.inner
+            .server_version
+            .get()
+            .map_or("unknown", String::as_str)
     }
 
     /// A connection for several statements that each commit by themselves. In a
@@ -363,6 +372,12 @@ impl Database {
     /// Raw SQL with `:named` parameters.
     pub fn sql(&self, text: impl Into<String>) -> BoundSql<'_> {
         BoundSql::new(self, sql(text))
+    }
+
+    /// What stands between the pool and the server, as its options say. Behind a pooler in
+    /// transaction mode nothing that belongs to a session can be used.
+    pub fn pooler(&self) -> PoolerMode {
+        self.inner.pool.pooler()
     }
 
     /// The state of the pool now.

@@ -92,7 +92,7 @@ impl Database {
 
 /// One process at a time is the work of a lock that belongs to a session.
 fn refuse_pooler(database: &Database) -> Result<(), Error> {
-    if database.inner().pool.pooler() != PoolerMode::Transaction {
+    if database.pooler() != PoolerMode::Transaction {
         return Ok(());
     }
     Err(Error::Migration {

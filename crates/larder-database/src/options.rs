@@ -1,5 +1,7 @@
 //! From settings to the options of connector and pool.
 
+mod words;
+
 use std::any::TypeId;
 use std::collections::HashSet;
 use std::error::Error as StdError;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use larder_cache::Clock;
 use larder_cache::l2::{RedisOptions, RedisServer, Seal};
 use larder_config::{Config, HostPort, RedisConfig};
-use larder_pool::{ConnectOptions, IsolationLevel, PoolOptions, PoolStart, TlsMode};
+use larder_pool::{ConnectOptions, PoolOptions, PoolStart, RetryBudget, RetryPolicy, TlsMode};
 use larder_sql::catalog::Declarations;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -282,17 +284,21 @@ impl DatabaseOptions {
             )
             .setting(
                 "default_transaction_isolation",
-                isolation_level(database.isolation_level)
+                words::isolation_level(database.isolation_level)
                     .as_sql()
                     .to_lowercase(),
             );
+        if database.load_balance_strategy.as_deref() == Some("random") {
+            options.connect = options.connect.balance_hosts(true);
+        }
+        if let Some(path) = &database.password_file {
+            options.connect = options.connect.password_file(path);
+        }
         options.connect.connect_timeout = database.connect_timeout;
-        options.connect.tls.mode = tls_mode(database.tls);
-        options
-            .connect
-            .tls
-            .root_certificate
-            .clone_from(&database.tls_root_certificate);
+        options.connect.pooler = words::pooler_mode(database.pooler);
+        options.connect.target_session_attrs =
+            words::target_session_attrs(database.target_session_attrs);
+        options.connect.tls = words::tls(&options.connect.tls, database);
 
         let pool = &config.pool;
         options.pool.size = count(pool.size);
@@ -320,6 +326,12 @@ impl DatabaseOptions {
         options.pool.lanes.slow_after = pool.lane_slow_after;
         options.pool.lanes.statement_timeout = pool.lane_timeout;
 
+        let retry = &config.retry;
+        options.pool.retry = RetryPolicy::default()
+            .retries(retry.retries)
+            .pauses(retry.shortest_pause, retry.longest_pause)
+            .max_elapsed(retry.max_elapsed);
+        options.pool.retry_budget = RetryBudget::new(retry.budget_percent, retry.budget_per_second);
         options
             .tenant_setting
             .clone_from(&config.database.tenant_setting);
@@ -437,22 +449,4 @@ fn milliseconds(duration: Duration) -> String {
 
 fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn isolation_level(level: larder_config::IsolationLevel) -> IsolationLevel {
-    match level {
-        larder_config::IsolationLevel::RepeatableRead => IsolationLevel::RepeatableRead,
-        larder_config::IsolationLevel::Serializable => IsolationLevel::Serializable,
-        _ => IsolationLevel::ReadCommitted,
-    }
-}
-
-fn tls_mode(mode: larder_config::TlsMode) -> TlsMode {
-    match mode {
-        larder_config::TlsMode::Disable => TlsMode::Disable,
-        larder_config::TlsMode::Prefer => TlsMode::Prefer,
-        larder_config::TlsMode::Require => TlsMode::Require,
-        larder_config::TlsMode::VerifyCa => TlsMode::VerifyCa,
-        _ => TlsMode::VerifyFull,
-    }
 }

@@ -36,13 +36,17 @@ use crate::{Database, Error, TransactionBuilder};
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "it does nothing until something is run by it"]
-pub struct Retry(larder_pool::Retry);
+pub struct Retry(
+    larder_pool::Retry,
+    /// The handle that it was made with, where that is in a scope.
+    Option<Database>,
+);
 
 impl Database {
     /// Runs work again while it fails for a reason that passes. What the policy leaves open is
     /// as the settings have it (section `retry`).
     pub fn retry(&self, policy: RetryPolicy) -> Retry {
-        Retry(self.inner().pool.retry(policy))
+        self.build_transaction().retry(policy)
     }
 }
 
@@ -50,7 +54,7 @@ impl TransactionBuilder {
     /// Runs the transaction again while it fails for a reason that passes: by
     /// [`Retry::transaction`].
     pub fn retry(self, policy: RetryPolicy) -> Retry {
-        Retry(self.0.retry(policy))
+        Retry(self.0.retry(policy), self.1)
     }
 }
 
@@ -58,22 +62,22 @@ impl Retry {
     /// The name under which metrics and logs show what is run. They keep a series for each name,
     /// so it is one that stands in the program.
     pub fn named(self, name: &'static str) -> Self {
-        Self(self.0.named(name))
+        Self(self.0.named(name), self.1)
     }
 
     /// The isolation level of the transaction.
     pub fn isolation_level(self, level: IsolationLevel) -> Self {
-        Self(self.0.isolation_level(level))
+        Self(self.0.isolation_level(level), self.1)
     }
 
     /// Lets the server refuse every write of the transaction.
     pub fn read_only(self) -> Self {
-        Self(self.0.read_only())
+        Self(self.0.read_only(), self.1)
     }
 
     /// As [`TransactionBuilder::deferrable`].
     pub fn deferrable(self) -> Self {
-        Self(self.0.deferrable())
+        Self(self.0.deferrable(), self.1)
     }
 
     /// Runs the closure in a transaction, as [`Database::transaction`] does. Where that fails
@@ -101,6 +105,7 @@ impl Retry {
         R: Send,
         E: ClosureError,
     {
+        self.enter().await.map_err(E::outcome_of)?;
         self.0.transaction(closure).await.map_err(outcome)
     }
 
@@ -123,6 +128,7 @@ impl Retry {
         R: Send,
         E: ClosureError,
     {
+        self.enter().await.map_err(E::outcome_of)?;
         self.0.read(closure).await.map_err(outcome)
     }
 
@@ -162,6 +168,17 @@ impl Retry {
         E: RetryableError + Send,
     {
         self.0.run(function).await
+    }
+
+    /// Enters the scope of the handle, if it is in one.
+    async fn enter(&self) -> Result<(), Error> {
+        match &self.1 {
+            Some(database) => match database.request_scope() {
+                Some(scope) => database.inner().enter(scope).await,
+                None => Ok(()),
+            },
+            None => Ok(()),
+        }
     }
 }
 

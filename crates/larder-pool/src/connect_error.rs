@@ -120,9 +120,15 @@ impl ConnectError {
     pub fn class(&self) -> ErrorClass {
         match self.cause() {
             cause if cause.is_permanent() => ErrorClass::Caller,
+            ConnectErrorCause::Password => ErrorClass::Caller,
             ConnectErrorCause::TimedOut => ErrorClass::Timeout,
             _ => ErrorClass::Connection,
         }
+    }
+
+    /// The error as the server stated it, if it was the server's.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        self.server()
     }
 
     /// The hosts, ports, user and database that were tried.

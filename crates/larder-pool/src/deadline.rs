@@ -118,6 +118,25 @@ pub(crate) fn at_most(limit: Option<Duration>) -> Option<Duration> {
     }
 }
 
+/// Waits for something for as long as the request has time. `what` reads after "while waiting
+/// for". `None` if it did not come in time.
+///
+/// # Cancel safety
+///
+/// It is as safe to drop as `future`.
+pub async fn in_time<F: Future>(what: &'static str, future: F) -> Option<F::Output> {
+    let Some(left) = remaining() else {
+        return Some(future.await);
+    };
+    let _waiting = Wait::begin(what);
+    tokio::time::timeout(left, future).await.ok()
+}
+
+/// The time that the request had in all, if that has passed or is about to.
+pub(crate) fn passed() -> Option<Duration> {
+    limit().filter(|_| remaining().is_some_and(|left| left < GRACE))
+}
+
 /// The time that the request had in all, for errors.
 pub(crate) fn limit() -> Option<Duration> {
     CURRENT.try_with(|deadline| deadline.limit).ok()

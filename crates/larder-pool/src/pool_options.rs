@@ -142,7 +142,9 @@ impl PoolOptions {
 
     /// How many connections are open, come what may.
     pub(crate) fn kept_open(&self) -> usize {
-        self.keep_open.min(self.size)
+        // Whoever is to keep trying has to try at least for one.
+        let least = usize::from(self.start == PoolStart::KeepTrying);
+        self.keep_open.max(least).min(self.size)
     }
 }
 

@@ -1,18 +1,17 @@
 //! How strictly a connection is encrypted, by rustls.
 
 mod files;
-mod lenient;
+mod verifier;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::client::danger::ServerCertVerifier;
 use tokio_postgres::config;
 
 use crate::Error;
-use lenient::Lenient;
+use verifier::Verifier;
 
 /// The modes of libpq's `sslmode`, but for `allow`, which protects nothing. On a Unix socket
 /// all of them mean no TLS, as in libpq.
@@ -163,16 +162,13 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, Error>
         true => Some(files::authorities(options, Arc::clone(&provider))?),
         false => None,
     };
-    let verifier: Arc<dyn ServerCertVerifier> = match (options.mode, authorities) {
-        (TlsMode::VerifyFull, Some(authorities)) => authorities,
-        (_, authorities) => Arc::new(Lenient {
-            provider,
-            authorities,
-        }),
-    };
     let builder = builder
         .dangerous()
-        .with_custom_certificate_verifier(verifier);
+        .with_custom_certificate_verifier(Arc::new(Verifier {
+            provider,
+            authorities,
+            checks_name: options.mode == TlsMode::VerifyFull,
+        }));
     let mut config = match files::identity(options)? {
         Some(identity) => builder
             .with_client_auth_cert(identity.chain, identity.key)

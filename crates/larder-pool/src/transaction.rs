@@ -149,6 +149,14 @@ impl TransactionBuilder {
         &self.pool
     }
 
+    /// A connection of the pool, under the same settings.
+    pub(crate) async fn session(&self) -> Result<Session, Error> {
+        match &self.settings {
+            Some(settings) => self.pool.session_with(settings).await,
+            None => self.pool.session().await,
+        }
+    }
+
     /// Begins it on a connection of the pool.
     pub(crate) async fn begin<E>(&self) -> Result<Session, Failed<E>> {
         let session = self.pool.session().await;

@@ -190,6 +190,9 @@ impl LarderBuilder {
         for notice in config.notices() {
             tracing::warn!(key = notice.key, "{}", notice.message);
         }
+        if let Some(detection) = config.provider() {
+            tracing::info!(provider = detection.provider, "settings for {detection}");
+        }
         // First, so that nothing that happens is missing in the series.
         let exporter = config.metrics.enabled.then(Exporter::install);
         let (database, embedded) = match &config.database.url {

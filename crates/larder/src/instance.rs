@@ -8,7 +8,7 @@ use std::time::Instant;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use larder_config::Config;
-use larder_database::{CacheAdvice, Database, MigrationReport};
+use larder_database::{CacheAdvice, Database, MigrationReport, Scope};
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::Exporter;
 use larder_services::analytics::AnalyticsService;
@@ -27,7 +27,11 @@ pub(crate) type Embedded = std::convert::Infallible;
 
 /// The data layer of a service. Clones share the same instance.
 #[derive(Clone)]
-pub struct Larder(Arc<Inner>);
+pub struct Larder {
+    inner: Arc<Inner>,
+    /// That of the instance, perhaps in a scope.
+    database: Database,
+}
 
 struct Inner {
     config: Config,
@@ -108,7 +112,8 @@ impl Larder {
         exporter: Option<Exporter>,
     ) -> Self {
         let watch = Watch::start(&config, &database, exporter);
-        Self(Arc::new(Inner {
+        let own = database.clone();
+        let inner = Arc::new(Inner {
             monitor: watch.monitor.clone(),
             exporter: watch.exporter.clone(),
             since: watch.since,
@@ -117,47 +122,82 @@ impl Larder {
             database,
             kind,
             embedded: Mutex::new(embedded),
-        }))
+        });
+        Self {
+            inner,
+            database: own,
+        }
     }
 
     /// The settings, each with its source.
     pub fn config(&self) -> &Config {
-        &self.0.config
+        &self.inner.config
     }
 
     /// The database: sessions, transactions, raw SQL.
     pub fn db(&self) -> &Database {
-        &self.0.database
+        &self.database
+    }
+
+    /// This instance on somebody's behalf: its database and its services do all their work under
+    /// the scope, as [`Database::scoped`] says. Made for each request; it costs no connection.
+    ///
+    /// # Errors
+    ///
+    /// If something in it cannot be part of a scope; the error names it and says what to do.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use larder::prelude::*;
+    ///
+    /// # async fn example(larder: Larder, tenant: i64) -> larder::Result<()> {
+    /// let larder = larder.scoped(Scope::new().tenant(tenant))?;
+    /// // Policies see `current_setting('app.tenant')`, and what is kept is kept for this tenant.
+    /// let found = larder.restaurants().search("noodle").load().await?;
+    /// # drop(found);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scoped(&self, scope: Scope) -> Result<Self> {
+        Ok(Self {
+            database: self.database.scoped(scope)?,
+            ..self.clone()
+        })
     }
 
     /// Where the database runs.
     pub fn database_kind(&self) -> DatabaseKind {
-        self.0.kind
+        self.inner.kind
     }
 
     /// Restaurants: nearby, by id, search, create, update, status, delete, restore, import.
     pub fn restaurants(&self) -> RestaurantService {
-        RestaurantService::new(self.0.database.clone())
+        RestaurantService::new(self.database.clone())
     }
 
     /// Users: by id, by email, create, update, verify, deactivate, record a login.
     pub fn users(&self) -> UserService {
-        UserService::new(self.0.database.clone())
+        UserService::new(self.database.clone())
     }
 
     /// Reviews: of a restaurant, add, edit, moderate, remove.
     pub fn reviews(&self) -> ReviewService {
-        ReviewService::new(self.0.database.clone())
+        ReviewService::new(self.database.clone())
     }
 
     /// Analytics: statistics of one restaurant and of all, popular cuisines.
     pub fn analytics(&self) -> AnalyticsService {
-        AnalyticsService::new(self.0.database.clone())
+        AnalyticsService::new(self.database.clone())
     }
 
     /// What the instance did since its start, as a struct and, by serde, as JSON.
     pub fn statistics(&self) -> Statistics {
-        Statistics::of(self.db(), self.0.monitor.report(), self.0.since.elapsed())
+        Statistics::of(
+            self.db(),
+            self.inner.monitor.report(),
+            self.inner.since.elapsed(),
+        )
     }
 
     /// What to do about the results of reads that are cached, by what this instance has seen: see
@@ -181,22 +221,22 @@ impl Larder {
     ///
     /// May be dropped at any time.
     pub async fn health(&self) -> HealthReport {
-        let report = self.0.monitor.report();
+        let report = self.inner.monitor.report();
         match report.last_check {
             Some(_) => report,
-            None => self.0.monitor.check_now().await,
+            None => self.inner.monitor.check_now().await,
         }
     }
 
     /// What checks health: for a check right now, for records and transitions.
     pub fn health_monitor(&self) -> &HealthMonitor {
-        &self.0.monitor
+        &self.inner.monitor
     }
 
     /// All metrics in the text format of Prometheus. `None` where they are switched off
     /// (`metrics.enabled`), or the program has a recorder of its own, which has them then.
     pub fn metrics(&self) -> Option<String> {
-        self.0.exporter.as_ref()?.render()
+        self.inner.exporter.as_ref()?.render()
     }
 
     /// Creates or updates the tables of the services that come with Larder.
@@ -229,7 +269,7 @@ impl Larder {
     where
         S: MigrationSource<Pg> + Send + 'static,
     {
-        Ok(self.0.database.migrate(migrations).await?)
+        Ok(self.inner.database.migrate(migrations).await?)
     }
 
     /// Lets nobody in any more, waits for the sessions in use (`pool.shutdown_timeout`),
@@ -245,15 +285,15 @@ impl Larder {
     /// Dropped, the instance stays closed for newcomers; calling it again goes on.
     pub async fn shutdown(&self) -> Result<()> {
         let watch = self
-            .0
+            .inner
             .watch
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         drop(watch);
-        let deadline = self.0.config.pool.shutdown_timeout;
-        let drained = self.0.database.shutdown(deadline).await;
-        let mut embedded = self.0.embedded.lock().await;
+        let deadline = self.inner.config.pool.shutdown_timeout;
+        let drained = self.inner.database.shutdown(deadline).await;
+        let mut embedded = self.inner.embedded.lock().await;
         #[cfg(feature = "embedded")]
         if let Some(embedded) = embedded.take() {
             let stopped = embedded.stop(Self::STOP).await;
@@ -275,8 +315,8 @@ impl std::fmt::Debug for Larder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Larder")
-            .field("profile", &self.0.config.profile())
-            .field("database", &self.0.database)
+            .field("profile", &self.inner.config.profile())
+            .field("database", &self.inner.database)
             .finish_non_exhaustive()
     }
 }

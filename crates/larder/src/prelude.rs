@@ -10,7 +10,7 @@ pub use diesel::prelude::*;
 pub use diesel_async::{AsyncConnection, RunQueryDsl, SaveChangesDsl, SimpleAsyncConnection};
 
 pub use larder_config::{Config, Profile};
-pub use larder_database::{CacheTarget, Database, Declarations, carry, sql};
+pub use larder_database::{CacheTarget, Database, Declarations, Scope, carry, sql};
 pub use larder_pool::{Connection, IsolationLevel, Reader, Session};
 pub use larder_services::inputs::{Distance, Limit, Point, Radius, kilometers, meters};
 pub use larder_services::{

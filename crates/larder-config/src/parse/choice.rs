@@ -77,6 +77,50 @@ choice! {
 }
 
 choice! {
+    /// Whether logging in by password proves that nobody sits in between.
+    ChannelBinding = "one of disable, prefer, require" {
+        /// Never.
+        Disable = "disable",
+        /// Where TLS is used and the server offers it.
+        Prefer = "prefer",
+        /// Always: connecting fails without it.
+        Require = "require",
+    }
+}
+
+choice! {
+    /// What stands between the service and the server.
+    PoolerMode = "one of auto, none, session, transaction" {
+        /// What the provider is known to have; nothing where it is not known.
+        Auto = "auto",
+        /// The server itself.
+        None = "none",
+        /// A pooler that lends a connection of the server for as long as ours lasts.
+        Session = "session",
+        /// A pooler that lends a connection of the server for a transaction.
+        Transaction = "transaction",
+    }
+}
+
+choice! {
+    /// Which servers may be used, where the URL names several hosts.
+    TargetSessionAttrs = "one of any, read-write, read-only, primary, standby, prefer-standby" {
+        /// Every server.
+        Any = "any",
+        /// One that takes writes.
+        ReadWrite = "read-write",
+        /// One that takes no writes.
+        ReadOnly = "read-only",
+        /// One that is no standby.
+        Primary = "primary",
+        /// A standby.
+        Standby = "standby",
+        /// A standby, or any server if no host is one.
+        PreferStandby = "prefer-standby",
+    }
+}
+
+choice! {
     /// The isolation level of transactions that do not ask for another.
     IsolationLevel = "one of read-committed, repeatable-read, serializable" {
         /// Each statement sees what was committed before it began.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::database_url::DatabaseUrl;
 use crate::definition::Default::{ByProfile, Everywhere};
 use crate::definition::{Range, Variable, section};
-use crate::parse::{IsolationLevel, TlsMode};
+use crate::parse::{ChannelBinding, IsolationLevel, PoolerMode, TargetSessionAttrs, TlsMode};
 
 /// The longest time that PostgreSQL's own timeouts hold: 2^31 - 1 milliseconds.
 const LONGEST_SERVER_TIMEOUT: f64 = 2_147_483.647;
@@ -19,7 +19,18 @@ section! {
             variables: &[Variable::plain("DATABASE_URL")],
             secret: true,
         }
-        /// How long one attempt to connect may take, with TLS and authentication. Too short fails on servers that wake up first; too long delays the report of a server that is gone.
+        /// A file with the password, read anew at each connect, so that a password that is rotated or a token that expires needs no restart. It stands above a password in the URL; one line break at its end does not count.
+        password_file: Option<PathBuf> {}
+        /// What stands between the service and the server. auto takes it from host and port where they tell the provider, and means none otherwise. Behind a pooler in transaction mode nothing of a session lasts, so sessions are used without settings and statements without names.
+        pooler: PoolerMode {
+            default: Everywhere("auto"),
+        }
+        /// Which servers may be used, where the URL names several hosts: each is asked after logging in, and one that does not fit is passed over.
+        target_session_attrs: TargetSessionAttrs {
+            default: Everywhere("any"),
+            variables: &[Variable::plain("PGTARGETSESSIONATTRS")],
+        }
+        /// How long one attempt to connect may take, with TLS and authentication. Several hosts share it. Too short fails on servers that wake up first; too long delays the report of a server that is gone.
         connect_timeout: Duration {
             default: Everywhere("10s"),
             range: Range::of(1.0, f64::INFINITY),
@@ -53,9 +64,22 @@ section! {
             default: ByProfile { dev: "prefer", staging: "require", prod: "verify-full", test: "prefer" },
             variables: &[Variable::plain("PGSSLMODE")],
         }
-        /// The file of certificate authorities to trust, in PEM form. Without it the system's authorities are trusted; managed databases with an authority of their own need it for verify-ca and verify-full.
+        /// The file of certificate authorities to trust, in PEM form, or system for the system's, which demands verify-full. Without it the system's authorities are trusted; managed databases with an authority of their own need it for verify-ca and verify-full.
         tls_root_certificate: Option<PathBuf> {
             variables: &[Variable::plain("PGSSLROOTCERT")],
+        }
+        /// The file with the certificate that is shown to a server that asks for one, in PEM form, followed by those that signed it. It needs tls_key.
+        tls_certificate: Option<PathBuf> {
+            variables: &[Variable::plain("PGSSLCERT")],
+        }
+        /// The file with the private key of tls_certificate, in PEM form and not encrypted. On Unix nobody but its owner may be able to read it.
+        tls_key: Option<PathBuf> {
+            variables: &[Variable::plain("PGSSLKEY")],
+        }
+        /// Whether logging in by password proves that nobody sits in between, even where no certificate is verified. require fails on servers and poolers that cannot do it.
+        channel_binding: ChannelBinding {
+            default: Everywhere("prefer"),
+            variables: &[Variable::plain("PGCHANNELBINDING")],
         }
         /// How long a connection is silent before TCP asks whether the other side is still there. Longer than a firewall's patience means connections that die unnoticed.
         keepalive_idle: Duration {
@@ -75,7 +99,7 @@ section! {
             range: Range::of(1.0, 127.0),
             variables: &[Variable::plain("PG_KEEPALIVES_COUNT")],
         }
-        /// How connections are spread over several servers. Without it the first server that answers is used.
+        /// How connections are spread over several hosts: random draws their order anew at each connect. Without it, and with anything else, the first host that answers is used.
         load_balance_strategy: Option<String> {
             variables: &[Variable::plain("DB_LOAD_BALANCE_STRATEGY")],
         }

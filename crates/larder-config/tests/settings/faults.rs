@@ -2,7 +2,7 @@
 
 use larder_config::{Error, ErrorKind, FaultKind, Profile};
 
-use crate::{File, fault, with};
+use crate::{File, fault, shown, source, with};
 
 const SECRET: &str = "hunter2";
 
@@ -387,4 +387,22 @@ fn code_is_held_to_the_same_rules() {
     );
     assert_eq!(fault(&error, "pool.size").source.to_string(), "code");
     assert!(with(&[]).set("database.url", u64::MAX).load().is_err());
+}
+
+#[test]
+fn system_authorities_demand_verify_full() {
+    let url = ("DATABASE_URL", "postgres://app@db.example.com/shop");
+    let root = ("PGSSLROOTCERT", "system");
+    let config = with(&[url, root]).load().unwrap();
+    assert_eq!(shown(&config, "database.tls"), "verify-full");
+    assert_eq!(
+        source(&config, "database.tls"),
+        "environment variable PGSSLROOTCERT"
+    );
+    let error = with(&[url, root, ("PGSSLMODE", "require")])
+        .load()
+        .unwrap_err();
+    let fault = fault(&error, "database.tls");
+    assert_eq!(fault.kind, FaultKind::Conflict);
+    assert!(fault.problem.contains("PGSSLROOTCERT"), "{fault}");
 }

@@ -142,7 +142,7 @@ fn a_ttl_of_zero_turns_the_cache_off_wherever_it_comes_from() {
 #[test]
 fn the_urls_parameters_are_settings_of_its_layer() {
     let url = "postgres://app@db/shop?sslmode=verify-ca&connect_timeout=3&application_name=shop\
-               &target_session_attrs=read-write";
+               &load_balance_hosts=random";
     let config = with(&[("DATABASE_URL", url), ("PGSSLMODE", "require")])
         .load()
         .unwrap();
@@ -155,7 +155,7 @@ fn the_urls_parameters_are_settings_of_its_layer() {
     );
     assert_eq!(
         config.database.url.unwrap().expose(),
-        "postgres://app@db/shop?target_session_attrs=read-write"
+        "postgres://app@db/shop?load_balance_hosts=random"
     );
 
     let named = with(&[("DATABASE_URL", url), ("LARDER_DATABASE__TLS", "require")])

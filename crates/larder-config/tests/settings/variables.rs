@@ -5,7 +5,7 @@ use larder_config::definitions;
 use crate::{fault, shown, source, with};
 
 /// Each variable, a value in the predecessor's unit, the setting, and what it comes to.
-const VARIABLES: [(&str, &str, &str, &str); 41] = [
+const VARIABLES: [(&str, &str, &str, &str); 45] = [
     (
         "DATABASE_URL",
         "postgresql+psycopg2://app:pw@db:5433/shop",
@@ -84,6 +84,30 @@ const VARIABLES: [(&str, &str, &str, &str); 41] = [
         "/etc/ca.pem",
         "database.tls_root_certificate",
         "/etc/ca.pem",
+    ),
+    (
+        "PGSSLCERT",
+        "/etc/app.pem",
+        "database.tls_certificate",
+        "/etc/app.pem",
+    ),
+    (
+        "PGSSLKEY",
+        "/etc/app.key",
+        "database.tls_key",
+        "/etc/app.key",
+    ),
+    (
+        "PGCHANNELBINDING",
+        "require",
+        "database.channel_binding",
+        "require",
+    ),
+    (
+        "PGTARGETSESSIONATTRS",
+        "prefer-standby",
+        "database.target_session_attrs",
+        "prefer-standby",
     ),
     ("PG_KEEPALIVES_IDLE", "60", "database.keepalive_idle", "1m"),
     (

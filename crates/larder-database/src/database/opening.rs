@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder_cache::l2::{Codec, Redis, RedisOptions};
 use larder_cache::{Cache, CacheOptions, Lease};
 use larder_metrics::{CacheRecorder, PoolRecorder};
-use larder_pool::Connection;
+use larder_pool::{ConnectOptions, Connection, PoolerMode};
 
 use super::Inner;
 use crate::events::{CacheEvent, Events};
@@ -74,6 +74,24 @@ impl Inner {
             .renew(began, fleet.settings.max_staleness);
         Ok(follower)
     }
+}
+
+/// A subscription belongs to a session, and a pooler in transaction mode keeps none.
+pub(super) fn refuse_notify_behind_pooler(
+    connect: &ConnectOptions,
+    settings: &CacheSettings,
+) -> Result<(), Error> {
+    let listens = settings.mode == CacheMode::Shared && settings.hints == Hints::Notify;
+    if listens && connect.pooler == PoolerMode::Transaction {
+        return Err(larder_pool::Error::Options(
+            "cache.hints = notify needs LISTEN, and a pooler in transaction mode \
+             (database.pooler = transaction) keeps no subscription: use redis or off, or the \
+             direct URL of the server"
+                .to_owned(),
+        )
+        .into());
+    }
+    Ok(())
 }
 
 /// What notes how connections and loads of the cache fare.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder_cache::l2::{Codec, Fetch, Header, Redis, UndecodableKind};
 use larder_cache::{Cache, Dependency, Disbelief, Freshness, Kept, Key, Knowledge, Snapshot};
+use larder_pool::deadline;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
@@ -148,7 +149,8 @@ impl SecondTier {
             return Some(found);
         }
         let key = self.key(read.key);
-        let fetched = self.redis.get(&key).await;
+        let fetched = deadline::in_time("Redis", self.redis.get(&key)).await;
+        let fetched = fetched.unwrap_or(Fetch::Unavailable);
         self.judge(read, &key, fetched)
     }
 
@@ -179,7 +181,8 @@ impl SecondTier {
             let (keys, asked): (Vec<String>, Vec<_>) =
                 asked.map(|asked| (self.key(asked.0.key), asked)).unzip();
             let fetched = if answers {
-                self.redis.get_many(&keys).await
+                let fetched = deadline::in_time("Redis", self.redis.get_many(&keys)).await;
+                fetched.unwrap_or_else(|| vec![Fetch::Unavailable; keys.len()])
             } else {
                 vec![Fetch::Unavailable; keys.len()]
             };

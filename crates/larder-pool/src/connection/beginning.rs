@@ -113,6 +113,9 @@ impl Connection {
         binds: Option<&Binds>,
     ) -> QueryResult<Observation> {
         self.transaction.refuse_in_doubt()?;
+        if !self.transaction.is_open() && !self.has_changed_session() {
+            self.link.limit_session();
+        }
         let names = self.note_session_effect(&profile);
         let watch = self.link.watch();
         let beginning = BeginningStatement {
@@ -130,7 +133,7 @@ impl Connection {
             .observer
             .tell(|observer| observer.statement_begins(&beginning));
         let may_write = watch.observer.may_write(&profile);
-        let writes = may_write || !matches!(profile.effect, Effect::None | Effect::Read);
+        let writes = writes_by_its_text(&profile);
         let is_in_transaction = self.transaction.is_open();
         if writes && is_in_transaction {
             self.link.want_transaction_id();
@@ -196,6 +199,16 @@ impl Connection {
 fn keys(binds: Option<&Binds>, parameters: &[u16]) -> Option<Vec<BoundKey>> {
     let key = |parameter: &u16| binds?.key(usize::from(*parameter));
     parameters.iter().map(key).collect()
+}
+
+/// Whether a statement writes rows, or calls a function that may. As the text tells it: an observer
+/// that has not seen the catalog yet takes every read for a write.
+fn writes_by_its_text(profile: &StatementProfile) -> bool {
+    match profile.effect {
+        Effect::None => false,
+        Effect::Read => profile.session_effect() != SessionEffect::None,
+        _ => true,
+    }
 }
 
 /// Whether what a statement leaves on its session comes from a function in it.

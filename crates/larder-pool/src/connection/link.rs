@@ -10,6 +10,7 @@ mod answer;
 mod commit;
 mod journal;
 mod named;
+mod server_limit;
 mod snapshot;
 mod ticket;
 mod transaction_id;
@@ -39,11 +40,13 @@ use crate::trouble::ServerIdentity;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::commit::Sent;
+pub(crate) use self::server_limit::StatementTimeout;
 pub(crate) use self::snapshot::Question;
 pub(crate) use self::ticket::Ticket;
 
 use self::accompanied::Request;
 use self::journal::Journal;
+use self::server_limit::SessionLimit;
 use self::ticket::Pending;
 use self::transaction_id::ask_identity;
 use self::unnamed::refuse_session_use;
@@ -61,6 +64,9 @@ pub(crate) struct Link {
     answer_timeout: Mutex<Option<Duration>>,
     lost: Arc<OnceLock<Lost>>,
     is_standby: bool,
+    /// How long the server lets a statement run where no request has a deadline.
+    statement_timeout: StatementTimeout,
+    session_limit: SessionLimit,
     /// Set behind a pooler in transaction mode.
     pooled: Option<Pooled>,
     /// The [generation](Watch::generation) before it was made.
@@ -84,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) types: Arc<TypeCatalog>,
     pub(crate) results: Arc<ResultTypes>,
     pub(crate) watch: Arc<Watch>,
+    pub(crate) statement_timeout: StatementTimeout,
 }
 
 /// The task that runs the protocol of a connection, and why it ended.
@@ -111,6 +118,9 @@ impl Lost {
 }
 
 impl Link {
+    /// By how much this side waits longer for an answer than the request has left.
+    const HEAD_START: Duration = Duration::from_millis(50);
+
     pub(crate) fn new(
         client: Client,
         shared: Shared,
@@ -130,6 +140,8 @@ impl Link {
             answer_timeout: Mutex::new(beginning.answer_timeout),
             lost: driver.lost,
             is_standby: driver.is_standby,
+            statement_timeout: shared.statement_timeout,
+            session_limit: SessionLimit::default(),
             pooled: beginning.pooled,
             generation: beginning.generation,
         }
@@ -261,10 +273,15 @@ impl Link {
         let Some(limit) = deadline::at_most(own) else {
             return Ok(self.in_turn(statement).await);
         };
-        timeout(limit, self.in_turn(statement)).await.map_err(|_| {
-            let of_request = deadline::limit().filter(|_| own.is_none_or(|own| limit < own));
-            of_request.map_or_else(|| late(limit), too_late)
-        })
+        let of_request = deadline::limit().filter(|_| own.is_none_or(|own| limit < own));
+        // The server has the same deadline, and whoever hears of its end keeps the connection.
+        let limit = match of_request {
+            Some(_) => limit + Self::HEAD_START,
+            None => limit,
+        };
+        timeout(limit, self.in_turn(statement))
+            .await
+            .map_err(|_| of_request.map_or_else(|| late(limit), too_late))
     }
 
     /// The same for what has to be done whatever the request has left, as a ROLLBACK.

@@ -54,7 +54,7 @@ pub use self::transaction_manager::{TransactionManager, TransactionState};
 
 pub(crate) use self::beginning::begin_shared;
 pub(crate) use self::effects::Notes;
-pub(crate) use self::link::{Beginning, Driver, Link, Lost, Question, Shared};
+pub(crate) use self::link::{Beginning, Driver, Link, Lost, Question, Shared, StatementTimeout};
 pub(crate) use self::local_settings::{literal, set_local};
 pub(crate) use self::observation::{Observation, Watch};
 pub(crate) use self::pooled::{Pooled, TransactionDefaults};
@@ -230,6 +230,7 @@ impl Connection {
         self.changed = SessionEffect::None;
         self.recording = false;
         self.transaction_settings = None;
+        self.link.unlimit_session();
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);

@@ -237,6 +237,11 @@ impl TransactionManager {
         if !local_settings.is_empty() {
             begin = format!("{begin}; {local_settings}");
         }
+        let is_limited = connection.has_changed_session()
+            || begin.to_ascii_lowercase().contains("statement_timeout");
+        if !is_limited && let Some(limit) = connection.link.limit_of_transaction() {
+            begin = format!("{begin}; {limit}");
+        }
         let mut begun = send(connection, &begin).await;
         if let Err(error) = &begun
             && !connection.has_changed_session()

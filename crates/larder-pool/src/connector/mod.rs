@@ -2,7 +2,7 @@
 //!
 //! A [`Search`] goes through the hosts of the options and their addresses. For each it makes
 //! an attempt, which is a dial, TLS, a login and the setup of the session. What failed is
-//! told by how far the attempt came ([`Progress`]) and by the types of the errors.
+//! told by how far the attempt came ([`stage::Progress`]) and by the types of the errors.
 
 mod attempt;
 mod driver;
@@ -20,12 +20,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::connect_options::{ConnectOptions, PoolerMode, Target};
-use crate::connection::{Connection, Shared, TransactionDefaults, Watch};
+use crate::connection::{Connection, Shared, StatementTimeout, TransactionDefaults, Watch};
 use crate::lanes::Replies;
 use crate::observer::Observer;
 use crate::tls::{self, TlsMode};
 use search::Search;
-use stage::{Progress, Staged};
 
 /// Makes connections by one set of options and looks after the tasks that drive them.
 #[derive(Clone)]
@@ -71,6 +70,7 @@ impl Connector {
                 types: Arc::default(),
                 results: Arc::default(),
                 watch,
+                statement_timeout: StatementTimeout::of(&options),
             },
             options: Arc::new(options),
             drivers: TaskTracker::new(),
@@ -184,10 +184,7 @@ impl Connector {
     /// Dropped, the request may or may not have been sent.
     pub(crate) async fn cancel(&self, token: CancelToken) -> Result<(), tokio_postgres::Error> {
         match &self.tls {
-            Some(tls) => {
-                let tls = Staged::new(tls.clone(), Progress::default());
-                token.cancel_query(tls).await
-            }
+            Some(tls) => token.cancel_query(tls.clone()).await,
             None => token.cancel_query(NoTls).await,
         }
     }

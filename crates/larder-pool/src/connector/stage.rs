@@ -69,11 +69,8 @@ where
 
     /// Called once the socket is connected.
     fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, T::Error> {
-        // A socket of this machine has no name, and no TLS that would look at it.
-        let host = if host.is_empty() { "localhost" } else { host };
-        self.progress.reached(Stage::Handshake);
-        let inner = self.inner.make_tls_connect(host)?;
         self.progress.reached(Stage::Connected);
+        let inner = self.inner.make_tls_connect(host)?;
         Ok(Staged::new(inner, self.progress.clone()))
     }
 }

@@ -87,6 +87,7 @@ impl FailureCause {
             Error::Connect(error) => match error.cause() {
                 ConnectErrorCause::TooManyConnections
                 | ConnectErrorCause::NotReady
+                | ConnectErrorCause::WrongServer
                 | ConnectErrorCause::Refused => Self::CannotConnect,
                 _ => Self::Other,
             },

@@ -153,7 +153,7 @@ impl Retry {
         let mut attempts = Attempts::begin(&self.pool, &self.policy, self.name);
         loop {
             let attempt = Box::pin(async {
-                let session = self.pool.session().await;
+                let session = self.transaction.session().await;
                 let mut session = session.map_err(Failed::before_it_began)?;
                 let result = closure(&mut session).await;
                 result.map_err(|error| Failed {

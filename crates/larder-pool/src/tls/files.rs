@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::TlsOptions;
+use super::verifier::Authorities;
 use crate::Error;
 
 /// A file by what it is for, and the places where its path is set.
@@ -57,14 +58,16 @@ impl Role {
 pub(super) fn authorities(
     options: &TlsOptions,
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, Error> {
+) -> Result<Authorities, Error> {
     let mut roots = RootCertStore::empty();
+    let mut trusted = Vec::new();
     match &options.root_certificate {
         Some(path) => {
             for certificate in ROOT.certificates(path)? {
                 roots
-                    .add(certificate)
+                    .add(certificate.clone())
                     .map_err(|error| ROOT.unusable(path, error))?;
+                trusted.push(certificate);
             }
         }
         None => {
@@ -78,9 +81,10 @@ pub(super) fn authorities(
             }
         }
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+    let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|error| Error::Options(format!("the trusted certificates: {error}")))
+        .map_err(|error| Error::Options(format!("the trusted certificates: {error}")))?;
+    Ok(Authorities { trusted, chains })
 }
 
 /// What we show to a server that asks who we are.

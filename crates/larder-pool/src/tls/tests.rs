@@ -5,8 +5,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConnection, ServerConfig, ServerConnection};
 
 use super::*;
@@ -17,28 +17,41 @@ struct Authority {
     server: Arc<ServerConfig>,
 }
 
+/// A server whose certificate nobody else signed, and which a client may trust by name.
+fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Authority {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    change(&mut params);
+    let leaf = params.self_signed(&key).unwrap();
+    Authority {
+        certificate: file(&leaf.pem()),
+        server: server(leaf.der().clone(), &key),
+    }
+}
+
 fn authority() -> Authority {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let mut certificate = tempfile::NamedTempFile::new().unwrap();
-    certificate.write_all(issuer.pem().as_bytes()).unwrap();
-
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     let leaf = params.signed_by(&key, &issuer).unwrap();
+    Authority {
+        certificate: file(&issuer.pem()),
+        server: server(leaf.der().clone(), &key),
+    }
+}
+
+fn server(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let server = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key)
+        .with_single_cert(vec![certificate], key)
         .unwrap();
-    Authority {
-        certificate,
-        server: Arc::new(server),
-    }
+    Arc::new(server)
 }
 
 /// Whether a client of this mode, which trusts `trusted`, takes the server for `host`.
@@ -214,6 +227,24 @@ fn the_name_of_the_server_is_told_unless_forbidden() {
             "{query}"
         );
     }
+}
+
+#[test]
+fn a_certificate_that_is_trusted_itself_needs_no_other() {
+    let plain = self_signed(|_| {});
+    // As `openssl req -x509` makes it.
+    let authority = self_signed(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    for own in [&plain, &authority] {
+        assert!(accepts(TlsMode::VerifyFull, own, own, "localhost"));
+        assert!(!accepts(TlsMode::VerifyFull, own, own, "db.example"));
+        assert!(accepts(TlsMode::VerifyCa, own, own, "db.example"));
+    }
+    assert!(!accepts(TlsMode::VerifyCa, &plain, &authority, "localhost"));
+    let (past, future) = (date_time_ymd(2020, 1, 1), date_time_ymd(4000, 1, 1));
+    let expired = self_signed(|params| params.not_after = past);
+    assert!(!accepts(TlsMode::VerifyCa, &expired, &expired, "localhost"));
+    let early = self_signed(|params| params.not_before = future);
+    assert!(!accepts(TlsMode::VerifyCa, &early, &early, "localhost"));
 }
 
 #[test]

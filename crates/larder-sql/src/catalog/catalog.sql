@@ -309,7 +309,8 @@ select pg_catalog.jsonb_build_object(
                 from call c
                 where c.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and c.objid = p.oid))), '[]')
         from read_policy p),
-    'functions', ( coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+    'functions', (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'oid', f.oid::pg_catalog.int8,
             'schema', f.nspname,
             'name', f.proname,

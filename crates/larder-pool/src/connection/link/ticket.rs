@@ -8,7 +8,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use super::Link;
 use super::journal::Guard;
 use crate::connection::observation::Observation;
-use crate::server_error::ServerError;
+use crate::deadline;
+use crate::server_error::{ServerError, SqlState};
 use crate::trouble::Trouble;
 
 /// The number of one statement on its way. Dropped before the answer was read, it leaves a note.
@@ -138,6 +139,13 @@ impl Ticket {
         if let Some(observation) = self.end() {
             if let Some(reply) = &mut reply {
                 reply.blame(observation.fingerprint());
+                if let Some(limit) = deadline::passed()
+                    && reply.state() == SqlState::QUERY_CANCELED
+                {
+                    reply.add_note(&format!(
+                        "the deadline of the request, {limit:?} in all, has passed"
+                    ));
+                }
             }
             match &reply {
                 // The server may hang up after it has committed.

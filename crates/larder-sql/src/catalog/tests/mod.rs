@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use super::snapshot::{
-    EventTrigger, Expression, ForeignKey, Function, Mention, Operator, Relation, RowKey, Rule,
-    Trigger,
+    EventTrigger, Expression, ForeignKey, Function, Mention, Operator, Policy, Relation, RowKey,
+    Rule, Trigger,
 };
 use super::*;
 use crate::{QualifiedName, StatementKind, classify};
 
 mod functions;
 mod names;
+mod policies;
 mod reads;
 mod rows;
 mod statements;
@@ -169,6 +170,19 @@ impl Builder {
             on_read,
         };
         self.snapshot.expressions.push(expression);
+        self
+    }
+
+    /// A policy whose condition reads these beside its table.
+    fn policy(mut self, table: &str, condition: &str, relations: &[&str]) -> Self {
+        let policy = Policy {
+            table: self.id(table),
+            name: format!("{table}_policy").into(),
+            condition: Some(condition.into()),
+            relations: relations.iter().map(|name| self.id(name)).collect(),
+            functions: Vec::new(),
+        };
+        self.snapshot.policies.push(policy);
         self
     }
 
