@@ -13,8 +13,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Checks that a server which is set up as it should be passes, whatever it does for durability.
-const OF_A_SERVER: [&str; 10] = [
+const OF_A_SERVER: [&str; 11] = [
     "settings",
+    "provider",
     "host",
     "connect",
     "tls",
@@ -246,6 +247,22 @@ fn an_unknown_host_fails_first() {
     assert_eq!(code, 1);
     assert_skipped_after(&report, "host");
     assert_state(&report, "redis", "skipped");
+}
+
+#[test]
+fn a_provider_is_told_with_its_rule_and_what_of_it_is_overruled() {
+    // A name of Neon's that leads nowhere: the rule is applied before anybody is asked.
+    let host = "ep-a-pooler.no-such-region.aws.neon.tech";
+    let patient = Patient::of(&format!("postgres://app:secret-of-app@{host}/shop"))
+        .with("LARDER_DATABASE_POOLER", "none");
+    let (report, _) = patient.examine(&["--deadline", "5"]);
+    let provider = checks(&report, "provider");
+    let seen = provider[0]["seen"].as_str().unwrap();
+    assert!(seen.starts_with("Neon (by "), "{seen}");
+    assert_state(&report, "provider", "warning");
+    let overruled = provider.iter().find(|check| check["state"] == "warning");
+    let cure = overruled.unwrap()["cure"].as_str().unwrap();
+    assert!(cure.contains("database.pooler"), "{cure}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) async fn check(mut options: DatabaseOptions) -> Outcome<Database> {
         Ok(database) => {
             let taken = began.elapsed().as_secs_f64() * 1e3;
             let (user, name) = (&target.user, &target.database);
-            let seen = format!("as {user} on {name} in {taken:.0} ms, catalog read{proven}");
+            let seen = format!("as {user} on {name} in {taken:.0} ms{proven}");
             Outcome::found(vec![Verdict::ok(seen)], database)
         }
         Err(error) => {
@@ -45,7 +45,7 @@ pub(super) async fn check(mut options: DatabaseOptions) -> Outcome<Database> {
 fn cure(error: &Error) -> &'static str {
     let Error::Pool(larder_pool::Error::Connect(error)) = error else {
         return "let the role read the system catalogs, as every role may by default; behind a \
-                pooler in transaction mode, say so";
+                pooler in transaction mode, set database.pooler to transaction";
     };
     match error.cause() {
         ConnectErrorCause::Authentication => {
