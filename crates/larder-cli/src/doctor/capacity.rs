@@ -67,7 +67,11 @@ pub(super) async fn check(
 
 fn compare(connections: &Connections, config: &Config, replicas: u32) -> Verdict {
     let pool = &config.pool;
-    let each = i64::from(pool.size) + i64::from(pool.overflow);
+    let lanes = match pool.lanes {
+        0 => 0,
+        lanes => lanes.max(pool.lanes_max),
+    };
+    let each = i64::from(pool.size) + i64::from(pool.overflow) + i64::from(lanes);
     let needed = each * i64::from(replicas);
     let Connections {
         most,
@@ -85,13 +89,13 @@ fn compare(connections: &Connections, config: &Config, replicas: u32) -> Verdict
         }
     }
     let seen = format!(
-        "{replicas} x ({} + {} overflow) = {needed} of {free} free ({bound})",
+        "{replicas} x ({} + {} overflow + {lanes} lanes) = {needed} of {free} free ({bound})",
         pool.size, pool.overflow
     );
     // What every process may have, whole.
     let fits = (free / i64::from(replicas).max(1)).max(0);
     let cure = format!(
-        "let pool.size + pool.overflow be {fits} at most, raise max_connections, or put a pooler in between"
+        "let pool.size + pool.overflow + pool.lanes_max be {fits} at most, raise max_connections, or put a pooler in between"
     );
     match needed {
         needed if needed > free => Verdict::failure(seen, cure),

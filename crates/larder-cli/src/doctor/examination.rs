@@ -9,7 +9,9 @@ use tokio::time::timeout;
 
 use super::check::{Check, Outcome, Verdict};
 use super::report::Report;
-use super::{capacity, log, login, network, pooler, redis, schema, server, session, settings, tls};
+use super::{
+    capacity, log, login, network, pooler, provider, redis, schema, server, session, settings, tls,
+};
 
 /// What is asked for on the command line.
 pub(super) struct Plan {
@@ -20,7 +22,7 @@ pub(super) struct Plan {
 }
 
 /// The checks that need a server.
-const OF_SERVER: [&str; 4] = ["host", "connect", "tls", "login"];
+const OF_SERVER: [&str; 5] = ["provider", "host", "connect", "tls", "login"];
 
 /// The checks that need a login.
 const OF_DATABASE: [&str; 10] = [
@@ -74,10 +76,9 @@ pub(super) async fn examine(plan: &Plan, loaded: Result<Config, ConfigError>) ->
             Err(error) => {
                 let cure = "write database.url as postgres://user:password@host:5432/database";
                 let verdict = Verdict::failure(format!("failed to {error}"), cure);
+                examination.note("provider", provider::verdicts(&config));
                 examination.note("host", vec![verdict]);
-                for name in OF_SERVER.into_iter().skip(1).chain(OF_DATABASE) {
-                    examination.skip(name, "needs host");
-                }
+                examination.skip_from("host");
                 None
             }
         },
@@ -95,6 +96,7 @@ struct Examination {
 impl Examination {
     /// Everything that has to do with the server.
     async fn database(&mut self, plan: &Plan, config: &Config, options: DatabaseOptions) {
+        self.note("provider", provider::verdicts(config));
         let places = network::places(&options.connect);
         let Some(places) = self.check("host", network::resolve(places)).await else {
             return self.skip_from("host");

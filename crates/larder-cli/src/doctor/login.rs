@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use larder_database::{CacheMode, Database, DatabaseOptions, Error};
-use larder_pool::ConnectErrorCause;
+use larder_pool::{ConnectErrorCause, TlsMode};
 
 use super::check::{Outcome, Verdict};
 
@@ -14,18 +14,25 @@ const CONNECTIONS: usize = 2;
 pub(super) async fn check(mut options: DatabaseOptions) -> Outcome<Database> {
     options.pool.size = CONNECTIONS;
     options.pool.overflow = 0;
+    // These would be more connections.
+    options.pool.lanes.count = 0;
     options.cache.enabled = false;
     // It reads nothing twice, and there may be no log yet.
     options.cache.mode = CacheMode::Local;
     options.queries.metrics = false;
     options.redis = None;
     let target = options.connect.target();
+    let proven = match options.connect.tls.mode {
+        TlsMode::VerifyFull => ", certificate verified for the host",
+        TlsMode::VerifyCa => ", authority of the certificate verified",
+        _ => "",
+    };
     let began = Instant::now();
     match Database::open(options).await {
         Ok(database) => {
             let taken = began.elapsed().as_secs_f64() * 1e3;
             let (user, name) = (&target.user, &target.database);
-            let seen = format!("as {user} on {name} in {taken:.0} ms, catalog read");
+            let seen = format!("as {user} on {name} in {taken:.0} ms{proven}");
             Outcome::found(vec![Verdict::ok(seen)], database)
         }
         Err(error) => {
@@ -38,7 +45,7 @@ pub(super) async fn check(mut options: DatabaseOptions) -> Outcome<Database> {
 fn cure(error: &Error) -> &'static str {
     let Error::Pool(larder_pool::Error::Connect(error)) = error else {
         return "let the role read the system catalogs, as every role may by default; behind a \
-                pooler in transaction mode, say so";
+                pooler in transaction mode, set database.pooler to transaction";
     };
     match error.cause() {
         ConnectErrorCause::Authentication => {

@@ -3,7 +3,7 @@
 //!
 //! - [`examination`]: the checks in their order, each with a deadline; what depends on a check
 //!   that failed is skipped.
-//! - The checks: [`settings`], [`network`], [`tls`], [`login`], [`server`], [`session`],
+//! - The checks: [`settings`], [`provider`], [`network`], [`tls`], [`login`], [`server`], [`session`],
 //!   [`pooler`], [`capacity`], [`schema`], [`log`], [`redis`].
 //! - [`check`]: how a check ends, [`report`]: all of them, [`page`]: for people.
 
@@ -15,6 +15,7 @@ mod login;
 mod network;
 mod page;
 mod pooler;
+mod provider;
 mod redis;
 mod report;
 mod schema;
@@ -49,7 +50,7 @@ Exit codes:
   1  there are warnings or failures, or the report cannot be written
   2  the command line or the configuration is not right";
 
-/// Checks settings, network, TLS, login, server, pooler, connections, schema, log and Redis.
+/// Checks settings, provider, network, TLS, login, server, pooler, connections, schema, log and Redis.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Doctor {

@@ -27,6 +27,7 @@ pub(super) struct Reached {
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(out, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(out, "{host}:{port}"),
             Self::Socket(path) => write!(out, "{}", path.display()),
         }
@@ -38,6 +39,11 @@ pub(super) fn places(options: &ConnectOptions) -> Vec<Place> {
     let hosts = options.target().hosts;
     let places = hosts.split(',').map(|written| {
         let (host, port) = written.rsplit_once(':').unwrap_or((written, "5432"));
+        // An address of IPv6 stands in brackets.
+        let address = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = address.unwrap_or(host);
         match host.starts_with('/') {
             true => Place::Socket(PathBuf::from(format!("{host}/.s.PGSQL.{port}"))),
             false => Place::Tcp {

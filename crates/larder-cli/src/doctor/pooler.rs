@@ -43,13 +43,13 @@ pub(super) async fn check(database: &Database, told: PoolerMode) -> Outcome<Seen
         }
         (PoolerMode::Transaction, Seen::Session) => Verdict::warning(
             "told is transaction mode, and a session keeps its connection of the server",
-            "say that there is no pooler in transaction mode: lanes and prepared statements come \
-             with that",
+            "set database.pooler to none (or session): lanes and prepared statements come with \
+             that",
         ),
         (_, Seen::Transaction) => Verdict::failure(
             "a pooler in transaction mode: statements of one session run on several connections \
              of the server, and settings and prepared statements get lost",
-            "tell the pooler's mode (transaction), or connect to the server itself",
+            "set database.pooler to transaction, or connect to the server itself",
         ),
         (PoolerMode::Session, Seen::Session) => Verdict::ok("session mode, as it is told"),
         (_, Seen::Session) => Verdict::ok("none in transaction mode"),

@@ -71,8 +71,8 @@ pub(super) async fn check(database: &Database, config: &Config) -> Outcome {
 fn lost(name: &str, wanted: &str, holds: &str) -> Verdict {
     Verdict::warning(
         format!("{name} was set to {wanted}, and is {holds}"),
-        "a pooler in between does not keep settings of a session: tell its mode, or connect to \
-         the server itself",
+        "a pooler in between does not keep settings of a session: set database.pooler to its \
+         mode, or connect to the server itself",
     )
 }
 

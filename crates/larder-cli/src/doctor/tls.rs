@@ -28,7 +28,7 @@ const DAYS_LEFT: i64 = 14;
 
 /// What a handshake shows.
 struct Offer {
-    /// The version and the cipher, such as `TLSv1.3 TLS13_AES_256_GCM_SHA384`.
+    /// The version and the cipher, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`.
     agreed: String,
     /// When the certificate ends, in seconds since 1970; `None` where it cannot be read.
     not_after: Option<i64>,
@@ -72,11 +72,8 @@ fn verdicts(offer: &Offer, mode: TlsMode, is_local: bool) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let (agreed, demanded) = (&offer.agreed, name_of(mode));
     verdicts.push(match mode {
-        TlsMode::VerifyFull => Verdict::ok(format!(
-            "{agreed}, certificate verified for the host, mode {demanded}"
-        )),
-        TlsMode::VerifyCa => Verdict::ok(format!(
-            "{agreed}, authority of the certificate verified, mode {demanded}"
+        TlsMode::VerifyFull | TlsMode::VerifyCa => Verdict::ok(format!(
+            "{agreed}, mode {demanded}: the login proves the certificate"
         )),
         TlsMode::Disable if is_local => {
             Verdict::ok(format!("{agreed} is offered and not used, mode {demanded}"))
@@ -162,10 +159,15 @@ async fn offer(
     let cipher = session.negotiated_cipher_suite();
     let cipher = cipher.and_then(|suite| suite.suite().as_str());
     let certificate = session.peer_certificates().and_then(<[_]>::first);
+    // rustls writes TLSv1_3.
+    let version = version.replace('_', ".");
     Ok(Some(Offer {
-        agreed: format!("{version} {}", cipher.unwrap_or_default())
-            .trim_end()
-            .to_owned(),
+        agreed: format!(
+            "{version} {}",
+            cipher.unwrap_or_default().replace("TLS13_", "TLS_")
+        )
+        .trim_end()
+        .to_owned(),
         not_after: certificate.and_then(end_of),
     }))
 }
