@@ -161,9 +161,7 @@ impl AsyncConnectionCore for Reader {
             self.failure = None;
             match self.pool.read_statement(statement?).await {
                 Ok(Read::Whole(rows)) => Ok(ReaderRows::whole(rows)),
-                Ok(Read::Streaming(rows, session)) => {
-                    Ok(ReaderRows::streaming(rows, session, self))
-                }
+                Ok(Read::Streaming(streaming)) => Ok(ReaderRows::streaming(streaming, self)),
                 Err(error) => Err(self.fail(error)),
             }
         }
