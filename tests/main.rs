@@ -20,6 +20,7 @@ mod gate;
 mod global;
 mod health;
 mod initialisation;
+mod lanes;
 mod log;
 mod logged_writes;
 mod metrics;
