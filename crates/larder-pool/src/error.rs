@@ -1,6 +1,5 @@
 //! What can go wrong between a caller and the server.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -64,7 +64,7 @@ pub(crate) use self::transaction_manager::CommitFailure;
 use larder_sql::SessionEffect;
 
 use self::link::refuse_transaction_control;
-use crate::connect_options::{ConnectOptions, PoolerMode};
+use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
 use crate::pool::Inner;
