@@ -1,5 +1,7 @@
 //! Fault 20: a pooler in transaction mode that nobody told of.
 
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use larder_database::{Database, DatabaseOptions, sql};
 use larder_pool::PoolerMode;
 
@@ -23,19 +25,19 @@ async fn not_told(test: &larder_testing::TestDatabase) -> Database {
 
 #[tokio::test]
 async fn fault_20_a_statement_that_another_server_does_not_know_names_the_cure() {
+    use crate::support::accounts as table;
+
     let test = accounts().await;
     let db = not_told(&test).await;
     let mut session = db.session().await.unwrap();
     let mut others = Vec::new();
-    let read = "SELECT balance FROM accounts WHERE id = 1";
+    // Kept once it is prepared.
+    let read = || table::table.find(1).select(table::balance);
     let mut refused = None;
     // Prepared on one server; others keep that one busy while it runs again. In a transaction,
     // where it is not prepared anew.
     for _ in 0..4 {
-        sql(read)
-            .fetch_scalar_on::<i64>(&mut session)
-            .await
-            .unwrap();
+        read().first::<i64>(&mut session).await.unwrap();
         let db = db.clone();
         let (begun, holding) = tokio::sync::oneshot::channel();
         let (release, released) = tokio::sync::oneshot::channel::<()>();
@@ -55,19 +57,20 @@ async fn fault_20_a_statement_that_another_server_does_not_know_names_the_cure()
         ));
         holding.await.unwrap();
         let result = session
-            .transaction(async |conn| sql(read).fetch_scalar_on::<i64>(conn).await)
+            .transaction(async |conn| read().first::<i64>(conn).await)
             .await;
         let (release, other) = others.pop().unwrap();
         release.send(()).unwrap();
         let _ = other.await;
         if let Err(error) = result {
-            refused = Some(error);
+            refused = Some(error.to_string());
             break;
         }
     }
     let refused = refused.unwrap();
-    assert_eq!(refused.sql_state().unwrap().as_str(), "26000");
-    assert!(refused.to_string().contains(CURE), "{refused}");
+    assert!(refused.contains(CURE), "{refused}");
+    let error = session.last_server_error().unwrap();
+    assert_eq!(error.state().as_str(), "26000");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod fault_11_await_points;
 mod fault_11_caller_dropped;
 mod fault_12_left_early;
 mod fault_13_rollback_fails;
+mod fault_14_session_state;
 mod fault_15_conflicts;
 mod fault_16_refusals;
 mod fault_20_pooler_not_told;

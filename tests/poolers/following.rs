@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use diesel::prelude::*;
 use larder_database::{Database, Hints};
 use larder_pool::{ConnectOptions, OwnedQuery, Pool, PoolOptions, PoolerMode};
 use larder_testing::TestDatabase;

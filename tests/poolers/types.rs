@@ -5,7 +5,7 @@ use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::prelude::*;
 use diesel::serialize::{self, IsNull, Output, ToSql, WriteTuple};
-use diesel::sql_types::{Array, Integer, Record, Text};
+use diesel::sql_types::{Integer, Record, Text};
 use diesel_async::RunQueryDsl;
 use larder_database::Database;
 use larder_pool::Connection;

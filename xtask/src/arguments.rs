@@ -49,6 +49,10 @@ Usage: cargo xtask <command>
       Reads and writes a schema at random through the cache, and beside it in a plain
       database that judges every answer; differential --help tells more. PostgreSQL is
       private, or that of LARDER_TEST_DATABASE_URL.
+  pooler [ARGUMENTS]
+      Works for ten minutes behind PgBouncer in transaction mode, more clients than it
+      has servers, and counts errors; pooler --help tells more. The servers are private,
+      or those of LARDER_TEST_DATABASE_URL and LARDER_TEST_PGBOUNCER_URL.
   demo [ARGUMENTS]
       Builds and runs the restaurant demo with these arguments.
 
@@ -62,6 +66,7 @@ Examples:
   cargo xtask bench cache --quick
   cargo xtask chaos --seconds 60 --processes 3
   cargo xtask differential --relax all
+  cargo xtask pooler --duration 1m
   cargo xtask demo --once --json --data restaurants.csv
 
 Exit codes:
@@ -128,6 +133,7 @@ pub(crate) enum Command {
     BenchHelp,
     Chaos { arguments: Vec<OsString> },
     Differential { arguments: Vec<OsString> },
+    Pooler { arguments: Vec<OsString> },
     Demo { arguments: Vec<OsString> },
 }
 
@@ -175,6 +181,10 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
     {
         arguments.remove(0);
         return Ok(Command::Differential { arguments });
+    }
+    if arguments.first().is_some_and(|first| first == "pooler") {
+        arguments.remove(0);
+        return Ok(Command::Pooler { arguments });
     }
     if arguments.first().is_some_and(|first| first == "demo") {
         arguments.remove(0);

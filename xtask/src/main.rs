@@ -6,7 +6,7 @@
 //! Where to look:
 //! - [`arguments`]: the commands and their options.
 //! - [`test`](mod@test), [`tidy`], [`codegen`], [`services`], [`bench`](mod@bench), [`chaos`](mod@chaos),
-//!   [`differential`](mod@differential), [`demo`]: a command each.
+//!   [`differential`](mod@differential), [`pooler`](mod@pooler), [`demo`]: a command each.
 //! - [`repeat`]: tests that are run again and again.
 //! - [`service`]: what a server is to xtask; [`postgres`], [`redis`] and [`pgbouncer`] are the ones so far.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
@@ -32,6 +32,7 @@ mod install;
 mod instances;
 mod interrupts;
 mod pgbouncer;
+mod pooler;
 mod postgres;
 mod process;
 mod programs;
@@ -81,6 +82,7 @@ fn run(command: Command) -> Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::Differential { arguments } => differential::run(&arguments),
+        Command::Pooler { arguments } => pooler::run(&arguments),
         Command::Help | Command::BenchHelp | Command::Demo { .. } => Ok(()),
     }
 }

@@ -14,6 +14,7 @@ mod plot;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
 
 pub(crate) use self::outcome::Overload;
@@ -47,7 +48,7 @@ fn length(effort: Effort) -> Duration {
 /// Measures everything.
 pub(crate) async fn run(effort: Effort) -> Result<Report> {
     let began = Instant::now();
-    let test = TestDatabase::create(&[]).await?;
+    let test = TestDatabase::create(MIGRATIONS).await?;
     let contenders = [
         Contender::larder(test.url(), CONNECTIONS, TARGET).await?,
         Contender::bb8(test.url(), CONNECTIONS).await?,

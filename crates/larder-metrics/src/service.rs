@@ -46,7 +46,7 @@ impl Outcome {
 /// [`OperationScope`](crate::OperationScope). A read that is a hit sends no query; a miss
 /// usually sends one.
 pub struct ServiceRecorder {
-    name: String,
+    name: Arc<str>,
     /// The value of the label `database`; without it there are no series.
     database: Option<Arc<str>>,
     queries: AtomicU64,
@@ -83,7 +83,7 @@ pub struct ServiceStatistics {
 impl ServiceRecorder {
     fn new(name: String, database: Option<Arc<str>>) -> Self {
         Self {
-            name,
+            name: name.into(),
             database,
             queries: AtomicU64::new(0),
             hits: AtomicU64::new(0),
@@ -99,6 +99,12 @@ impl ServiceRecorder {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name of the service, shared.
+    #[must_use]
+    pub fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
     }
 
     /// A statement was sent.

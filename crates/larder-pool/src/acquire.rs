@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::admission::{Entry, Outcome, OverloadCause, OverloadedError, Place};
+use crate::admission::{AcquireError, Entry, Outcome, OverloadCause, OverloadedError, Place};
 use crate::checkout::{ConnectErrors, Manager, Pooled};
 use crate::connect_error::ConnectError;
 use crate::deadline;
-use crate::error::{AcquireError, Error};
+use crate::error::Error;
 use crate::holders::{Caller, NestedCheckoutError, Standstill};
 use crate::observer::Observer;
 use crate::pool::Pool;
@@ -36,7 +36,8 @@ impl Pool {
         let until = started + self.patience();
         let observer = &self.0.options.observer;
         let in_vain = InVain(Some(observer));
-        let caller = poll_fn(|context| Poll::Ready(Caller::new(location, context.waker()))).await;
+        let caller =
+            poll_fn(|context| Poll::Ready(Caller::new(location, context.waker(), observer))).await;
         let _wait = deadline::Wait::begin("a connection");
         let place = match self.0.queue.try_enter() {
             Some(place) => place,

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use crate::admission::OverloadedError;
+use crate::admission::{AcquireError, OverloadedError};
 use crate::connect_error::ConnectError;
 use crate::error_class::ErrorClass;
 use crate::holders::NestedCheckoutError;
-use crate::pool_options::PoolStatus;
 use crate::server_error::{ServerError, SqlState, state_of};
 use crate::trouble::Trouble;
 use crate::unknown_outcome::UnknownOutcome;
@@ -306,36 +305,3 @@ impl Error {
 fn reason(diesel: &DieselError, server: Option<&ServerError>) -> String {
     server.map_or_else(|| diesel.to_string(), ToString::to_string)
 }
-
-/// No connection became free in time: what was waited for, and what stood in the way.
-#[derive(Debug, Clone)]
-pub struct AcquireError {
-    pub(crate) waited: Duration,
-    pub(crate) status: PoolStatus,
-}
-
-impl AcquireError {
-    /// How long the caller waited.
-    pub fn waited(&self) -> Duration {
-        self.waited
-    }
-
-    /// The pool at the moment of giving up; the caller itself counts as waiting no longer.
-    pub fn status(&self) -> &PoolStatus {
-        &self.status
-    }
-}
-
-impl fmt::Display for AcquireError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "get a connection from pool `{}` within {:?}: {}",
-            self.status.name,
-            self.waited,
-            self.status.in_words()
-        )
-    }
-}
-
-impl std::error::Error for AcquireError {}

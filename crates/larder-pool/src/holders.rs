@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::connection::Link;
+use crate::observer::Observer;
 
 tokio::task_local! {
     static LABEL: Arc<str>;
@@ -41,7 +42,7 @@ pub async fn holding_as<F: Future>(name: impl Into<Arc<str>>, future: F) -> F::O
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The name given by [`holding_as`], if there is one.
+    /// The name given by [`holding_as`], or else by the observer of the pool, if there is one.
     pub name: Option<Arc<str>>,
     /// Where in the code it was asked for.
     pub location: &'static Location<'static>,
@@ -100,10 +101,15 @@ impl Runner {
 
 impl Caller {
     /// The one who polls with this waker.
-    pub(crate) fn new(location: &'static Location<'static>, waker: &Waker) -> Self {
+    pub(crate) fn new(
+        location: &'static Location<'static>,
+        waker: &Waker,
+        observer: &Observer,
+    ) -> Self {
+        let name = LABEL.try_with(Arc::clone).ok();
         Self {
             location,
-            name: LABEL.try_with(Arc::clone).ok(),
+            name: name.or_else(|| observer.holder_name()),
             flow: Flow {
                 waker: waker.clone(),
                 runner: Runner::current(),

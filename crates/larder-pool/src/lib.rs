@@ -6,6 +6,10 @@
 //! closure to [`Pool::transaction`], and the closure's end decides: `Ok` commits,
 //! and everything else (an error, a panic, a dropped future) rolls back.
 //!
+//! The queue is bounded, and knows when more is asked than can be done: then those who have
+//! waited for longest are sent away at once with [`Error::Overloaded`], and the others are served
+//! in time. [`PoolStatus`] says who holds connections, since when and from where.
+//!
 //! [`Connection`] is Larder's own and carries every query of Diesel. What a user
 //! leaves open on it is ended on the server before the next user gets it, or the
 //! connection is closed: a connection that cannot be proved clean is never lent again.
@@ -45,7 +49,7 @@ mod unknown_outcome;
 mod upkeep;
 mod written;
 
-pub use crate::admission::{OverloadCause, OverloadedError};
+pub use crate::admission::{AcquireError, OverloadCause, OverloadedError};
 pub use crate::advisor::{AdviceReason, PoolAdvice};
 pub use crate::checkout::ConnectFailure;
 pub use crate::closure::{AsyncClosure, RepeatableClosure};
@@ -56,7 +60,7 @@ pub use crate::connection::{
     Recording, Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
     static_query_id,
 };
-pub use crate::error::{AcquireError, Error, ErrorKind};
+pub use crate::error::{Error, ErrorKind};
 pub use crate::error_class::ErrorClass;
 pub use crate::holders::{Holder, NestedCheckoutError, holding_as};
 pub use crate::lanes::{

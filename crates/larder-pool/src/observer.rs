@@ -122,6 +122,12 @@ pub trait PoolObserver: Send + Sync {
     /// A caller waited in vain.
     fn acquire_timed_out(&self) {}
 
+    /// In whose name the current task asks for a connection, where it did not say so by
+    /// [`holding_as`](crate::holding_as).
+    fn holder_name(&self) -> Option<Arc<str>> {
+        None
+    }
+
     /// A caller was sent away because more is asked of the pool than it can do.
     fn shed(&self, _: &OverloadedError) {}
 
@@ -320,6 +326,10 @@ impl Observer {
 
     pub(crate) fn unaccompanied(&self, effects: &Effects) -> Option<Box<dyn Any + Send>> {
         self.0.as_ref()?.unaccompanied(effects)
+    }
+
+    pub(crate) fn holder_name(&self) -> Option<Arc<str>> {
+        self.0.as_ref()?.holder_name()
     }
 
     pub(crate) fn tell(&self, event: impl FnOnce(&dyn PoolObserver)) {

@@ -9,7 +9,7 @@ use tokio_postgres::CancelToken;
 
 use crate::admission::Place;
 use crate::checkout::{Manager, Pooled};
-use crate::connector::Connector;
+use crate::connector::{Connector, Route};
 use crate::holders::{Caller, Runner};
 use crate::pool::Inner;
 use crate::{AsyncClosure, Connection};
@@ -236,7 +236,7 @@ impl Lease {
             Ok(result) => (result, false),
             Err(_) => {
                 let token = self.pooled.connection.cancel_token();
-                let cancelled = cancel(&self.pool.connector, token).await;
+                let cancelled = cancel(&self.pool.connector, token, link.route()).await;
                 (rolled_back.await, cancelled)
             }
         };
@@ -253,11 +253,11 @@ impl Lease {
 }
 
 /// Asks the server to end the statement that is running; says whether it was asked.
-async fn cancel(connector: &Connector, token: CancelToken) -> bool {
+async fn cancel(connector: &Connector, token: CancelToken, route: &Route) -> bool {
     if !connector.sends_cancel_requests() {
         return false;
     }
-    if let Err(error) = connector.cancel(token).await {
+    if let Err(error) = connector.cancel(token, route).await {
         tracing::debug!(%error, "failed to cancel an abandoned statement");
     }
     true

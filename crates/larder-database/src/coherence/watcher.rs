@@ -313,6 +313,10 @@ impl PoolObserver for Watcher {
         self.connections.retry_refused(name, refusal.as_str());
     }
 
+    fn holder_name(&self) -> Option<Arc<str>> {
+        OperationScope::current().map(|service| service.shared_name())
+    }
+
     fn acquire_failed(&self) {
         self.tell_call(CallScope::has_failed);
     }

@@ -18,5 +18,5 @@ mod waiting;
 
 pub(crate) use self::controlled_delay::ControlledDelay;
 pub(crate) use self::queue::{Entry, Place, Queue, Waits};
-pub use self::refusal::{OverloadCause, OverloadedError};
+pub use self::refusal::{AcquireError, OverloadCause, OverloadedError};
 pub(crate) use self::waiting::Outcome;

@@ -72,3 +72,36 @@ impl fmt::Display for OverloadedError {
 }
 
 impl std::error::Error for OverloadedError {}
+
+/// No connection became free in time: what was waited for, and what stood in the way.
+#[derive(Debug, Clone)]
+pub struct AcquireError {
+    pub(crate) waited: Duration,
+    pub(crate) status: PoolStatus,
+}
+
+impl AcquireError {
+    /// How long the caller waited.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// The pool at the moment of giving up; the caller itself counts as waiting no longer.
+    pub fn status(&self) -> &PoolStatus {
+        &self.status
+    }
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "get a connection from pool `{}` within {:?}: {}",
+            self.status.name,
+            self.waited,
+            self.status.in_words()
+        )
+    }
+}
+
+impl std::error::Error for AcquireError {}

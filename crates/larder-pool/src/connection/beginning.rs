@@ -183,8 +183,9 @@ impl Connection {
         };
         let before = self.changed;
         self.changed = before.max(effect);
-        if profile.kind == StatementKind::Prepare {
-            // Its name would be taken, and nothing undoes it without undoing our own.
+        if profile.kind == StatementKind::Prepare || forgets_statements(profile) {
+            // Its name would be taken, and nothing undoes it without undoing our own. Or our own
+            // are gone, and with them those by which tokio-postgres looks up types.
             self.condemned = true;
         }
         // A statement's own names are read before it runs; those of a batch one after the other.
@@ -218,4 +219,13 @@ fn calls_function(profile: &StatementProfile) -> bool {
             profile.kind,
             StatementKind::Set | StatementKind::Listen | StatementKind::Prepare
         )
+}
+
+/// Whether a statement makes the server forget the prepared statements of the session.
+fn forgets_statements(profile: &StatementProfile) -> bool {
+    if !matches!(profile.kind, StatementKind::Set | StatementKind::Batch) {
+        return false;
+    }
+    let text = profile.normalised.to_ascii_lowercase();
+    text.contains("discard all") || text.contains("deallocate")
 }

@@ -34,6 +34,7 @@ use super::settings::SessionSettings;
 use super::statement::{Statement, StatementCache};
 use super::types::{TypeCatalog, TypeName, TypeOids};
 use crate::TransactionSettings;
+use crate::connector::Route;
 use crate::deadline;
 use crate::server_error::{ServerError, SqlState, late, too_late, with_causes};
 use crate::trouble::ServerIdentity;
@@ -67,6 +68,7 @@ pub(crate) struct Link {
     /// How long the server lets a statement run where no request has a deadline.
     statement_timeout: StatementTimeout,
     session_limit: SessionLimit,
+    route: Route,
     /// Set behind a pooler in transaction mode.
     pooled: Option<Pooled>,
     /// The [generation](Watch::generation) before it was made.
@@ -99,6 +101,8 @@ pub(crate) struct Driver {
     pub(crate) lost: Arc<OnceLock<Lost>>,
     /// The server was a standby when the connection was made.
     pub(crate) is_standby: bool,
+    /// Where the connection leads to.
+    pub(crate) route: Route,
 }
 
 /// Why a connection is gone.
@@ -142,6 +146,7 @@ impl Link {
             is_standby: driver.is_standby,
             statement_timeout: shared.statement_timeout,
             session_limit: SessionLimit::default(),
+            route: driver.route,
             pooled: beginning.pooled,
             generation: beginning.generation,
         }
@@ -215,6 +220,11 @@ impl Link {
         std::mem::replace(&mut *current, limit)
     }
 
+    /// Where the connection leads to.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
+
     pub(crate) fn cancel_token(&self) -> CancelToken {
         self.client.cancel_token()
     }
@@ -246,10 +256,10 @@ impl Link {
         sql: &str,
         observation: Observation,
     ) -> QueryResult<()> {
-        let companion = observation.companion();
         if self.is_pooled() {
             refuse_session_use(sql)?;
         }
+        let companion = observation.companion();
         let is_wrapped = self.is_pooled() && observation.is_alone();
         if companion.is_some() || observation.settings().is_some() || is_wrapped {
             let batch = self.accompany(Request::Batch(sql), observation, companion);

@@ -191,14 +191,6 @@ impl Connection {
         self.link.cached_statements()
     }
 
-    /// What stands between the connection and the server, as its options say.
-    pub fn pooler(&self) -> PoolerMode {
-        match self.link.is_pooled() {
-            true => PoolerMode::Transaction,
-            false => PoolerMode::None,
-        }
-    }
-
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
     }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-use super::Connector;
 use super::explain::{Failure, Phase};
 use super::search::Search;
 use super::stage::{Progress, Staged};
+use super::{Connector, Route};
 use crate::connect_options::{Place, TargetSessionAttrs};
 use crate::connection::{Beginning, Connection, Driver, Link, Pooled, SessionSettings};
 use crate::tls::TlsMode;
@@ -109,12 +109,12 @@ impl Connector {
             Some(tls) if config.get_ssl_mode() != SslMode::Disable => {
                 let tls = Staged::new(tls.clone(), progress.clone());
                 let (client, connection) = config.connect(tls).await?;
-                Ok((client, self.drive(connection)))
+                Ok((client, self.drive(connection, Route::of(config))))
             }
             _ => {
                 let tls = Staged::new(NoTls, progress.clone());
                 let (client, connection) = config.connect(tls).await?;
-                Ok((client, self.drive(connection)))
+                Ok((client, self.drive(connection, Route::of(config))))
             }
         }
     }

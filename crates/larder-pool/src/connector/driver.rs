@@ -6,13 +6,17 @@ use std::task::Context;
 
 use tokio_postgres::AsyncMessage;
 
-use super::Connector;
+use super::{Connector, Route};
 use crate::connection::{Driver, Lost};
 use crate::lanes::Drain;
 
 impl Connector {
     /// Runs the protocol of a connection in a task of its own until either side closes it.
-    pub(super) fn drive<S, T>(&self, mut connection: tokio_postgres::Connection<S, T>) -> Driver
+    pub(super) fn drive<S, T>(
+        &self,
+        mut connection: tokio_postgres::Connection<S, T>,
+        route: Route,
+    ) -> Driver
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
@@ -60,6 +64,7 @@ impl Connector {
             task,
             lost,
             is_standby,
+            route,
         }
     }
 }

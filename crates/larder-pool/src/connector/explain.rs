@@ -70,12 +70,8 @@ impl Failure {
             Self::WrongServer(detail) => (ConnectErrorCause::WrongServer, detail, None),
             Self::Connection { error, phase } => {
                 let server = ServerError::of(&error);
-                let advice = server.as_ref().and_then(ServerError::pooler_advice);
-                let detail = match advice {
-                    Some(advice) => format!("{}: {advice}", with_causes(&error)),
-                    None => with_causes(&error),
-                };
-                (cause_of(&error, phase), detail, server)
+                let server = server.map(ServerError::with_pooler_advice);
+                (cause_of(&error, phase), with_causes(&error), server)
             }
         };
         FailedAttempt {

@@ -5,6 +5,7 @@
 //! told by how far the attempt came ([`stage::Progress`]) and by the types of the errors.
 
 mod attempt;
+mod cancel;
 mod driver;
 mod explain;
 mod search;
@@ -13,7 +14,6 @@ mod stage;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tokio_postgres::{CancelToken, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +25,8 @@ use crate::lanes::Replies;
 use crate::observer::Observer;
 use crate::tls::{self, TlsMode};
 use search::Search;
+
+pub(crate) use cancel::Route;
 
 /// Makes connections by one set of options and looks after the tasks that drive them.
 #[derive(Clone)]
@@ -175,18 +177,6 @@ impl Connector {
         };
         observer.tell(|observer| observer.connect_failed(&error));
         Err(Error::Connect(error))
-    }
-
-    /// Asks the server to end what a connection is running.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, the request may or may not have been sent.
-    pub(crate) async fn cancel(&self, token: CancelToken) -> Result<(), tokio_postgres::Error> {
-        match &self.tls {
-            Some(tls) => token.cancel_query(tls.clone()).await,
-            None => token.cancel_query(NoTls).await,
-        }
     }
 
     /// Waits until every connection is closed, which needs them to be dropped first.

@@ -93,22 +93,15 @@ impl<'c> Search<'c> {
         is_only: bool,
     ) -> Option<Connection> {
         let deadline = Instant::now() + share;
-        let addresses = match timeout_at(deadline, self.addresses(place)).await {
-            Ok(Ok(addresses)) => addresses,
-            Ok(Err(failure)) => {
+        let prepared = timeout_at(deadline, self.prepare(place, deadline)).await;
+        let given_up = || Failure::TimedOut(self.limit_in_words(false, share));
+        let (addresses, config) = match prepared.unwrap_or_else(|_| Err(given_up())) {
+            Ok(prepared) => prepared,
+            Err(failure) => {
                 self.note(place, failure);
                 return None;
             }
-            Err(_) => {
-                self.note(place, Failure::TimedOut(share));
-                return None;
-            }
         };
-        let mut config = self.connector.config(place);
-        if let Err(failure) = self.add_password(place, deadline, &mut config).await {
-            self.note(place, failure);
-            return None;
-        }
         let several = addresses.len() > 1;
         for (index, address) in addresses.iter().enumerate() {
             let share = self.share_of(deadline, addresses.len() - index);
@@ -137,12 +130,25 @@ impl<'c> Search<'c> {
         None
     }
 
+    /// What is needed before anybody is dialed: where to, and what to say there.
+    async fn prepare(
+        &self,
+        place: &Place,
+        deadline: Instant,
+    ) -> Result<(Vec<Address>, Config), Failure> {
+        let addresses = self.addresses(place).await?;
+        let mut config = self.connector.config(place);
+        self.add_password(place, deadline, &mut config).await?;
+        Ok((addresses, config))
+    }
+
     /// A share as people read it; a single attempt has the time that was set.
     fn limit_in_words(&self, is_only: bool, share: Duration) -> Duration {
         if is_only {
             return self.connector.options.connect_timeout;
         }
-        Duration::from_millis(u64::try_from(share.as_millis()).unwrap_or(u64::MAX) + 1)
+        let milliseconds = share.as_micros().div_ceil(1000);
+        Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX))
     }
 
     /// Looks the host up, anew for each connection: after a failover its name leads elsewhere.

@@ -14,7 +14,7 @@ pub(super) enum Read {
     /// By a lane: all rows have arrived.
     Whole(Vec<Row>),
     /// By a connection of its own: they arrive one by one.
-    Streaming(Rows<'static>, Session),
+    Streaming(Box<(Rows<'static>, Session)>),
 }
 
 impl Pool {
@@ -70,7 +70,7 @@ impl Pool {
         };
         let mut session = self.session_under(settings).await?;
         match session.run(Ok(statement)).await {
-            Ok(rows) => Ok(Read::Streaming(rows, session)),
+            Ok(rows) => Ok(Read::Streaming(Box::new((rows, session)))),
             Err(error) => Err(Error::statement(error, session.last_server_error())),
         }
     }

@@ -168,9 +168,7 @@ impl AsyncConnectionCore for Reader {
                 .await
             {
                 Ok(Read::Whole(rows)) => Ok(ReaderRows::whole(rows)),
-                Ok(Read::Streaming(rows, session)) => {
-                    Ok(ReaderRows::streaming(rows, session, self))
-                }
+                Ok(Read::Streaming(streaming)) => Ok(ReaderRows::streaming(streaming, self)),
                 Err(error) => Err(self.fail(error)),
             }
         }

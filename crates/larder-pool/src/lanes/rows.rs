@@ -16,15 +16,9 @@ pub struct ReaderRows<'conn>(Source<'conn>);
 enum Source<'conn> {
     /// All of them have arrived.
     Whole(vec::IntoIter<Row>),
-    Streaming(Box<Streaming<'conn>>),
-}
-
-/// Rows on their way, with the connection that they come by.
-struct Streaming<'conn> {
-    // In this order: the rows are given up before their connection goes back.
-    rows: Rows<'static>,
-    session: Session,
-    reader: &'conn mut Reader,
+    /// They are on their way, by this connection. They stand before it, so that they are given
+    /// up before it goes back.
+    Streaming(Box<(Rows<'static>, Session)>, &'conn mut Reader),
 }
 
 impl<'conn> ReaderRows<'conn> {
@@ -33,15 +27,10 @@ impl<'conn> ReaderRows<'conn> {
     }
 
     pub(super) fn streaming(
-        rows: Rows<'static>,
-        session: Session,
+        streaming: Box<(Rows<'static>, Session)>,
         reader: &'conn mut Reader,
     ) -> Self {
-        Self(Source::Streaming(Box::new(Streaming {
-            rows,
-            session,
-            reader,
-        })))
+        Self(Source::Streaming(streaming, reader))
     }
 }
 
@@ -51,11 +40,11 @@ impl Stream for ReaderRows<'_> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.0 {
             Source::Whole(rows) => Poll::Ready(rows.next().map(Ok)),
-            Source::Streaming(streaming) => {
-                let next = ready!(Pin::new(&mut streaming.rows).poll_next(context));
+            Source::Streaming(streaming, reader) => {
+                let (rows, session) = &mut **streaming;
+                let next = ready!(Pin::new(rows).poll_next(context));
                 if matches!(next, Some(Err(_))) {
-                    let error = streaming.session.last_server_error();
-                    streaming.reader.note_server_error(error);
+                    reader.note_server_error(session.last_server_error());
                 }
                 Poll::Ready(next)
             }

@@ -39,8 +39,8 @@ impl ReadScope {
 
     /// Whether a setting is part of the key of a result.
     fn tells_apart(&self, setting: &str) -> bool {
-        let is_it = |known: &&str| known.eq_ignore_ascii_case(setting);
-        self.sets(setting) || RESULT_SETTINGS.iter().any(|known| is_it(&known))
+        let mut always = RESULT_SETTINGS.iter();
+        self.sets(setting) || always.any(|known| known.eq_ignore_ascii_case(setting))
     }
 }
 

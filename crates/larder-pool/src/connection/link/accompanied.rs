@@ -236,7 +236,7 @@ impl Link {
         // statement, the companion after the write.
         match asked {
             Ok(source) => {
-                let mut answer = Answer::accompanied(source, around).as_of(snapshot);
+                let mut answer = Answer::accompanied(source, around).with_snapshot(snapshot);
                 match answer.begin().await {
                     Ok(()) => Ok(answer),
                     Err(error) => Err(Failed {

@@ -163,7 +163,7 @@ impl Answer {
     }
 
     /// With the snapshot that was asked for before it.
-    pub(super) fn as_of(mut self, snapshot: Option<String>) -> Self {
+    pub(super) fn with_snapshot(mut self, snapshot: Option<String>) -> Self {
         self.snapshot = snapshot;
         self
     }

@@ -188,11 +188,9 @@ impl Link {
             self.watch.outdate(self.generation);
         }
         if is_lost_name(error) {
-            self.statements().forget_all();
-            match &self.pooled {
-                // What tokio-postgres takes for known here is not.
-                Some(_) => self.journal().out_of_step = true,
-                None => reply = reply.with_pooler_advice(),
+            self.lose_names();
+            if self.pooled.is_none() {
+                reply = reply.with_pooler_advice();
             }
         }
         let mut journal = self.journal();
@@ -225,6 +223,14 @@ impl Link {
                 INVALID_STATEMENT_NAME | FEATURE_NOT_SUPPORTED | UNDEFINED_OBJECT | INTERNAL_ERROR
             )
         })
+    }
+
+    /// The server does not know the statements that this side takes for known, those by which
+    /// tokio-postgres looks up types among them. They are prepared anew for as long as the
+    /// connection is used, which is until it comes back.
+    pub(super) fn lose_names(&self) {
+        self.statements().forget_all();
+        self.journal().out_of_step = true;
     }
 
     /// Whether the last error is that the server has no statement of a name, or already one.

@@ -99,11 +99,6 @@ impl Link {
             }
             prepared => prepared,
         };
-        if prepared.is_err() && self.last_error_is_of_names() {
-            // The statements by which tokio-postgres looks up types are gone, and it does not
-            // make them again.
-            self.journal().out_of_step = true;
-        }
         let prepared = prepared?;
         if let Some(key) = statement.key() {
             self.statements().insert(key, prepared.clone());
@@ -163,6 +158,8 @@ impl Link {
         if is_outdated_plan(error) {
             // The other connections have such plans, too.
             self.watch.outdate(self.generation);
+        } else {
+            self.lose_names();
         }
         match ticket.withdrawn() {
             Some(observation) => Unanswered::Outdated(Box::new(observation)),
