@@ -20,7 +20,6 @@ use crate::holders::{Caller, NestedCheckoutError, Standstill};
 use crate::observer::Observer;
 use crate::pool::Pool;
 use crate::session::{Lease, Session};
-use crate::supply::Count;
 
 impl Pool {
     /// For how long nothing may happen on all connections of a pool before the one who has them
@@ -193,7 +192,7 @@ impl Pool {
         pool: &bb8::Pool<Manager>,
         mut seen: u64,
     ) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
-        let _awaiting = Count::up(&self.0.counters.awaiting);
+        let _awaiting = self.0.queue.await_connection();
         let mut errors = self.0.counters.connect_errors.subscribe();
         loop {
             tokio::select! {

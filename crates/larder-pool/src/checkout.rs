@@ -130,7 +130,7 @@ impl Manager {
     /// Whether this connection is one more than `size` and nobody waits for it, or one that
     /// nobody has wanted for long.
     fn is_surplus(&self, pooled: &mut Pooled) -> bool {
-        if self.counters.awaiting.load(Ordering::Relaxed) > 0 || self.queue.waiting() > 0 {
+        if self.queue.awaiting() > 0 || self.queue.waiting() > 0 {
             return false;
         }
         let limits = self.limits;
@@ -146,8 +146,6 @@ impl Manager {
 /// What the pool knows about itself.
 pub(crate) struct Counters {
     pub(crate) open: AtomicUsize,
-    /// Callers that have a place and no connection yet.
-    pub(crate) awaiting: AtomicUsize,
     pub(crate) invalidated: AtomicU64,
     pub(crate) shed: AtomicU64,
     pub(crate) turned_away: AtomicU64,
@@ -166,7 +164,6 @@ impl Counters {
     pub(crate) fn new(options: &PoolOptions) -> Arc<Self> {
         Arc::new(Self {
             open: AtomicUsize::new(0),
-            awaiting: AtomicUsize::new(0),
             invalidated: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),

@@ -224,7 +224,7 @@ impl Pool {
             shelf,
             ..
         } = &*self.0;
-        let awaiting = counters.awaiting.load(Ordering::Relaxed);
+        let awaiting = queue.awaiting();
         let (last_connect_error, connect_failures) = {
             let errors = counters.connect_errors.borrow();
             (
@@ -337,8 +337,7 @@ impl Pool {
 impl Inner {
     /// Connections that are lent out, or being cleaned up after use.
     pub(crate) fn in_use(&self) -> usize {
-        let awaiting = self.counters.awaiting.load(Ordering::Relaxed);
-        self.queue.in_use().saturating_sub(awaiting)
+        self.queue.in_use().saturating_sub(self.queue.awaiting())
     }
 }
 

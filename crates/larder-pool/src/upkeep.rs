@@ -158,7 +158,7 @@ impl Inner {
         // Periods are as long where it looks more often.
         let looks = LOOK.as_millis() / look.as_millis().max(1);
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        if looks <= 1 || u128::from(turn) % looks == 0 || waits.long > 0 {
+        if looks <= 1 || u128::from(turn).is_multiple_of(looks) || waits.long > 0 {
             self.advise(|advisor| advisor.look(in_use, waits));
         }
     }

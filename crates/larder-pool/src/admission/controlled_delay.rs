@@ -71,6 +71,12 @@ impl ControlledDelay {
         self.above_since = None;
     }
 
+    /// Waits say nothing yet: there will be more connections in a moment.
+    pub(crate) fn is_growing(&mut self) {
+        self.above_since = None;
+        self.overloaded = None;
+    }
+
     /// Somebody was sent away.
     pub(crate) fn shed(&mut self, now: Instant) {
         self.overloaded = Some(now);

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::controlled_delay::ControlledDelay;
 use super::waiting::Waiting;
+use crate::supply::Count;
 
 /// Nobody is let in any more.
 const CLOSED: u64 = 1 << 63;
@@ -28,6 +29,8 @@ pub(crate) struct Queue {
     state: AtomicU64,
     limit: AtomicUsize,
     max_waiting: usize,
+    /// Those who have a place and no connection yet.
+    awaiting: AtomicUsize,
     line: Mutex<Line>,
     /// Told of each place that comes back once the queue is closed.
     returned: Notify,
@@ -82,6 +85,7 @@ impl Queue {
             state: AtomicU64::new(0),
             limit: AtomicUsize::new(limit.clamp(1, most)),
             max_waiting: max_waiting.min(most),
+            awaiting: AtomicUsize::new(0),
             line: Mutex::new(Line {
                 waiters: BTreeMap::new(),
                 next: 0,
@@ -192,6 +196,16 @@ impl Queue {
         waiting(self.state.load(Ordering::Acquire))
     }
 
+    /// How many have a place and no connection yet.
+    pub(crate) fn awaiting(&self) -> usize {
+        self.awaiting.load(Ordering::Relaxed)
+    }
+
+    /// Somebody has a place and no connection yet, for as long as this lives.
+    pub(crate) fn await_connection(&self) -> Count<'_> {
+        Count::up(&self.awaiting)
+    }
+
     /// Whether those who wait too long are being sent away.
     pub(crate) fn is_overloaded(&self) -> bool {
         self.line().delay.is_overloaded(Instant::now())
@@ -291,6 +305,10 @@ impl Queue {
         };
         if line.delay.observe(oldest, now) {
             self.pressed.notify_one();
+        }
+        if self.awaiting() > 0 {
+            // Connections are being opened: what it can do is not known yet.
+            line.delay.is_growing();
         }
     }
 

@@ -1,5 +1,7 @@
 //! What each promise of the queue means.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 mod model;
 
 use std::collections::VecDeque;
@@ -224,6 +226,24 @@ async fn a_line_that_is_short_now_and_then_sends_nobody_away() {
     let waits = queue.take_waits();
     assert_eq!(waits.shed, 0);
     assert!(waits.long >= 20 && waits.longest > TARGET, "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_connections_are_being_opened_nobody_is_sent_away() {
+    let queue = queue(1, 100);
+    let held = place(&queue);
+    let opening = queue.await_connection();
+    let mut line: Vec<_> = (0..5).map(|_| Line::join(&queue)).collect();
+    for _ in 0..10 {
+        assert!(line.iter_mut().all(|waiter| waiter.ask().is_none()));
+        advance(INTERVAL).await;
+    }
+    // Now all are there, and it still takes too long.
+    drop(opening);
+    assert!(line.iter_mut().all(|waiter| waiter.ask().is_none()));
+    advance(INTERVAL).await;
+    assert!(line.iter_mut().any(Line::was_shed));
+    drop(held);
 }
 
 #[tokio::test(start_paused = true)]
