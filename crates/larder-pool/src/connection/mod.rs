@@ -254,12 +254,16 @@ impl Connection {
         statement: QueryResult<Statement>,
     ) -> QueryResult<Rows<'conn>> {
         let statement = statement?;
-        if !self.may_begin_again() {
-            return self.run_once(statement).await;
-        }
-        match self.run_once(statement.clone()).await {
-            Err(error) if self.begins_again(&error).await => self.run_once(statement).await,
-            result => result,
+        // In one place and not in several: futures of statements are large.
+        let mut again = self.may_begin_again().then(|| statement.clone());
+        let mut next = statement;
+        loop {
+            match (self.run_once(next).await, again.take()) {
+                (Err(error), Some(statement)) if self.begins_again(&error).await => {
+                    next = statement;
+                }
+                (result, _) => return result,
+            }
         }
     }
 
@@ -311,12 +315,14 @@ impl std::fmt::Debug for Connection {
 impl SimpleAsyncConnection for Connection {
     async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         refuse_transaction_control(sql)?;
-        if !self.may_begin_again() {
-            return self.batch_once(sql).await;
-        }
-        match self.batch_once(sql).await {
-            Err(error) if self.begins_again(&error).await => self.batch_once(sql).await,
-            result => result,
+        let mut may_begin_again = self.may_begin_again();
+        loop {
+            match self.batch_once(sql).await {
+                Err(error) if may_begin_again && self.begins_again(&error).await => {
+                    may_begin_again = false;
+                }
+                result => return result,
+            }
         }
     }
 }
@@ -349,12 +355,15 @@ impl AsyncConnectionCore for Connection {
         let statement = self.statement(&source);
         async move {
             let statement = statement?;
-            if !self.may_begin_again() {
-                return self.execute_once(statement).await;
-            }
-            match self.execute_once(statement.clone()).await {
-                Err(error) if self.begins_again(&error).await => self.execute_once(statement).await,
-                result => result,
+            let mut again = self.may_begin_again().then(|| statement.clone());
+            let mut next = statement;
+            loop {
+                match (self.execute_once(next).await, again.take()) {
+                    (Err(error), Some(statement)) if self.begins_again(&error).await => {
+                        next = statement;
+                    }
+                    (result, _) => return result,
+                }
             }
         }
         .boxed()
