@@ -16,7 +16,6 @@ mod ticket;
 mod transaction_id;
 mod unnamed;
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -289,15 +288,6 @@ impl Link {
             Some(limit) => timeout(limit, statement).await.map_err(|_| late(limit)),
             None => Ok(statement.await),
         }
-    }
-
-    /// Reads what was asked on the side before, and then sends the statement.
-    async fn in_turn<T, F>(&self, statement: Pin<Box<F>>) -> T
-    where
-        F: Future<Output = T>,
-    {
-        self.read_transaction_id().await;
-        statement.await
     }
 
     fn answer_timeout(&self) -> Option<Duration> {
