@@ -1,8 +1,8 @@
 //! Fault 7: the database is down at the start, and comes up later.
 
-use larder::health::Status;
 use larder::Larder;
 use larder::config::Profile;
+use larder::health::Status;
 use larder_pool::{ConnectErrorCause, ConnectOptions, Error, Pool, PoolOptions, PoolStart};
 use larder_testing::servers::{PostgresServer, StopMode};
 

@@ -134,13 +134,13 @@ impl TransactionBuilder {
         R: Send,
         E: Send,
     {
-        let mut session = match self.begin().await {
+        let mut session = match Box::pin(self.begin()).await {
             Ok(session) => session,
             Err(failed) => return Err(failed.error),
         };
         let (pool, notes) = self.within(&session);
         let result = current::within(pool, notes, closure(&mut session)).await;
-        self.end(session, result)
+        Box::pin(self.end(session, result))
             .await
             .map_err(|failed| failed.error)
     }

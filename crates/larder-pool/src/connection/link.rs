@@ -279,9 +279,11 @@ impl Link {
     /// free.
     async fn answer<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
         let _waiting = deadline::Wait::begin("an answer of the database");
+        // Boxed once: each future around one that is taken by value holds it again.
+        let statement = self.in_turn(Box::pin(statement));
         let own = self.answer_timeout();
         let Some(limit) = deadline::at_most(own) else {
-            return Ok(self.in_turn(statement).await);
+            return Ok(statement.await);
         };
         let of_request = deadline::limit().filter(|_| own.is_none_or(|own| limit < own));
         // The server has the same deadline, and whoever hears of its end keeps the connection.
@@ -289,7 +291,7 @@ impl Link {
             Some(_) => limit + Self::HEAD_START,
             None => limit,
         };
-        timeout(limit, self.in_turn(statement))
+        timeout(limit, statement)
             .await
             .map_err(|_| of_request.map_or_else(|| late(limit), too_late))
     }
@@ -297,17 +299,11 @@ impl Link {
     /// The same for what has to be done whatever the request has left, as a ROLLBACK.
     async fn answer_anyway<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
         let _waiting = deadline::Wait::begin("an answer of the database");
-        let statement = self.in_turn(statement);
+        let statement = self.in_turn(Box::pin(statement));
         match self.answer_timeout() {
             Some(limit) => timeout(limit, statement).await.map_err(|_| late(limit)),
             None => Ok(statement.await),
         }
-    }
-
-    /// Reads what was asked on the side before, and then sends the statement.
-    async fn in_turn<T>(&self, statement: impl Future<Output = T>) -> T {
-        self.read_transaction_id().await;
-        statement.await
     }
 
     fn answer_timeout(&self) -> Option<Duration> {

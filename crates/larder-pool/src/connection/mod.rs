@@ -345,12 +345,14 @@ impl std::fmt::Debug for Connection {
 impl SimpleAsyncConnection for Connection {
     async fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         refuse_transaction_control(sql)?;
-        if !self.may_begin_again() {
-            return self.batch_once(sql).await;
-        }
-        match self.batch_once(sql).await {
-            Err(error) if self.begins_again(&error).await => self.batch_once(sql).await,
-            result => result,
+        let mut may_begin_again = self.may_begin_again();
+        loop {
+            match self.batch_once(sql).await {
+                Err(error) if may_begin_again && self.begins_again(&error).await => {
+                    may_begin_again = false;
+                }
+                result => return result,
+            }
         }
     }
 }

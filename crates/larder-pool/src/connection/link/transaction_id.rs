@@ -5,6 +5,7 @@
 //! round trip of its own, and its answer is read before anything else is sent. Only a
 //! transaction that has written has an id; asking gives it none.
 
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -69,19 +70,44 @@ impl Link {
         }
     }
 
-    /// Reads the answer to the question, if it was put. It follows the one to the statement at
-    /// once, and has to be out of the way before another one is waited for.
-    pub(super) async fn read_transaction_id(&self) {
-        let asked = {
-            let id = &mut self.journal().transaction_id;
-            match std::mem::take(id) {
-                TransactionId::Asked(reply) => reply,
-                other => {
-                    *id = other;
-                    return;
-                }
+    /// Sends a statement, and reads meanwhile what was asked before it: its answer comes first, and
+    /// left unread it would hold up the others.
+    pub(super) async fn in_turn<T, F>(&self, statement: Pin<Box<F>>) -> T
+    where
+        F: Future<Output = T>,
+    {
+        // Not the one that this statement is going to ask: that may come after all its rows.
+        match self.take_asked() {
+            Some(asked) => {
+                let reading = self.read_transaction_id(asked);
+                let (answer, ()) = futures::future::join(statement, reading).await;
+                answer
             }
-        };
+            None => statement.await,
+        }
+    }
+
+    /// Waits until the id is known, if it was asked for: COMMIT comes after it. Gives up where the
+    /// request has no time for that.
+    pub(crate) async fn settle_transaction_id(&self) {
+        let settled = self.answer(std::future::ready(())).await;
+        if settled.is_err() {
+            self.journal().given_up = true;
+        }
+    }
+
+    fn take_asked(&self) -> Option<Reply> {
+        let id = &mut self.journal().transaction_id;
+        match std::mem::take(id) {
+            TransactionId::Asked(reply) => Some(reply),
+            other => {
+                *id = other;
+                None
+            }
+        }
+    }
+
+    async fn read_transaction_id(&self, asked: Reply) {
         let read = first_id(asked).await;
         let mut journal = self.journal();
         match read {

@@ -54,6 +54,7 @@ impl TransactionState {
 
 impl TransactionManager {
     pub(super) async fn commit_outermost(connection: &mut Connection) -> QueryResult<()> {
+        connection.link.settle_transaction_id().await;
         if let Some(failure) = connection.link.failure() {
             // Whether or not the server hears of it: there is nothing to commit.
             let _ = Self::roll_back_outermost(connection).await;
