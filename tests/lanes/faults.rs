@@ -105,7 +105,7 @@ async fn retired_lanes_are_replaced() {
         options.pool.max_lifetime = Some(Duration::from_millis(300));
     })
     .await;
-    let pid = "SELECT array_agg(pid ORDER BY pid) FROM pg_stat_activity
+    let pid = "SELECT coalesce(array_agg(pid ORDER BY pid), '{}') FROM pg_stat_activity
                WHERE datname = current_database() AND application_name LIKE '% lane'";
     let pids = || async {
         let pids: Vec<i32> = test.database().sql(pid).fetch_scalar().await.unwrap();

@@ -178,7 +178,7 @@ impl Database {
         if is_late {
             tokio::spawn(reaching.keep_trying(Arc::downgrade(&inner)));
         } else {
-            reaching.reach(&inner).await?;
+            Box::pin(reaching.reach(&inner)).await?;
         }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
         let picture = Arc::clone(&inner.picture);

@@ -183,7 +183,8 @@ impl Pool {
     /// Dropped, it leaves the queue and takes nothing with it.
     #[track_caller]
     pub fn session(&self) -> impl Future<Output = Result<Session, Error>> + Send + use<'_> {
-        self.acquire(Location::caller())
+        // On the heap: whoever waits for a session holds this, and so does everybody around.
+        Box::pin(self.acquire(Location::caller()))
     }
 
     /// Runs a closure in a transaction: commits if it returns `Ok`, rolls back on

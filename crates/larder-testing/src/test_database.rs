@@ -144,9 +144,9 @@ impl TestDatabase {
         E: From<Error>,
     {
         let Some(server) = Server::from_environment()? else {
-            return Self::embedded(migrations, options).await;
+            return Box::pin(Self::embedded(migrations, options)).await;
         };
-        let name = server.create(migrations).await?;
+        let name = Box::pin(server.create(migrations)).await?;
         let place = TestPlace {
             url: server.url_of(&name),
             is_embedded: false,
@@ -157,7 +157,7 @@ impl TestDatabase {
             name,
             kept: AtomicBool::new(false),
         });
-        let database = Database::open(options(&place)?)
+        let database = Box::pin(Database::open(options(&place)?))
             .await
             .map_err(Error::from)?;
         Ok(Self {
@@ -185,7 +185,7 @@ impl TestDatabase {
             url: embedded.url().to_owned(),
             is_embedded: true,
         };
-        let database = Database::open(options(&place)?)
+        let database = Box::pin(Database::open(options(&place)?))
             .await
             .map_err(Error::from)?;
         database.migrate(migrations).await.map_err(Error::from)?;

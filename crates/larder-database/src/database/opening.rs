@@ -59,10 +59,10 @@ impl Inner {
         fleet: &Fleet,
         install_log: bool,
     ) -> Result<Follower, Error> {
-        let mut connection = self.connect_follower().await?;
-        log::ensure(&mut connection, install_log).await?;
+        let mut connection = Box::pin(self.connect_follower()).await?;
+        Box::pin(log::ensure(&mut connection, install_log)).await?;
         let turn = self.picture.turn().await;
-        self.picture.refresh(&mut connection).await?;
+        Box::pin(self.picture.refresh(&mut connection)).await?;
         drop(turn);
         let definitions = self.picture.definitions();
         let began = self.cache.lease_clock().now();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Inner;
 use crate::Error;
-use crate::fleet::follow;
+use crate::fleet::{Fleet, follow};
 use crate::options::Hints;
 use crate::sql::sql;
 
@@ -22,12 +22,18 @@ impl Reaching {
         let version = sql("SHOW server_version")
             .fetch_scalar_on::<String>(&mut *inner.pool.session().await?)
             .await?;
-        // Asked again after a failure, the server may have another one by now.
+        if let Some(fleet) = &inner.fleet {
+            self.begin_to_follow(inner, fleet).await?;
+        }
+        // Known once everything is there. Asked again after a failure, the server may have
+        // another one by now.
         let _ = inner.server_version.set(version);
-        let Some(fleet) = &inner.fleet else {
-            return Ok(());
-        };
-        let follower = inner.begin_to_follow(fleet, self.install_log).await?;
+        Ok(())
+    }
+
+    async fn begin_to_follow(&self, inner: &Arc<Inner>, fleet: &Arc<Fleet>) -> Result<(), Error> {
+        let following = inner.begin_to_follow(fleet, self.install_log);
+        let follower = Box::pin(following).await?;
         if let Some(tier) = inner.second_tier.as_ref()
             && self.hints == Hints::Redis
         {

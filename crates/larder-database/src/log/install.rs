@@ -77,12 +77,13 @@ impl Database {
 /// As [`LogStatus::check`](super::LogStatus::check) and [`Database::install_log`].
 pub(crate) async fn ensure(connection: &mut Connection, may_install: bool) -> Result<(), Error> {
     // Mostly it is there, and nobody waits for anybody.
-    match look(connection).await?.0.check() {
+    // All of it on the heap: whoever opens a database would hold it otherwise.
+    match Box::pin(look(connection)).await?.0.check() {
         Err(Error::LogMissing { .. }) if may_install => {}
         checked => return checked,
     }
-    connection.transaction(install).await?;
-    look(connection).await?.0.check()
+    Box::pin(connection.transaction(install)).await?;
+    Box::pin(look(connection)).await?.0.check()
 }
 
 async fn install(connection: &mut Connection) -> Result<bool, Error> {
