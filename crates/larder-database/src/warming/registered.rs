@@ -44,15 +44,7 @@ impl Registered {
         deadline: Duration,
     ) -> (Arc<str>, Result<(), String>) {
         let task = Ends(tokio::spawn((self.run)(database)));
-        let outcome = timeout(
-            if std::env::var("BREAK").is_ok_and(|b| b == "deadline") {
-                Duration::from_secs(9999)
-            } else {
-                deadline
-            },
-            task.outcome(),
-        )
-        .await;
+        let outcome = timeout(deadline, task.outcome()).await;
         let outcome = outcome.unwrap_or_else(|_| {
             Err(format!(
                 "it was ended after {deadline:?}, the longest that cache.warm_timeout allows"

@@ -174,12 +174,7 @@ async fn run_all(database: &Database, reads: Vec<Registered>, report: &mut Warmi
         warmer.note(|progress| progress.running += 1);
         read.run(database.clone(), warmer.deadline).await
     });
-    let mut runs =
-        runs.buffer_unordered(if std::env::var("BREAK").is_ok_and(|b| b == "parallel") {
-            100
-        } else {
-            warmer.parallelism
-        });
+    let mut runs = runs.buffer_unordered(warmer.parallelism);
     while let Some((name, outcome)) = runs.next().await {
         let has_failed = outcome.is_err();
         warmer.note(|progress| {
@@ -200,9 +195,6 @@ async fn run_all(database: &Database, reads: Vec<Registered>, report: &mut Warmi
                     error: failure.error.clone(),
                 });
                 report.failed.push(failure);
-                if std::env::var("BREAK").is_ok_and(|b| b == "fails") {
-                    return;
-                }
             }
         }
     }
@@ -210,9 +202,6 @@ async fn run_all(database: &Database, reads: Vec<Registered>, report: &mut Warmi
 
 /// Waits until results would be kept. Not for ever: what is wrong then is told by the reads.
 async fn until_results_are_kept(inner: &Arc<Inner>) {
-    if std::env::var("BREAK").is_ok_and(|b| b == "lease") {
-        return;
-    }
     const PAUSE: Duration = Duration::from_millis(20);
     const PATIENCE: Duration = Duration::from_secs(10);
     let since = Instant::now();
