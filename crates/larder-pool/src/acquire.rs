@@ -176,13 +176,14 @@ impl Pool {
     async fn pooled(&self) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
         let pool = self.0.shelf.get().ok_or_else(|| self.is_gone())?;
         let seen = self.0.counters.connect_errors.borrow().count;
+        let since = Instant::now();
         let at_once = {
             let arriving = std::pin::pin!(pool.get_owned());
             futures::poll!(arriving)
         };
         match at_once {
             Poll::Ready(Ok(pooled)) => Ok(pooled),
-            _ => Box::pin(self.next_pooled(&pool, seen)).await,
+            _ => Box::pin(self.next_pooled(&pool, seen, since)).await,
         }
     }
 
@@ -191,6 +192,7 @@ impl Pool {
         &self,
         pool: &bb8::Pool<Manager>,
         mut seen: u64,
+        since: Instant,
     ) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
         let _awaiting = self.0.queue.await_connection();
         let mut errors = self.0.counters.connect_errors.subscribe();
@@ -200,7 +202,8 @@ impl Pool {
                 Ok(pooled) = pool.get_owned() => return Ok(pooled),
                 error = next_error(&mut errors, &mut seen) => {
                     let error = error.ok_or_else(|| self.is_gone())?;
-                    if error.cause().is_permanent() {
+                    // What was tried before may be right by now: a password was changed.
+                    if error.cause().is_permanent() && error.began >= since {
                         return Err(Error::Connect(error));
                     }
                 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tokio::time::Instant;
+
 use crate::connect_options::Target;
 use crate::error_class::ErrorClass;
 use crate::server_error::ServerError;
@@ -11,6 +13,8 @@ use crate::server_error::ServerError;
 #[derive(Debug, Clone)]
 pub struct ConnectError {
     pub(crate) target: Target,
+    /// When the search began.
+    pub(crate) began: Instant,
     /// In the order in which they were made; never empty.
     pub(crate) attempts: Vec<FailedAttempt>,
     /// The attempt that says best why there is no connection.
@@ -93,7 +97,7 @@ impl ConnectErrorCause {
 
 impl ConnectError {
     /// An error of attempts that were made, of which there is at least one.
-    pub(crate) fn new(target: Target, attempts: Vec<FailedAttempt>) -> Self {
+    pub(crate) fn new(target: Target, began: Instant, attempts: Vec<FailedAttempt>) -> Self {
         let last = attempts.len().saturating_sub(1);
         let ended = |attempt: &FailedAttempt| attempt.cause.ends_the_search();
         // What may pass by itself decides: whoever waits for a connection goes on waiting.
@@ -104,6 +108,7 @@ impl ConnectError {
         };
         Self {
             target,
+            began,
             attempts,
             decisive,
         }

@@ -18,6 +18,7 @@ use crate::password::PasswordRequest;
 /// The search for a server that takes us.
 pub(super) struct Search<'c> {
     pub(super) connector: &'c Connector,
+    began: Instant,
     deadline: Instant,
     pub(super) failed: Vec<FailedAttempt>,
 }
@@ -27,9 +28,11 @@ type Address = Option<IpAddr>;
 
 impl<'c> Search<'c> {
     pub(super) fn new(connector: &'c Connector) -> Self {
+        let began = Instant::now();
         Self {
             connector,
-            deadline: Instant::now() + connector.options.connect_timeout,
+            began,
+            deadline: began + connector.options.connect_timeout,
             failed: Vec::new(),
         }
     }
@@ -48,12 +51,12 @@ impl<'c> Search<'c> {
                 }
                 if self.is_over() {
                     let target = self.connector.target.clone();
-                    return Err(ConnectError::new(target, self.failed));
+                    return Err(ConnectError::new(target, self.began, self.failed));
                 }
             }
         }
         let target = self.connector.target.clone();
-        Err(ConnectError::new(target, self.failed))
+        Err(ConnectError::new(target, self.began, self.failed))
     }
 
     fn balances(&self) -> bool {

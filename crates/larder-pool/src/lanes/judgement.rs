@@ -10,7 +10,7 @@ use crate::server_error::{ServerError, SqlState};
 pub(super) enum Judgement {
     Answered(WholeRows),
     /// The error is the statement's own: it would have come elsewhere too.
-    Refused(tokio_postgres::Error, ServerError),
+    Refused(tokio_postgres::Error, Box<ServerError>),
     /// A connection of the pool may do better. It is a read: it may run again.
     Bypass(BypassReason),
 }
@@ -44,6 +44,6 @@ pub(super) fn judge_error(error: tokio_postgres::Error) -> Judgement {
         "26000" | "0A000" | "42704" | "XX000" => Judgement::Bypass(BypassReason::Refused),
         // Nobody sends requests to cancel here: it was the timeout of the lane.
         _ if reply.state() == SqlState::QUERY_CANCELED => Judgement::Bypass(BypassReason::Slow),
-        _ => Judgement::Refused(error, reply),
+        _ => Judgement::Refused(error, Box::new(reply)),
     }
 }

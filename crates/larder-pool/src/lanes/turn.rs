@@ -254,10 +254,10 @@ impl LaneTurn {
 }
 
 /// An error that is the statement's own, as a connection of the pool would give it.
-fn refused(error: &tokio_postgres::Error, reply: ServerError) -> Failure {
+fn refused(error: &tokio_postgres::Error, reply: Box<ServerError>) -> Failure {
     Failure::Failed(Error::Statement {
         source: to_diesel(error, None, Some(&reply)),
-        server: Some(Box::new(reply)),
+        server: Some(reply),
     })
 }
 
