@@ -71,12 +71,12 @@ async fn the_limit_of_one_request_is_not_that_of_the_next() {
     // In one session, with a request inside.
     let mut session = db.session().await.unwrap();
     let question = "SELECT current_setting('statement_timeout')";
-    let inside = sql(question).fetch_scalar_on::<String>(&mut *session);
+    let inside = sql(question).fetch_scalar_on::<String>(&mut session);
     let inside = deadline::within(Duration::from_secs(5), inside)
         .await
         .unwrap();
     assert_ne!(inside, "7s");
-    let after: String = sql(question).fetch_scalar_on(&mut *session).await.unwrap();
+    let after: String = sql(question).fetch_scalar_on(&mut session).await.unwrap();
     assert_eq!(after, "7s");
 }
 

@@ -29,7 +29,7 @@ async fn all_that_is_given_is_one_database(
 #[larder::test(settings("pool.size" = 3))]
 async fn settings_stand_above_all_others(db: &Database) {
     assert_eq!(db.pool_status().size, 3);
-    let tables = db.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
+    let tables = db.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'restaurants'");
     assert_eq!(tables.fetch_scalar::<i64>().await.unwrap(), 0);
 }
 

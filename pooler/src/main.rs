@@ -11,8 +11,6 @@
 //! Exit codes: 0 no error, 1 errors, or something failed, 2 the arguments are wrong, 130
 //! interrupted.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests fail by panicking"))]
-
 mod arguments;
 mod error;
 mod report;

@@ -60,7 +60,7 @@ impl IsolationLevel {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a transaction does nothing until it is run"]
 pub struct TransactionBuilder {
     pool: Pool,
@@ -69,6 +69,22 @@ pub struct TransactionBuilder {
     deferrable: bool,
     settings: Option<TransactionSettings>,
     local_settings: Vec<(String, String)>,
+}
+
+/// Without the values of settings, which may be secret.
+impl fmt::Debug for TransactionBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.local_settings.iter().map(|(name, _)| name).collect();
+        formatter
+            .debug_struct("TransactionBuilder")
+            .field("pool", &self.pool)
+            .field("isolation_level", &self.isolation_level)
+            .field("read_only", &self.read_only)
+            .field("deferrable", &self.deferrable)
+            .field("settings", &self.settings)
+            .field("local_settings", &names)
+            .finish()
+    }
 }
 
 impl TransactionBuilder {

@@ -105,6 +105,8 @@ impl fmt::Debug for RequestScope {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
     use super::*;
 
     fn scope(scope: Scope) -> RequestScope {

@@ -23,6 +23,8 @@ fn statistics_are_exact() {
         consecutive_errors: 3,
         acquired: 1,
         timeouts: 1,
+        retries: 0,
+        retry_refusals: 0,
     };
     assert_eq!(pool.statistics(), expected);
     let lately = pool.connects_within(Duration::from_secs(60));

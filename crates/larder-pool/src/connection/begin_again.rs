@@ -78,6 +78,8 @@ impl Connection {
         let lost = std::mem::replace(&mut self.link, fresh.link);
         self.opened = fresh.opened;
         self.link.go_on_from(&lost);
+        // Nobody else asks it any more.
+        lost.doubt_unread();
         lost.sever();
         Ok(())
     }

@@ -135,6 +135,9 @@ impl Connection {
         let may_write = watch.observer.may_write(&profile);
         let writes = writes_by_its_text(&profile);
         let is_in_transaction = self.transaction.is_open();
+        if writes {
+            self.link.note_write();
+        }
         if writes && is_in_transaction {
             self.link.want_transaction_id();
         }

@@ -47,8 +47,20 @@ pub struct TransactionState {
     /// Tells it from all others of this process.
     number: u64,
     /// How the outermost transaction was begun, and how many statements had been sent then.
-    begun: Option<(Arc<str>, u64)>,
+    begun: Option<Begun>,
     pub(super) effects: TransactionEffects,
+}
+
+/// How a transaction was begun. Its text has the values of settings, which may be secret.
+struct Begun {
+    sql: Arc<str>,
+    sent: u64,
+}
+
+impl std::fmt::Debug for Begun {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Begun").finish_non_exhaustive()
+    }
 }
 
 impl TransactionState {
@@ -65,18 +77,18 @@ impl TransactionState {
     pub(super) fn is_untouched(&self, link: &Link) -> bool {
         let is_outermost =
             matches!(self.status.transaction_depth(), Ok(Some(depth)) if depth.get() == 1);
-        let is_first = |(_, sent): &(_, u64)| *sent == link.sent();
+        let is_first = |begun: &Begun| begun.sent == link.sent();
         is_outermost && !self.in_doubt && self.begun.as_ref().is_some_and(is_first)
     }
 
     /// How the outermost transaction was begun.
     pub(super) fn begin(&self) -> Option<Arc<str>> {
-        self.begun.as_ref().map(|(begin, _)| Arc::clone(begin))
+        self.begun.as_ref().map(|begun| Arc::clone(&begun.sql))
     }
 
     /// It was begun again on this link.
     pub(super) fn touch_from(&mut self, link: &Link) {
-        if let Some((_, sent)) = &mut self.begun {
+        if let Some(Begun { sent, .. }) = &mut self.begun {
             *sent = link.sent();
         }
     }
@@ -237,6 +249,10 @@ impl TransactionManager {
         if !local_settings.is_empty() {
             begin = format!("{begin}; {local_settings}");
         }
+        if !connection.has_changed_session() {
+            // The deadline of an earlier request must not outlast it.
+            connection.link.unlimit_session();
+        }
         let is_limited = connection.has_changed_session()
             || begin.to_ascii_lowercase().contains("statement_timeout");
         if !is_limited && let Some(limit) = connection.link.limit_of_transaction() {
@@ -263,7 +279,10 @@ impl TransactionManager {
         if let Some(settings) = settings {
             connection.transaction.effects.run_under(settings);
         }
-        connection.transaction.begun = Some((begin.into(), connection.link.sent()));
+        connection.transaction.begun = Some(Begun {
+            sql: begin.into(),
+            sent: connection.link.sent(),
+        });
         let watch = connection.link.watch();
         connection.transaction.began(&watch.observer);
         Ok(())

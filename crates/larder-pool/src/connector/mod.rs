@@ -118,12 +118,14 @@ impl Connector {
         for (name, value) in settings {
             options = options.setting(*name, *value);
         }
+        let statement_timeout = StatementTimeout::of(&options);
         Self {
             setup: options.setup().into(),
             defaults: options.transaction_defaults(),
             options: Arc::new(options),
             shared: Shared {
                 watch,
+                statement_timeout,
                 ..self.shared.clone()
             },
             sever: self.sever_apart.clone(),

@@ -217,7 +217,7 @@ impl Retry {
 
 /// Why reads outside of a transaction failed, if they may be run again.
 fn cause_of_read(session: &Session) -> FailureCause {
-    if session.link().has_written_outside() {
+    if session.link().has_written() {
         return FailureCause::Other;
     }
     match session.link().latest_error() {

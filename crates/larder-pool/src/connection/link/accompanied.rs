@@ -54,6 +54,18 @@ struct Company<'a> {
     may_write: bool,
 }
 
+/// A transaction that has begun, and that nobody would end who leaves before anything else is sent.
+struct Unfinished<'a>(Option<&'a Client>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(client) = self.0 {
+            // Queued at once, ahead of whatever is sent next. Its answer is nobody's.
+            drop(send(client, "ROLLBACK"));
+        }
+    }
+}
+
 /// Why a write failed. Everything that was sent with it is over, if the server said so.
 struct Failed {
     error: Error,
@@ -187,9 +199,10 @@ impl Link {
         let has_begun = company.settings.is_some() && company.may_write;
         let mut snapshot = None;
         if let Some(begin) = begin.take_if(|_| has_begun) {
-            // Whoever leaves here leaves a ticket without an answer: the connection is rolled back
-            // before anybody else gets it.
-            snapshot = self.wait_for_settings(begin).await?;
+            let mut unfinished = Unfinished(Some(client));
+            let begun = self.wait_for_settings(begin).await;
+            unfinished.0 = None;
+            snapshot = begun?;
         }
         // Up to the line below nothing is waited for. Were it, a caller who leaves would leave
         // a transaction open, or a write without its companion.

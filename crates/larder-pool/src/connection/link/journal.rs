@@ -40,7 +40,7 @@ pub(super) struct Journal {
     /// The number of the statement that failed with it.
     pub(super) last_error_of: u64,
     /// A statement that writes was sent outside of a transaction since the connection was lent.
-    pub(super) has_written_outside: bool,
+    pub(super) has_written: bool,
     /// What is known of the id of the transaction that is open.
     pub(super) transaction_id: TransactionId,
     /// The two sides no longer agree on what comes next.
@@ -71,8 +71,19 @@ impl Link {
     /// Takes over from a link that is lost what its user has asked for.
     pub(crate) fn go_on_from(&self, lost: &Self) {
         self.set_answer_timeout(lost.answer_timeout());
-        let recording = lost.journal().recording.take();
-        self.journal().recording = recording;
+        let (recording, has_written) = {
+            let mut journal = lost.journal();
+            (journal.recording.take(), journal.has_written)
+        };
+        let mut journal = self.journal();
+        journal.recording = recording;
+        journal.has_written |= has_written;
+    }
+
+    /// A statement that may write is about to be sent, whether or not a transaction is open: it
+    /// may have been committed by the time somebody would like to run everything again.
+    pub(crate) fn note_write(&self) {
+        self.journal().has_written = true;
     }
 
     /// Whether the server may still be at work on something.
@@ -110,8 +121,8 @@ impl Link {
 
     /// Whether a statement that writes was sent outside of a transaction since the connection
     /// was lent.
-    pub(crate) fn has_written_outside(&self) -> bool {
-        self.journal().has_written_outside
+    pub(crate) fn has_written(&self) -> bool {
+        self.journal().has_written
     }
 
     /// The transaction or savepoint in which statements failed has ended.
@@ -166,7 +177,7 @@ impl Link {
         journal.failure = None;
         journal.given_up = false;
         journal.last_error = None;
-        journal.has_written_outside = false;
+        journal.has_written = false;
         journal.transaction_id = TransactionId::None;
         journal.recording = None;
     }

@@ -66,12 +66,6 @@ impl Ticket {
         {
             recording.statements.push(observation.recorded());
         }
-        if observation
-            .as_ref()
-            .is_some_and(Observation::commits_by_itself)
-        {
-            self.link.journal().has_written_outside = true;
-        }
         self.observation = observation;
     }
 
