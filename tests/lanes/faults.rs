@@ -70,7 +70,8 @@ async fn reads_go_on_while_lanes_are_killed() {
     let before = lanes(&db).reads;
     until("lanes carry reads again", || lanes(&db).reads > before).await;
     stop.set();
-    for count in join_all(readers).await {
+    let ended = tokio::time::timeout(PATIENCE, join_all(readers)).await;
+    for count in ended.unwrap() {
         assert!(count.unwrap() > 0);
     }
     until("nothing is on its way", || lanes(&db).in_flight == 0).await;

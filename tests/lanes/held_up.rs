@@ -86,8 +86,8 @@ async fn whoever_waits_behind_a_slow_statement_is_sent_elsewhere() {
     assert!(futures::poll!(slow.as_mut()).is_pending());
     // Sent right behind it, and before anybody can know that it is slow.
     let behind = (2..8).map(|id| read(&db, id));
-    let texts = futures::future::join_all(behind).await;
-    for (id, text) in (2..8).zip(texts) {
+    let texts = tokio::time::timeout(PATIENCE, futures::future::join_all(behind)).await;
+    for (id, text) in (2..8).zip(texts.unwrap()) {
         assert_eq!(text.unwrap(), words(id));
     }
     let status = lanes(&db);

@@ -118,8 +118,8 @@ async fn what_may_do_more_than_read_never_reaches_a_lane() {
     // Twice by the function itself and twice by the view.
     assert_eq!(balance(&db, 1).await, 104);
     assert!(lanes(&db).bypassed_for(BypassReason::Unfit) > 0);
-    // What may do anything may have changed definitions: they are looked at before lanes go on.
-    assert!(db.open_lanes().await.unwrap() > 0);
+    // Some of them may have changed definitions, so these are looked at again.
+    db.open_lanes().await.unwrap();
     for sql in [
         "SELECT id FROM notes",
         "SELECT count(*), max(words) FROM notes JOIN accounts USING (id)",
