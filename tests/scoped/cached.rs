@@ -45,7 +45,7 @@ async fn all_kinds(db: &Database) -> Vec<Vec<String>> {
     let composite = db.cached_read("documents", "all", &()).ttl(LONG);
     let composite = composite.load(async |conn| {
         let rows = sql("SELECT body FROM documents ORDER BY id").fetch_json_on(conn);
-        Ok::<_, Error>(rows.await?)
+        rows.await
     });
     let composite = composite.await.unwrap();
     let many = db.cached_many([1, 2, 3, 4, 5, 6]).ttl(LONG);
