@@ -254,7 +254,7 @@ fn a_provider_is_told_with_its_rule_and_what_of_it_is_overruled() {
     // A name of Neon's that leads nowhere: the rule is applied before anybody is asked.
     let host = "ep-a-pooler.no-such-region.aws.neon.tech";
     let patient = Patient::of(&format!("postgres://app:secret-of-app@{host}/shop"))
-        .with("LARDER_DATABASE_POOLER", "none");
+        .with("LARDER_DATABASE__POOLER", "none");
     let (report, _) = patient.examine(&["--deadline", "5"]);
     let provider = checks(&report, "provider");
     let seen = provider[0]["seen"].as_str().unwrap();

@@ -105,7 +105,7 @@ impl Directory {
     /// The same, with the cache off.
     async fn read_all_plainly(&self) -> BTreeMap<&'static str, Value> {
         self.database().cache().set_enabled(false);
-        let all = self.read_all().await;
+        let all = Box::pin(self.read_all()).await;
         self.database().cache().set_enabled(true);
         all
     }
@@ -116,11 +116,12 @@ impl Directory {
         &self,
         write: impl Future<Output = larder_services::Result<T>>,
     ) -> Vec<&'static str> {
-        self.read_all().await;
-        let before = self.read_all().await;
-        write.await.unwrap();
-        let after = self.read_all().await;
-        assert_eq!(after, self.read_all_plainly().await);
+        // On the heap: a test that writes often would hold all of them side by side.
+        Box::pin(self.read_all()).await;
+        let before = Box::pin(self.read_all()).await;
+        Box::pin(write).await.unwrap();
+        let after = Box::pin(self.read_all()).await;
+        assert_eq!(after, Box::pin(self.read_all_plainly()).await);
         let changed = |name: &&str| before[*name] != after[*name];
         before.keys().copied().filter(changed).collect()
     }
