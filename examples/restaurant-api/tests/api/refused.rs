@@ -365,8 +365,11 @@ async fn activity(api: &Api) -> String {
 
 #[tokio::test]
 async fn each_gets_its_error_and_the_database_hears_of_none() {
-    // One connection, so that the pool opens none in the background.
-    let one = |builder: LarderBuilder| builder.set("pool.size", 1).set("pool.overflow", 0);
+    // One connection and no lanes, so that none is opened in the background.
+    let one = |builder: LarderBuilder| {
+        let builder = builder.set("pool.size", 1).set("pool.overflow", 0);
+        builder.set("pool.lanes", 0)
+    };
     let api = Api::start_with(one).await;
     assert_eq!(api.get("/restaurants/1").await.status, 404);
     let before = activity(&api).await;
