@@ -85,6 +85,7 @@ pub(crate) struct ResultTypes(Mutex<LruCache<u128, Arc<[u32]>>>);
 
 impl Default for ResultTypes {
     fn default() -> Self {
+        // Worked out by the compiler: what is zero here does not compile.
         const STATEMENTS: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
         Self(Mutex::new(LruCache::new(STATEMENTS)))
     }
