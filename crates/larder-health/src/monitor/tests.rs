@@ -12,6 +12,10 @@ use crate::probe;
 
 /// A monitor whose wall clock follows the paused one.
 fn monitor(options: MonitorOptions, probes: Vec<Arc<dyn Probe>>) -> HealthMonitor {
+    let options = MonitorOptions {
+        hysteresis: Hysteresis::IMMEDIATE,
+        ..options
+    };
     let (began, epoch) = (Instant::now(), DateTime::<Utc>::UNIX_EPOCH);
     HealthMonitor::with_wall_clock(options, probes, move || epoch + began.elapsed())
 }
@@ -386,7 +390,9 @@ async fn the_report_as_json_and_for_people() {
         script("database", [Finding::healthy().observing(3.0, "ms")]),
         script(
             "pool",
-            [Finding::degraded("19 of 20 in use").observing(95.0, "%")],
+            [Finding::degraded("19 of 20 in use")
+                .observing(95.0, "%")
+                .curing("hold sessions shorter")],
         ),
     ]);
     let report = monitor.check_now().await;
@@ -401,11 +407,20 @@ async fn the_report_as_json_and_for_people() {
             "avg_ms": 0.0,
             "checks": 1,
             "per_status": { "degraded": 1 },
+            "causes": [{
+                "probe": "pool",
+                "status": "degraded",
+                "reason": "19 of 20 in use",
+                "cure": "hold sessions shorter",
+                "since": "1970-01-01T00:00:00Z",
+                "explains": [],
+            }],
             "probes": [
                 {
                     "name": "database",
                     "status": "healthy",
                     "observed": { "value": 3.0, "unit": "ms" },
+                    "counts": true,
                     "since": "1970-01-01T00:00:00Z",
                     "consecutive_failures": 0,
                     "duration_ms": 0.0,
@@ -414,7 +429,9 @@ async fn the_report_as_json_and_for_people() {
                     "name": "pool",
                     "status": "degraded",
                     "reason": "19 of 20 in use",
+                    "cure": "hold sessions shorter",
                     "observed": { "value": 95.0, "unit": "%" },
+                    "counts": true,
                     "since": "1970-01-01T00:00:00Z",
                     "consecutive_failures": 0,
                     "duration_ms": 0.0,
@@ -426,6 +443,7 @@ async fn the_report_as_json_and_for_people() {
         report.to_string(),
         "degraded since 1970-01-01T00:00:00Z\n  \
          database  healthy (3 ms)\n  \
-         pool      degraded (95 %): 19 of 20 in use"
+         pool      degraded (95 %): 19 of 20 in use\n\
+         cause: pool: 19 of 20 in use\n  cure: hold sessions shorter"
     );
 }
