@@ -48,6 +48,9 @@ pub struct Observed {
     pub value: f64,
     /// Its unit, such as `ms` or `%`; empty for plain counts.
     pub unit: &'static str,
+    /// What was measured, as one word such as `hitRate`, where the unit does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measurement: Option<&'static str>,
 }
 
 impl Finding {
@@ -101,7 +104,21 @@ impl Finding {
     /// With what was measured.
     #[must_use]
     pub fn observing(mut self, value: f64, unit: &'static str) -> Self {
-        self.observed = Some(Observed { value, unit });
+        self.observed = Some(Observed {
+            value,
+            unit,
+            measurement: None,
+        });
+        self
+    }
+
+    /// What was measured, as one word such as `hitRate`, where the unit does not tell. For what is
+    /// observed already.
+    #[must_use]
+    pub fn measured(mut self, measurement: &'static str) -> Self {
+        if let Some(observed) = &mut self.observed {
+            observed.measurement = Some(measurement);
+        }
         self
     }
 

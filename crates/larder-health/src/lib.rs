@@ -44,8 +44,10 @@
     expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+pub mod alerts;
 mod causes;
 mod finding;
+mod health_json;
 mod history;
 mod hysteresis;
 mod monitor;
