@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::definition::Default::{ByProfile, Everywhere};
-use crate::definition::{Range, Variable, section};
+use crate::definition::Default::ByProfile;
+use crate::definition::{Variable, section};
 use crate::parse::{LogFilter, LogFormat};
 
 section! {
