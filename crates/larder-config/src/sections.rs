@@ -2,6 +2,7 @@
 
 mod cache;
 mod database;
+mod health;
 mod observation;
 mod pool;
 mod retry;
@@ -10,7 +11,8 @@ use crate::definition::Definition;
 
 pub use cache::{CacheConfig, RedisConfig};
 pub use database::{DatabaseConfig, EmbeddedConfig};
-pub use observation::{HealthConfig, LoggingConfig, MetricsConfig, QueryConfig};
+pub use health::HealthConfig;
+pub use observation::{LoggingConfig, MetricsConfig, QueryConfig};
 pub use pool::PoolConfig;
 pub use retry::RetryConfig;
 
