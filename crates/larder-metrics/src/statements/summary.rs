@@ -27,12 +27,10 @@ pub struct StatementSummary {
     pub cached_share: f64,
     /// Statements that took as long as their threshold or longer.
     pub slow: u64,
-    /// From which duration on one of them is slow, in milliseconds.
-    pub slow_threshold_ms: f64,
     /// The mean duration in milliseconds.
     pub mean_ms: f64,
     /// The median duration in milliseconds. It and the other quantiles are at most 3.2 % above the
-    /// exact ones.
+    /// exact ones, and those above 18 minutes count as that.
     pub p50_ms: f64,
     /// 95 % took no longer, in milliseconds.
     pub p95_ms: f64,
@@ -56,14 +54,12 @@ pub struct StatementSummary {
     pub plan: Option<PlanSnapshot>,
 }
 
-/// How the server runs a statement, by `EXPLAIN`.
+/// How the server runs a statement with the values of a slow one, by `EXPLAIN`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PlanSnapshot {
     /// When it was taken.
     pub at: DateTime<Utc>,
-    /// For which values it was made.
-    pub values: PlanValues,
     /// Whether the statement was run for it, so that it has times and row counts as they were.
     pub analyzed: bool,
     /// What `EXPLAIN (FORMAT JSON, SETTINGS)` gave: an array with one plan. Values in it are
@@ -71,16 +67,4 @@ pub struct PlanSnapshot {
     pub json: serde_json::Value,
     /// The plan in lines for people, each node below what it feeds.
     pub text: String,
-}
-
-/// For which values a plan was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum PlanValues {
-    /// For any: as the server plans a prepared statement that it has seen often.
-    #[default]
-    Generic,
-    /// For those of a slow one.
-    Bound,
 }
