@@ -79,7 +79,7 @@ pub use fault::{Fault, FaultKind};
 pub use loader::ConfigLoader;
 pub use parse::{
     CacheHints, CacheMode, ChannelBinding, HostPort, IsolationLevel, LogFilter, LogFormat,
-    PoolStart, PoolerMode, TargetSessionAttrs, TlsMode,
+    OperationThreshold, PoolStart, PoolerMode, TargetSessionAttrs, TlsMode,
 };
 pub use profile::{Profile, UnknownProfile};
 pub use provider::{Detection, ProviderEffect, detect};

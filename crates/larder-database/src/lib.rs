@@ -24,6 +24,7 @@ mod options;
 mod request_scope;
 mod retry;
 mod scope;
+mod slow;
 mod sql;
 mod switches;
 mod transaction;
@@ -48,6 +49,7 @@ pub use crate::options::{CacheMode, CacheSettings, DatabaseOptions, Hints, Query
 pub use crate::request_scope::{Scope, ScopeError};
 pub use crate::retry::Retry;
 pub use crate::scope::{CacheTrace, ReadOrigin, TracedRead, TracedStatement, carry};
+pub use crate::slow::{TraceContext, request};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
