@@ -1,5 +1,6 @@
 //! Which service the current task works for.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,13 @@ impl OperationScope {
     /// It is as safe to drop as `future`.
     pub fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
         // Taken when it is made: where it is polled first, another task runs.
-        CURRENT.scope(Self::whole(), future)
+        Self::carried().enter(future)
+    }
+
+    /// What [`carry`](Self::carry) takes along, for a future that is yet to be made.
+    #[must_use]
+    pub fn carried() -> CarriedOperation {
+        CarriedOperation(Self::whole())
     }
 
     /// Runs `future`, whose statements are slow from this duration on, and not from
@@ -169,6 +176,34 @@ impl OperationScope {
     fn record(count: impl FnOnce(&ServiceRecorder)) {
         // Outside of any scope, nobody counts.
         let _ = CURRENT.try_with(|current| current.service.as_deref().map(count));
+    }
+}
+
+/// What a task works for, on the way to another one; made by [`OperationScope::carried`].
+#[derive(Clone)]
+pub struct CarriedOperation(Current);
+
+impl CarriedOperation {
+    /// Runs `future` for that.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is as safe to drop as `future`.
+    pub fn enter<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self.0, future)
+    }
+}
+
+impl fmt::Debug for CarriedOperation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CarriedOperation")
+            .field(
+                "service",
+                &self.0.service.as_ref().map(|service| service.name()),
+            )
+            .field("operation", &self.0.operation)
+            .finish_non_exhaustive()
     }
 }
 

@@ -84,12 +84,13 @@ impl Pool {
         let Poll::Ready(Ok(pooled)) = futures::poll!(arriving) else {
             return None;
         };
+        let now = Instant::now();
         let mut lease = Lease::new(pooled, Arc::clone(&self.0));
-        if !self.is_alive(lease.pooled()).await {
+        if !self.is_alive(lease.pooled(), now).await {
             lease.pooled().connection.condemn();
             return None;
         }
-        lease.hold(place, caller);
+        lease.hold(place, caller, now);
         Some(Session::new(lease))
     }
 

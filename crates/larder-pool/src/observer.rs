@@ -119,6 +119,13 @@ pub trait PoolObserver: Send + Sync {
     /// A caller got a connection after this time.
     fn acquired(&self, _: Duration) {}
 
+    /// What a statement that this span follows is to carry to the server as a comment: the
+    /// `traceparent` of its trace. Where it gives one the statement is sent without a name. The
+    /// span may be none; then it is what the current task does. By default nothing.
+    fn trace_context(&self, _: &tracing::Span) -> Option<String> {
+        None
+    }
+
     /// A caller waited in vain.
     fn acquire_timed_out(&self) {}
 

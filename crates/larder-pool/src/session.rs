@@ -157,6 +157,7 @@ impl Lease {
         self.place = Some(place);
         let pool = Arc::clone(&self.pool);
         self.pooled.connection.belong_to(Some(pool));
+        self.pooled.connection.begin_span();
         self.asked = Some(caller.runner());
         self.pooled.slot.hold(caller, now);
     }

@@ -230,6 +230,10 @@ impl PoolObserver for Watcher {
         }
     }
 
+    fn trace_context(&self, span: &tracing::Span) -> Option<String> {
+        self.notice.trace_context.of(span)
+    }
+
     fn companion(&self, effects: &Effects) -> Option<Companion> {
         let fleet = self.fleet.as_ref()?;
         if self.is_own(effects) {

@@ -9,8 +9,9 @@ use larder_sql::{Effect, SessionEffect, StatementKind, StatementProfile};
 
 use super::binds::Binds;
 use super::observation::{Observation, Watch};
+use super::spans::SessionSpan;
 use super::statement::Statement;
-use super::{Connection, Link, SessionSettings};
+use super::{Connection, Link, SessionSettings, spans};
 use crate::observer::may_write_by_its_text;
 use crate::written::{BoundKey, Written, WrittenKeys};
 use crate::{Repetition, TransactionSettings};
@@ -100,7 +101,8 @@ pub(crate) fn begin_shared(
         profile: Arc::clone(profile),
         keys: None,
     };
-    Observation::of_read(watch, written)
+    let span = spans::statement(profile, &watch.pool, &SessionSpan::default());
+    Observation::of_read(watch, written).followed_by(span)
 }
 
 impl Connection {
@@ -157,6 +159,7 @@ impl Connection {
             });
         }
         let is_alone = !self.transaction.is_open();
+        let span = spans::statement(&profile, &watch.pool, &self.span);
         let scope = self.transaction_settings.clone();
         let under = scope.clone();
         let under = under.filter(|_| !self.transaction.is_open());
@@ -164,6 +167,7 @@ impl Connection {
             let may_change = watch.observer.is_missing() && may_write_by_its_text(&profile);
             let read = Observation::of_read(watch, Written { profile, keys });
             let read = read.committing_by_itself(commits_by_itself).within(scope);
+            let read = read.followed_by(span);
             return Ok(read.under(under, may_change).alone(is_alone));
         }
         let unclear = beginning.is_unclear();
@@ -175,10 +179,12 @@ impl Connection {
                 keys: written.keys.as_ref().filter(|_| self.recording).cloned(),
             };
             self.transaction.effects.wrote(written, unclear);
-            return Ok(Observation::of_read(watch, observed).within(scope));
+            let read = Observation::of_read(watch, observed).within(scope);
+            return Ok(read.followed_by(span));
         }
         let write = Observation::of_write(watch, written, unclear);
         let write = write.committing_by_itself(commits_by_itself).within(scope);
+        let write = write.followed_by(span);
         Ok(write.under(under, true).alone(is_alone))
     }
 

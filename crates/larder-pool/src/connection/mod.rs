@@ -23,6 +23,7 @@ mod rows;
 mod save_changes;
 mod sent;
 mod settings;
+mod spans;
 mod sql_text;
 mod statement;
 mod transaction_manager;
@@ -61,6 +62,7 @@ pub(crate) use self::local_settings::{literal, set_local};
 pub(crate) use self::observation::{Observation, Watch};
 pub(crate) use self::pooled::{Pooled, TransactionDefaults};
 pub(crate) use self::sent::Carrier;
+use self::spans::SessionSpan;
 pub(crate) use self::statement::{Reuse, Statement};
 pub(crate) use self::transaction_manager::CommitFailure;
 
@@ -94,6 +96,8 @@ pub struct Connection {
     changed: SessionEffect,
     /// How often its user has run the same statements.
     repetitions: Repetitions,
+    /// What its user does on it, for whoever follows that.
+    span: SessionSpan,
     /// Somebody records what runs.
     recording: bool,
     /// Under what its transactions run, and statements outside of them too.
@@ -115,6 +119,7 @@ impl Connection {
             opened,
             changed: SessionEffect::None,
             repetitions: Repetitions::default(),
+            span: SessionSpan::default(),
             recording: false,
             transaction_settings: None,
             condemned: false,
@@ -227,11 +232,17 @@ impl Connection {
             || self.link.is_outdated()
     }
 
+    /// Somebody begins to use it.
+    pub(crate) fn begin_span(&mut self) {
+        self.span = SessionSpan::begin(&self.link.watch().pool);
+    }
+
     /// Makes it as it was before its user came, as far as this side of it goes.
     pub(crate) fn forget_user(&mut self) {
         self.home = None;
         self.changed = SessionEffect::None;
         self.repetitions.clear();
+        self.span = SessionSpan::default();
         self.recording = false;
         self.transaction_settings = None;
         self.link.unlimit_session();

@@ -228,6 +228,11 @@ impl<'a> Pending<'a> {
         }
     }
 
+    /// What it is to carry to the server, as a comment.
+    pub(super) fn comment(&self) -> Option<String> {
+        self.observation.as_ref()?.comment()
+    }
+
     pub(super) fn take(&mut self) -> Option<Observation> {
         self.observation.take()
     }
