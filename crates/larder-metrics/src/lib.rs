@@ -86,13 +86,14 @@ mod readings;
 mod recorder;
 mod scrape;
 mod service;
+pub mod statements;
 mod window;
 
 pub use cache::CacheRecorder;
 pub use definition::{Definition, Kind};
 pub use exporter::{Exporter, ScrapeSource};
 pub use instance_name::InstanceName;
-pub use operation_scope::OperationScope;
+pub use operation_scope::{CarriedOperation, OperationScope};
 pub use pool::{ConnectionStatistics, PoolRecorder};
 pub use query::{QueryError, QueryObservation, QueryOptions, QueryRecorder, QueryStatistics};
 pub use readings::{

@@ -17,7 +17,7 @@ use crate::holders::{Holder, NestedCheckoutError};
 use crate::retry::RetryReason;
 use crate::server_error::ServerError;
 use crate::written::Effects;
-use crate::{BeginningStatement, SessionSettings};
+use crate::{BeginningStatement, SentStatement, SessionSettings, TransactionSettings};
 
 /// Told of what happens on the connections of a pool. Every method is called on the path of
 /// the work itself, so it has to be quick and must not wait.
@@ -118,6 +118,13 @@ pub trait PoolObserver: Send + Sync {
 
     /// A caller got a connection after this time.
     fn acquired(&self, _: Duration) {}
+
+    /// What a statement that this span follows is to carry to the server as a comment: the
+    /// `traceparent` of its trace. Where it gives one the statement is sent without a name. The
+    /// span may be none; then it is what the current task does. By default nothing.
+    fn trace_context(&self, _: &tracing::Span) -> Option<String> {
+        None
+    }
 
     /// A caller waited in vain.
     fn acquire_timed_out(&self) {}
@@ -241,6 +248,11 @@ pub struct EndedStatement<'a> {
     pub writes_now: bool,
     /// How it ended.
     pub outcome: StatementOutcome<'a>,
+    /// As what it was sent, with its values; `None` where it was not sent, or is several in one
+    /// text.
+    pub sent: Option<&'a SentStatement>,
+    /// Under what transactions of its session run, if under anything.
+    pub scope: Option<&'a TransactionSettings>,
 }
 
 /// How a statement ended.

@@ -157,6 +157,7 @@ impl Lease {
         self.place = Some(place);
         let (pool, slot) = (Arc::clone(&self.pool), Arc::clone(&self.pooled.slot));
         self.pooled.connection.belong_to(pool, slot);
+        self.pooled.connection.begin_span();
         self.asked = Some(caller.runner());
         self.pooled.slot.hold(caller, now);
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use larder_config::{Config, ConfigLoader, Profile, SettingValue};
-use larder_database::{CacheMode, CacheSettings, Database, DatabaseOptions, Declarations};
+use larder_database::{
+    CacheMode, CacheSettings, Database, DatabaseOptions, Declarations, TraceContext,
+};
 use larder_health::Probe;
 use larder_health::alerts::AlertSink;
 use larder_metrics::Exporter;
@@ -245,6 +247,7 @@ impl LarderBuilder {
             Some(url) => {
                 let mut options = DatabaseOptions::from_config(&config, url.expose())?;
                 code.tell(&mut options.cache);
+                options.queries.trace_context = trace_context(&config);
                 warn_of_others(options.cache.mode);
                 (Database::open(options).await?, None)
             }
@@ -269,6 +272,23 @@ impl std::fmt::Debug for LarderBuilder {
         formatter
             .debug_struct("LarderBuilder")
             .finish_non_exhaustive()
+    }
+}
+
+/// What statements carry to the server, where the settings say so.
+fn trace_context(config: &Config) -> TraceContext {
+    if !config.query.trace_context {
+        return TraceContext::default();
+    }
+    #[cfg(feature = "opentelemetry")]
+    return crate::traces::trace_context();
+    #[cfg(not(feature = "opentelemetry"))]
+    {
+        tracing::warn!(
+            key = "query.trace_context",
+            "there are no traces: turn on the feature `opentelemetry` of larder, or this setting off"
+        );
+        TraceContext::default()
     }
 }
 
@@ -322,6 +342,7 @@ async fn open_embedded(config: &Config, code: InCode) -> Result<(Database, Optio
         config.database.statement_timeout,
     );
     code.tell(&mut options.cache);
+    options.queries.trace_context = trace_context(config);
     let database = Database::open(options).await?;
     tracing::info!(
         "the embedded database has one connection and no other process: the pool has size 1, the cache is in mode local"

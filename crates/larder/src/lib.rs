@@ -54,6 +54,8 @@ mod statistics;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "opentelemetry")]
+mod traces;
 mod watch;
 
 pub use crate::builder::LarderBuilder;
@@ -62,6 +64,8 @@ pub use crate::global::{get, init, init_with, shutdown};
 pub use crate::instance::{DatabaseKind, Larder};
 pub use crate::statistics::{CacheTiers, PoolStatistics, Statistics};
 pub use crate::telemetry::init_tracing;
+#[cfg(feature = "opentelemetry")]
+pub use crate::traces::{init_tracing_with, opentelemetry_layer};
 
 pub use larder_config as config;
 pub use larder_database as database;
@@ -74,7 +78,7 @@ pub use larder_metrics as metrics;
 pub use larder_pool as pool;
 pub use larder_services as services;
 
-pub use larder_database::{Retry, deadline};
+pub use larder_database::{Retry, StatementSummary, deadline, request};
 #[cfg(feature = "testing")]
 pub use larder_macros::test;
 pub use larder_pool::{

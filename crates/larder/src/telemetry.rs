@@ -6,6 +6,7 @@ use larder_config::{LogFormat, LoggingConfig};
 use tracing::Subscriber;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
@@ -36,8 +37,7 @@ const QUIET: &str = "tokio_postgres=info,postgres_protocol=info,rustls=info,bb8=
 /// # }
 /// ```
 pub fn init_tracing(logging: &LoggingConfig) -> Result<()> {
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    subscriber(logging, std::io::stderr, colours)
+    subscriber(logging, std::io::stderr, colours())
         .try_init()
         .map_err(|_| Error::Tracing)
 }
@@ -46,13 +46,36 @@ fn subscriber<W>(logging: &LoggingConfig, writer: W, colours: bool) -> impl Subs
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    tracing_subscriber::registry()
+        .with(filter(logging))
+        .with(lines(logging, writer, colours))
+}
+
+/// What of the log is written.
+pub(crate) fn filter(logging: &LoggingConfig) -> EnvFilter {
+    EnvFilter::new(format!("{QUIET},{}", logging.level))
+}
+
+/// How it is written.
+pub(crate) fn lines<S, W>(
+    logging: &LoggingConfig,
+    writer: W,
+    colours: bool,
+) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = fmt::layer().with_writer(writer);
-    let lines = match logging.format {
+    match logging.format {
         LogFormat::Json => lines.json().boxed(),
         _ => lines.with_ansi(colours).boxed(),
-    };
-    let filter = EnvFilter::new(format!("{QUIET},{}", logging.level));
-    tracing_subscriber::registry().with(filter).with(lines)
+    }
+}
+
+/// Whether standard error takes colours.
+pub(crate) fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 #[cfg(test)]

@@ -304,7 +304,7 @@ impl Inner {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded<V>, Error>> + Send + 'static,
     {
-        let scope = OperationScope::current();
+        let operation = OperationScope::carried();
         // What it reads is passed on by its result, and a trace goes along.
         let context = Context::current().without_call();
         let key = request.key;
@@ -316,10 +316,7 @@ impl Inner {
                 let beginning = seen.begin(&cache);
                 let began = Instant::now();
                 let loading = context.enter(load());
-                let loaded = match scope {
-                    Some(scope) => OperationScope::with(scope, loading).await,
-                    None => loading.await,
-                };
+                let loaded = operation.enter(loading).await;
                 // What the second tier had is no load from the database.
                 if loaded.as_ref().map_or(true, |loaded| loaded.kept.is_none()) {
                     loads.loaded(began.elapsed());

@@ -9,11 +9,12 @@ use larder_sql::{Effect, SessionEffect, StatementKind, StatementProfile};
 
 use super::binds::Binds;
 use super::observation::{Observation, Watch};
+use super::spans::SessionSpan;
 use super::statement::Statement;
-use super::{Connection, Link, SessionSettings};
-use crate::TransactionSettings;
+use super::{Connection, Link, SessionSettings, spans};
 use crate::observer::may_write_by_its_text;
 use crate::written::{BoundKey, Written, WrittenKeys};
+use crate::{Repetition, TransactionSettings};
 
 /// A statement that is about to be sent.
 #[non_exhaustive]
@@ -34,6 +35,9 @@ pub struct BeginningStatement<'a> {
     pub is_standby: bool,
     /// When somebody began to make the connection.
     pub opened_at: Instant,
+    /// How often the user of the session has run this text. Not counted on a connection that many
+    /// share.
+    pub repetition: Repetition,
     binds: Option<&'a Binds>,
     watch: &'a Watch,
 }
@@ -86,6 +90,7 @@ pub(crate) fn begin_shared(
         transaction_settings: None,
         is_standby: link.is_standby(),
         opened_at,
+        repetition: Repetition::default(),
         binds: Some(binds),
         watch,
     };
@@ -96,7 +101,8 @@ pub(crate) fn begin_shared(
         profile: Arc::clone(profile),
         keys: None,
     };
-    Observation::of_read(watch, written)
+    let span = spans::statement(profile, &watch.pool, &SessionSpan::default());
+    Observation::of_read(watch, written).followed_by(span)
 }
 
 impl Connection {
@@ -117,6 +123,7 @@ impl Connection {
             self.link.limit_session();
         }
         let names = self.note_session_effect(&profile);
+        let repetition = self.repetitions.count(profile.fingerprint);
         let watch = self.link.watch();
         let beginning = BeginningStatement {
             profile: &profile,
@@ -126,6 +133,7 @@ impl Connection {
             transaction_settings: self.transaction_settings.as_ref(),
             is_standby: self.link.is_standby(),
             opened_at: self.opened,
+            repetition,
             binds,
             watch,
         };
@@ -151,12 +159,15 @@ impl Connection {
             });
         }
         let is_alone = !self.transaction.is_open();
-        let under = self.transaction_settings.clone();
+        let span = spans::statement(&profile, &watch.pool, &self.span);
+        let scope = self.transaction_settings.clone();
+        let under = scope.clone();
         let under = under.filter(|_| !self.transaction.is_open());
         if !may_write {
             let may_change = watch.observer.is_missing() && may_write_by_its_text(&profile);
             let read = Observation::of_read(watch, Written { profile, keys });
-            let read = read.committing_by_itself(commits_by_itself);
+            let read = read.committing_by_itself(commits_by_itself).within(scope);
+            let read = read.followed_by(span);
             return Ok(read.under(under, may_change).alone(is_alone));
         }
         let unclear = beginning.is_unclear();
@@ -168,10 +179,12 @@ impl Connection {
                 keys: written.keys.as_ref().filter(|_| self.recording).cloned(),
             };
             self.transaction.effects.wrote(written, unclear);
-            return Ok(Observation::of_read(watch, observed));
+            let read = Observation::of_read(watch, observed).within(scope);
+            return Ok(read.followed_by(span));
         }
         let write = Observation::of_write(watch, written, unclear);
-        let write = write.committing_by_itself(commits_by_itself);
+        let write = write.committing_by_itself(commits_by_itself).within(scope);
+        let write = write.followed_by(span);
         Ok(write.under(under, true).alone(is_alone))
     }
 

@@ -7,7 +7,9 @@
 
 mod accompanied;
 mod answer;
+mod commented;
 mod commit;
+mod explain;
 mod journal;
 mod named;
 mod server_limit;
@@ -46,11 +48,12 @@ pub(crate) use self::snapshot::Question;
 pub(crate) use self::ticket::Ticket;
 
 use self::accompanied::Request;
+use self::commented::commented;
 use self::journal::Journal;
 use self::server_limit::SessionLimit;
 use self::ticket::Pending;
 use self::transaction_id::ask_identity;
-use self::unnamed::refuse_session_use;
+use self::unnamed::{Unnamed, refuse_session_use};
 
 pub(crate) struct Link {
     client: Client,
@@ -259,6 +262,9 @@ impl Link {
         if self.is_pooled() {
             refuse_session_use(sql)?;
         }
+        let text = observation.comment();
+        let text = text.map(|comment| commented(sql, &comment));
+        let sql = text.as_deref().unwrap_or(sql);
         let companion = observation.companion();
         let is_wrapped = self.is_pooled() && observation.is_alone();
         if companion.is_some() || observation.settings().is_some() || is_wrapped {
@@ -330,12 +336,24 @@ impl Link {
                 .await
                 .map_err(|error| observation.failed(error))?;
         }
-        match &self.pooled {
-            Some(pooled) => {
-                let query = self.query_unnamed(pooled, &statement, beginning, observation);
+        // Whoever hears of its end may want to know what was sent.
+        let statement = Arc::new(statement);
+        observation.sends(&statement);
+        let comment = observation.comment();
+        match (&self.pooled, comment) {
+            (Some(pooled), comment) => {
+                let text = comment.map(|comment| commented(&statement.sql, &comment));
+                let sent = Unnamed {
+                    statement: &statement,
+                    text: text.as_deref().unwrap_or(&statement.sql),
+                };
+                let query = self.query_unnamed(pooled, sent, beginning, observation);
                 Box::pin(query).await
             }
-            None => self.query_named(statement, settings, observation).await,
+            (None, Some(comment)) => {
+                Box::pin(self.query_commented(&statement, &comment, observation)).await
+            }
+            (None, None) => self.query_named(&statement, settings, observation).await,
         }
     }
 

@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use larder_sql::{Fingerprint, ProfileMemo, StatementProfile, StatementProfiles};
+use tracing::Span;
 
+use super::sent::SentStatement;
 use super::settings::SessionSettings;
+use super::spans;
 use super::statement::Reuse;
 use crate::TransactionSettings;
 use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
@@ -126,6 +129,12 @@ pub(crate) struct Observation {
     is_alone: bool,
     /// The snapshot is asked for before it, in the transaction of its own.
     with_snapshot: bool,
+    /// As what it was sent, for whoever hears of its end.
+    sent: Option<SentStatement>,
+    /// Under what transactions of its session run.
+    scope: Option<TransactionSettings>,
+    /// For whoever follows it.
+    span: Span,
 }
 
 impl Observation {
@@ -146,7 +155,37 @@ impl Observation {
             may_write: true,
             is_alone: false,
             with_snapshot: false,
+            sent: None,
+            scope: None,
+            span: Span::none(),
         }
+    }
+
+    /// It will be sent as this.
+    pub(crate) fn sends(&mut self, statement: SentStatement) {
+        self.sent = Some(statement);
+    }
+
+    /// It is followed by this.
+    pub(crate) fn followed_by(mut self, span: Span) -> Self {
+        self.span = span;
+        self
+    }
+
+    /// What the statement is to carry to the server, as a comment.
+    pub(crate) fn comment(&self) -> Option<String> {
+        let observer = self.watch.observer.0.as_ref()?;
+        let trace = observer.trace_context(&self.span)?;
+        // Nothing that could end the comment.
+        let is_safe = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        let is_safe = trace.len() <= 64 && trace.bytes().all(is_safe);
+        is_safe.then(|| format!("traceparent='{trace}'"))
+    }
+
+    /// Transactions of its session run under these.
+    pub(crate) fn within(mut self, scope: Option<TransactionSettings>) -> Self {
+        self.scope = scope;
+        self
     }
 
     /// The snapshot is asked for before it, in the transaction of its own in which it is sent.
@@ -333,6 +372,7 @@ impl Observation {
     }
 
     fn report(&self, outcome: StatementOutcome<'_>) {
+        spans::end(&self.span, &outcome, self.rows);
         self.watch.observer.tell(|observer| {
             observer.statement_ended(&EndedStatement {
                 pool: &self.watch.pool,
@@ -342,6 +382,8 @@ impl Observation {
                 bytes: self.bytes,
                 writes_now: self.writes_now,
                 outcome,
+                sent: self.sent.as_ref(),
+                scope: self.scope.as_ref(),
             });
         });
     }

@@ -23,12 +23,20 @@ use crate::connection::pooled::{Pooled, ResultTypes};
 use crate::connection::rows::Rows;
 use crate::connection::statement::Statement;
 
+/// A statement without a name, and the text that is sent for it.
+#[derive(Clone, Copy)]
+pub(super) struct Unnamed<'a> {
+    pub(super) statement: &'a Statement,
+    /// Its own, or that with a comment.
+    pub(super) text: &'a str,
+}
+
 impl Link {
     /// Sends a statement that has no name, its types resolved.
     pub(super) async fn query_unnamed<'conn>(
         self: &Arc<Self>,
         pooled: &Pooled,
-        statement: &Statement,
+        Unnamed { statement, text }: Unnamed<'_>,
         beginning: Option<String>,
         mut observation: Pending<'_>,
     ) -> QueryResult<Rows<'conn>> {
@@ -41,7 +49,7 @@ impl Link {
             let columns = described.await.map_err(|error| observation.failed(error))?;
             pooled.learn(key, &columns);
         }
-        let request = Request::Unnamed(&statement.sql, &statement.binds.values, &types);
+        let request = Request::Unnamed(text, &statement.binds.values, &types);
         let observation = observation.take();
         let companion = observation.as_ref().and_then(Observation::companion);
         match observation {
@@ -52,7 +60,7 @@ impl Link {
                 let mut ticket = Ticket::new(self);
                 ticket.watch(observation);
                 let values = statement.binds.values.iter().zip(types);
-                let sent = self.client.query_typed_raw(&statement.sql, values);
+                let sent = self.client.query_typed_raw(text, values);
                 let sent = self.asking_behind(sent);
                 match self.answer(sent).await? {
                     Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
