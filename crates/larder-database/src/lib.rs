@@ -58,8 +58,8 @@ pub use crate::warming::{
 pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};
 pub use larder_metrics::{
-    ConnectionStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry, ServiceStatistics,
-    WindowStatistics,
+    ConnectionStatistics, LatencyStatistics, QueryStatistics, ServiceRecorder, ServiceRegistry,
+    ServiceStatistics, WindowStatistics,
 };
 pub use larder_pool::{
     CommitOutcome, Connection, ErrorClass, IsolationLevel, Reader, RetryPolicy, RetryableError,

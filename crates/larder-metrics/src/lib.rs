@@ -5,7 +5,7 @@
 //! - [`Exporter`] is the process's recorder, installed once; it renders Prometheus' text format.
 //!   Components that count for themselves are read when it renders: [`Exporter::register`].
 //! - [`QueryRecorder`] takes note of every statement: exact statistics, series, events for slow
-//!   ones. [`PoolRecorder`] does it for connections, [`CacheRecorder`] for loads of the cache.
+//!   ones, quantiles of the last seconds. [`PoolRecorder`] does it for connections, [`CacheRecorder`] for loads of the cache.
 //! - [`OperationScope`] says which service a task works for, [`ServiceRegistry`] keeps what
 //!   each service did.
 //! - [`PoolReading`], [`CacheReading`], [`HealthReading`], and for processes that share a database
@@ -78,6 +78,8 @@ mod handle;
 mod histogram;
 mod instance_name;
 mod labels;
+mod latency;
+mod marks;
 pub mod names;
 mod operation_scope;
 mod pool;
@@ -92,6 +94,7 @@ pub use cache::CacheRecorder;
 pub use definition::{Definition, Kind};
 pub use exporter::{Exporter, ScrapeSource};
 pub use instance_name::InstanceName;
+pub use latency::LatencyStatistics;
 pub use operation_scope::OperationScope;
 pub use pool::{ConnectionStatistics, PoolRecorder};
 pub use query::{QueryError, QueryObservation, QueryOptions, QueryRecorder, QueryStatistics};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::labels::Bounds;
+use crate::latency::{Durations, LatencyStatistics};
 use crate::window::{SlidingWindow, WindowStatistics, ratio};
 
 mod log;
@@ -113,6 +114,7 @@ pub struct QueryRecorder {
     options: QueryOptions,
     started: Instant,
     window: SlidingWindow,
+    durations: Durations,
     slow: AtomicU64,
     nanoseconds: AtomicU64,
     series: QuerySeries,
@@ -153,6 +155,7 @@ impl QueryRecorder {
             options,
             started: Instant::now(),
             window: SlidingWindow::default(),
+            durations: Durations::default(),
             slow: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
         }
@@ -173,6 +176,7 @@ impl QueryRecorder {
         let nanoseconds = u64::try_from(query.duration.as_nanos()).unwrap_or(u64::MAX);
         let slow = query.duration >= self.options.slow_threshold;
         self.window.add(second, query.error.is_some());
+        self.durations.add(second, nanoseconds);
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
         if slow {
             self.slow.fetch_add(1, Ordering::Relaxed);
@@ -211,6 +215,35 @@ impl QueryRecorder {
     pub fn window(&self, span: Duration) -> WindowStatistics {
         self.window
             .statistics(self.started.elapsed().as_secs(), span)
+    }
+}
+
+impl QueryRecorder {
+    /// The longest window that [`latency`](Self::latency) gives: a minute.
+    pub const LONGEST_LATENCY: Duration = Durations::LONGEST;
+
+    /// How many statements ended in the last `span` and how long they took, to the second; at
+    /// most [`LONGEST_LATENCY`](Self::LONGEST_LATENCY).
+    ///
+    /// It reads a few kilobytes of memory and asks nobody, so a page may call it each second.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use larder_metrics::{QueryOptions, QueryRecorder};
+    ///
+    /// let queries = QueryRecorder::new(QueryOptions::default());
+    /// let lately = queries.latency(Duration::from_secs(10));
+    /// assert_eq!((lately.calls, lately.p99_ms), (0, 0.0));
+    /// ```
+    #[must_use]
+    pub fn latency(&self, span: Duration) -> LatencyStatistics {
+        self.latency_at(self.started.elapsed(), span)
+    }
+
+    fn latency_at(&self, now: Duration, span: Duration) -> LatencyStatistics {
+        let span = span.min(Self::LONGEST_LATENCY);
+        let failures = self.window.statistics(now.as_secs(), span).failures;
+        self.durations.statistics(now, span, failures)
     }
 }
 

@@ -406,3 +406,26 @@ fn threads_lose_nothing() {
     assert_eq!(counts.len(), 1);
     assert!(counts[0].ends_with(" 20001"), "{counts:?}");
 }
+
+#[test]
+fn the_latency_lately_is_known_without_series() {
+    let queries = QueryRecorder::new(QueryOptions {
+        metrics: false,
+        ..QueryOptions::default()
+    });
+    for failed in [false, false, true] {
+        queries.record_in(
+            70,
+            &QueryObservation {
+                error: failed.then_some(QueryError::Class("timeout")),
+                ..observation()
+            },
+        );
+    }
+    let lately = queries.latency_at(Duration::from_secs(75), Duration::from_secs(10));
+    assert_eq!((lately.calls, lately.failures), (3, 1));
+    assert_eq!(lately.per_second, 0.3);
+    assert!((lately.p50_ms - 2.0).abs() < 0.08, "{lately:?}");
+    let later = queries.latency_at(Duration::from_secs(100), Duration::from_secs(10));
+    assert_eq!(later.calls, 0);
+}
