@@ -1,135 +1,119 @@
-//! How long calls took lately: quantiles of a window, from counts by duration.
+//! How long something took, as counts by bucket that are the same everywhere.
+//!
+//! Counts only grow, so what happened between two readings is their difference: whoever keeps
+//! readings can tell the quantiles of any span between them.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use serde::Serialize;
-
-use crate::marks::Marks;
 
 #[cfg(test)]
 mod tests;
 
-/// Calls in a span of time: how many, how often, and how long they took.
-///
-/// Quantiles are those of all calls of the span, read from counts by duration: they are at most
-/// 4 % off, or half a microsecond where that is more. Of no calls they are 0.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct LatencyStatistics {
-    /// Calls that ended in the span, failed ones included.
-    pub calls: u64,
-    /// Those that failed.
-    pub failures: u64,
-    /// Calls in a second, on the average of the span.
-    pub per_second: f64,
-    /// The duration in milliseconds that half of the calls did not exceed.
-    pub p50_ms: f64,
-    /// The duration in milliseconds that 95 % of the calls did not exceed.
-    pub p95_ms: f64,
-    /// The duration in milliseconds that 99 % of the calls did not exceed.
-    pub p99_ms: f64,
-}
+/// Buckets in which a duration doubles.
+const PER_OCTAVE: u32 = 8;
+/// The first octave begins at two to the power of this in nanoseconds: at about a microsecond.
+const FIRST: u32 = 10;
+/// The last one ends at about 69 s.
+const OCTAVES: u32 = 26;
+/// One more for what is below, one for what is above.
+const BUCKETS: usize = (PER_OCTAVE * OCTAVES) as usize + 2;
 
-/// The lowest bits of a duration in nanoseconds, which no bucket tells apart.
-const UNIT_BITS: u32 = 10;
-/// Sixteen buckets for each doubling of the duration.
-const STEP_BITS: u32 = 4;
-const STEPS: u64 = 1 << STEP_BITS;
-/// Two minutes and more are in the last bucket.
-const BUCKETS: usize = 24 * STEPS as usize;
+/// Counts durations. One addition each.
+pub(crate) struct LatencyRecorder(Box<[AtomicU64]>);
 
-/// Counts by duration since the start, and how they were before each of the last seconds.
-#[derive(Debug)]
-pub(crate) struct Durations {
-    counts: Box<[AtomicU64]>,
-    marks: Marks<Box<[u64]>>,
-}
+/// How often something took how long; made by recorders, such as
+/// [`QueryRecorder::latencies`](crate::QueryRecorder::latencies).
+#[derive(Clone, PartialEq, Eq)]
+pub struct LatencyCounts(Box<[u64]>);
 
-impl Default for Durations {
+impl Default for LatencyRecorder {
     fn default() -> Self {
-        Self {
-            counts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
-            marks: Marks::new(Self::LONGEST),
+        Self((0..BUCKETS).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl LatencyRecorder {
+    pub(crate) fn record(&self, duration: Duration) {
+        self.0[bucket(duration)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn counts(&self) -> LatencyCounts {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        LatencyCounts(counts.collect())
+    }
+}
+
+impl Default for LatencyCounts {
+    fn default() -> Self {
+        Self(vec![0; BUCKETS].into())
+    }
+}
+
+impl LatencyCounts {
+    /// What was counted since an earlier reading of the same recorder.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let pairs = self.0.iter().zip(&earlier.0);
+        Self(pairs.map(|(now, then)| now.saturating_sub(*then)).collect())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The duration that this share of them, from 0 to 1, did not exceed: within the width of a
+    /// bucket, 12.5 % at most. `None` if there are none.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        let count = self.count();
+        if count == 0 {
+            return None;
         }
+        let wanted = ((share.clamp(0.0, 1.0) * count as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        let reached = self.0.iter().position(|in_bucket| {
+            seen += in_bucket;
+            seen >= wanted
+        })?;
+        Some(Duration::from_nanos(upper_bound(reached)))
     }
 }
 
-impl Durations {
-    /// How far back it reaches. A second in which something happens takes three kilobytes.
-    pub(crate) const LONGEST: Duration = Duration::from_secs(60);
-
-    /// Counts a call that ended in the given second.
-    pub(crate) fn add(&self, second: u64, nanoseconds: u64) {
-        self.marks.reach(second, || self.now());
-        self.counts[bucket(nanoseconds)].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The calls of the last `span`, in whole seconds, the current one included.
-    pub(crate) fn statistics(
-        &self,
-        now: Duration,
-        span: Duration,
-        failures: u64,
-    ) -> LatencyStatistics {
-        let first = self.marks.first(now.as_secs(), span);
-        let Some(before) = self.marks.before(first) else {
-            return LatencyStatistics::default();
-        };
-        let counts: Vec<u64> = self
-            .now()
-            .iter()
-            .zip(&before)
-            .map(|(now, before)| now.saturating_sub(*before))
-            .collect();
-        let calls = counts.iter().sum();
-        let seconds = now.as_secs_f64() - Duration::from_secs(first).as_secs_f64();
-        LatencyStatistics {
-            calls,
-            failures: failures.min(calls),
-            // Of the first second after the start there may be next to nothing.
-            per_second: calls as f64 / seconds.max(1.0),
-            p50_ms: quantile(&counts, calls, 0.5),
-            p95_ms: quantile(&counts, calls, 0.95),
-            p99_ms: quantile(&counts, calls, 0.99),
-        }
-    }
-
-    fn now(&self) -> Box<[u64]> {
-        let counts = self.counts.iter();
-        counts.map(|count| count.load(Ordering::Relaxed)).collect()
+impl fmt::Debug for LatencyCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LatencyCounts")
+            .field("count", &self.count())
+            .field("median", &self.quantile(0.5))
+            .finish_non_exhaustive()
     }
 }
 
-/// The bucket of a duration: linear within each doubling.
-fn bucket(nanoseconds: u64) -> usize {
-    let units = nanoseconds >> UNIT_BITS;
-    let Some(doublings) = units.checked_ilog2().filter(|bits| *bits >= STEP_BITS) else {
-        return units as usize;
+/// A power of two of nanoseconds gives the octave, the three bits after the first the part of it.
+fn bucket(duration: Duration) -> usize {
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let logarithm = nanoseconds.checked_ilog2();
+    let Some(octave) = logarithm.and_then(|power| power.checked_sub(FIRST)) else {
+        return 0;
     };
-    let step = (units >> (doublings - STEP_BITS)) & (STEPS - 1);
-    let doublings = u64::from(doublings - STEP_BITS + 1);
-    ((doublings * STEPS + step) as usize).min(BUCKETS - 1)
+    if octave >= OCTAVES {
+        return BUCKETS - 1;
+    }
+    let part = (nanoseconds >> (octave + FIRST - 3)) % 8;
+    1 + (octave * PER_OCTAVE) as usize + part as usize
 }
 
-/// The middle of a bucket, in milliseconds.
-fn middle(bucket: usize) -> f64 {
-    let (doublings, step) = (bucket as u64 / STEPS, bucket as u64 % STEPS);
-    let (lowest, width) = match doublings {
-        0 => (step, 1),
-        _ => ((STEPS + step) << (doublings - 1), 1 << (doublings - 1)),
+/// The end of a bucket in nanoseconds; of the last, which has none, its beginning.
+fn upper_bound(bucket: usize) -> u64 {
+    let Some(index) = bucket.checked_sub(1) else {
+        return 1 << FIRST;
     };
-    let unit = f64::from(1_u32 << UNIT_BITS);
-    (lowest as f64 + width as f64 / 2.0) * unit / 1e6
-}
-
-/// What a share of the calls did not exceed, in milliseconds.
-fn quantile(counts: &[u64], calls: u64, share: f64) -> f64 {
-    let rank = (calls as f64 * share).ceil() as u64;
-    let mut seen = 0;
-    let reached = counts.iter().position(|count| {
-        seen += count;
-        seen >= rank && seen > 0
-    });
-    reached.map_or(0.0, middle)
+    let (octave, part) = (
+        index as u32 / PER_OCTAVE,
+        index as u64 % u64::from(PER_OCTAVE),
+    );
+    let part = if bucket == BUCKETS - 1 { 0 } else { part + 1 };
+    ((8 + part) << (octave + FIRST)) >> 3
 }

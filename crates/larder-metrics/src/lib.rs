@@ -85,6 +85,7 @@ mod operation_scope;
 mod pool;
 mod query;
 mod readings;
+mod recent;
 mod recorder;
 mod scrape;
 mod service;
@@ -94,7 +95,7 @@ pub use cache::CacheRecorder;
 pub use definition::{Definition, Kind};
 pub use exporter::{Exporter, ScrapeSource};
 pub use instance_name::InstanceName;
-pub use latency::LatencyStatistics;
+pub use latency::LatencyCounts;
 pub use operation_scope::OperationScope;
 pub use pool::{ConnectionStatistics, PoolRecorder};
 pub use query::{QueryError, QueryObservation, QueryOptions, QueryRecorder, QueryStatistics};
@@ -102,6 +103,7 @@ pub use readings::{
     CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading,
     SecondTierReading, ShadowReading,
 };
+pub use recent::LatencyStatistics;
 pub use scrape::Scrape;
 pub use service::{Outcome, ServiceRecorder, ServiceRegistry, ServiceStatistics};
 pub use window::WindowStatistics;

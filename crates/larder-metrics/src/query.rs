@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::labels::Bounds;
-use crate::latency::{Durations, LatencyStatistics};
+use crate::latency::{LatencyCounts, LatencyRecorder};
+use crate::recent::{LatencyStatistics, RecentLatency};
 use crate::window::{SlidingWindow, WindowStatistics, ratio};
 
 mod log;
@@ -114,9 +115,10 @@ pub struct QueryRecorder {
     options: QueryOptions,
     started: Instant,
     window: SlidingWindow,
-    durations: Durations,
+    recent: RecentLatency,
     slow: AtomicU64,
     nanoseconds: AtomicU64,
+    latencies: LatencyRecorder,
     series: QuerySeries,
 }
 
@@ -155,9 +157,10 @@ impl QueryRecorder {
             options,
             started: Instant::now(),
             window: SlidingWindow::default(),
-            durations: Durations::default(),
+            recent: RecentLatency::default(),
             slow: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
+            latencies: LatencyRecorder::default(),
         }
     }
 
@@ -176,8 +179,9 @@ impl QueryRecorder {
         let nanoseconds = u64::try_from(query.duration.as_nanos()).unwrap_or(u64::MAX);
         let slow = query.duration >= self.options.slow_threshold;
         self.window.add(second, query.error.is_some());
-        self.durations.add(second, nanoseconds);
+        self.recent.reach(second, &self.latencies);
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.latencies.record(query.duration);
         if slow {
             self.slow.fetch_add(1, Ordering::Relaxed);
         }
@@ -209,6 +213,13 @@ impl QueryRecorder {
         }
     }
 
+    /// How long statements took since the start. The difference of two readings has the quantiles
+    /// of what happened between them.
+    #[must_use]
+    pub fn latencies(&self) -> LatencyCounts {
+        self.latencies.counts()
+    }
+
     /// What statements did in the last `span`, to the second; at most
     /// [`LONGEST_WINDOW`](Self::LONGEST_WINDOW).
     #[must_use]
@@ -220,7 +231,7 @@ impl QueryRecorder {
 
 impl QueryRecorder {
     /// The longest window that [`latency`](Self::latency) gives: a minute.
-    pub const LONGEST_LATENCY: Duration = Durations::LONGEST;
+    pub const LONGEST_LATENCY: Duration = RecentLatency::LONGEST;
 
     /// How many statements ended in the last `span` and how long they took, to the second; at
     /// most [`LONGEST_LATENCY`](Self::LONGEST_LATENCY).
@@ -243,7 +254,7 @@ impl QueryRecorder {
     fn latency_at(&self, now: Duration, span: Duration) -> LatencyStatistics {
         let span = span.min(Self::LONGEST_LATENCY);
         let failures = self.window.statistics(now.as_secs(), span).failures;
-        self.durations.statistics(now, span, failures)
+        self.recent.statistics(now, span, &self.latencies, failures)
     }
 }
 

@@ -425,7 +425,7 @@ fn the_latency_lately_is_known_without_series() {
     let lately = queries.latency_at(Duration::from_secs(75), Duration::from_secs(10));
     assert_eq!((lately.calls, lately.failures), (3, 1));
     assert_eq!(lately.per_second, 0.3);
-    assert!((lately.p50_ms - 2.0).abs() < 0.08, "{lately:?}");
+    assert!((lately.p50_ms - 2.0).abs() <= 0.25, "{lately:?}");
     let later = queries.latency_at(Duration::from_secs(100), Duration::from_secs(10));
     assert_eq!(later.calls, 0);
 }
