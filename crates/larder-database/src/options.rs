@@ -227,6 +227,8 @@ pub struct QuerySettings {
     pub metrics: bool,
     /// Whether each distinct statement gets series of its own. Off by default.
     pub per_fingerprint: bool,
+    /// Whether the predecessor's metrics are filled too. Off by default.
+    pub legacy_names: bool,
 }
 
 impl Default for QuerySettings {
@@ -236,6 +238,7 @@ impl Default for QuerySettings {
             log: false,
             metrics: true,
             per_fingerprint: false,
+            legacy_names: false,
         }
     }
 }
@@ -378,6 +381,7 @@ impl DatabaseOptions {
         options.queries.log = config.query.log;
         options.queries.metrics = config.metrics.enabled;
         options.queries.per_fingerprint = config.metrics.per_fingerprint;
+        options.queries.legacy_names = config.metrics.legacy_names;
         Ok(options)
     }
 
