@@ -63,7 +63,7 @@ async fn a_savepoint_is_told_where_it_is_rolled_back_and_only_then() {
     let all = [
         "transaction Began",
         "transaction: kept",
-        "transaction RolledBack",
+        "transaction RolledBackToSavepoint",
         "transaction: given up",
         "transaction Committed",
     ];
@@ -159,7 +159,7 @@ async fn a_transaction_whose_future_was_dropped_ends_untold() {
     outer.await.unwrap_err();
     let all = [
         "transaction Began",
-        "transaction RolledBack",
+        "transaction RolledBackToSavepoint",
         "transaction RolledBack",
     ];
     assert_eq!(observed.transactions(), all);

@@ -16,7 +16,8 @@ Usage: cargo xtask <command>
   test [--fast] [-p PACKAGE]... [--cargo] [--no-install] [-- ARGUMENTS]
       Runs all tests against real servers: a PostgreSQL (15 or later), a Redis and a
       PgBouncer of their own, started on free ports and stopped afterwards. What is
-      missing is installed by the system's package manager where that needs no password.
+      missing, Prometheus too, is installed by the system's package manager where that
+      needs no password.
       DATABASE_URL, REDIS_URL or PGBOUNCER_URL: your server is used instead.
       Uses cargo nextest where it is installed, else cargo test; then the
       documentation tests.
@@ -29,10 +30,12 @@ Usage: cargo xtask <command>
       Builds once and runs the tests whose names contain one of the filters N times,
       to find those that fail now and then; at the end it says how often each failed.
   tidy
-      Format, clippy, documentation, and the schema against the migrations.
+      Format, clippy, documentation, and the generated files: the schema against the
+      migrations, the reference of metrics against their table.
   codegen [--check]
-      Applies the migrations to a fresh database and writes the Diesel schema to
-      the file that diesel.toml names; with --check it only compares.
+      Writes the reference of all metrics, docs/metrics.md, from the table in
+      larder-metrics. Applies the migrations to a fresh database and writes the Diesel
+      schema to the file that diesel.toml names. With --check it only compares.
   services up | down | status [--json]
       Keeps the servers of the tests running between runs: `test` then uses them.
       `up` prints the variables that tests read. `down` stops the servers and

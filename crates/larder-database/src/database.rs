@@ -12,8 +12,8 @@ use larder_cache::l2::RedisStatistics;
 use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
 use larder_metrics::statements::StatementSummary;
 use larder_metrics::{
-    CacheRecorder, ConnectionStatistics, InstanceName, QueryRecorder, QueryStatistics,
-    ServiceRegistry, WindowStatistics,
+    CacheRecorder, ConnectionStatistics, InstanceName, LatencyStatistics, QueryRecorder,
+    QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
     AsyncClosure, CommitOutcome, Connection, ExplainOptions, Observer, Pool, PoolObserver,
@@ -436,6 +436,12 @@ impl Database {
     /// What statements did lately.
     pub fn recent_queries(&self, period: Duration) -> WindowStatistics {
         self.inner.watcher.queries.window(period)
+    }
+
+    /// How many statements there were lately, and how long they took: quantiles of a window of at
+    /// most a minute, from memory.
+    pub fn recent_latency(&self, period: Duration) -> LatencyStatistics {
+        self.inner.watcher.queries.latency(period)
     }
 
     /// Connections that were made, or failed to be made, lately.

@@ -62,7 +62,8 @@ pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};
 pub use larder_metrics::statements::{PlanSnapshot, StatementSummary};
 pub use larder_metrics::{
-    ConnectionStatistics, OperationScope, QueryStatistics, ServiceRecorder, ServiceRegistry,
+    ConnectionStatistics, LatencyStatistics, OperationScope, QueryStatistics, ServiceRecorder,
+    ServiceRegistry,
     ServiceStatistics, WindowStatistics,
 };
 pub use larder_pool::{

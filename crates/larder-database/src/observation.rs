@@ -14,7 +14,7 @@ pub(crate) fn options(settings: &QuerySettings) -> QueryOptions {
         log: settings.log,
         metrics: settings.metrics,
         per_fingerprint: settings.per_fingerprint,
-        ..QueryOptions::default()
+        legacy_names: settings.legacy_names,
     }
 }
 

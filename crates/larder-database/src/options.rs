@@ -247,6 +247,8 @@ pub struct QuerySettings {
     pub repetitions: u32,
     /// What statements carry to the server as a comment, if anything.
     pub trace_context: TraceContext,
+    /// Whether the predecessor's metrics are filled too. Off by default.
+    pub legacy_names: bool,
 }
 
 impl Default for QuerySettings {
@@ -264,6 +266,7 @@ impl Default for QuerySettings {
             show_values: false,
             repetitions: 10,
             trace_context: TraceContext::default(),
+            legacy_names: false,
         }
     }
 }
@@ -441,6 +444,7 @@ fn query_settings(config: &Config) -> QuerySettings {
         log: query.log,
         metrics: config.metrics.enabled,
         per_fingerprint: config.metrics.per_fingerprint,
+        legacy_names: config.metrics.legacy_names,
         statements: count(query.statements),
         explain_per_minute: query.explain_per_minute,
         explain_timeout: query.explain_timeout,

@@ -63,26 +63,49 @@ impl Bounded {
     }
 }
 
-/// How many distinct values the labels of statements have.
+/// The most tables.
+pub(crate) const COLLECTIONS: usize = 100;
+/// The most SQLSTATEs: the server has 250, and functions can raise their own.
+pub(crate) const SQLSTATES: usize = 50;
+/// The most statements with series of their own.
+pub(crate) const FINGERPRINTS: usize = 100;
+/// The most names of work that is retried.
+pub(crate) const WORK: usize = 100;
+/// The most services.
+pub(crate) const SERVICES: usize = 100;
+/// The most operations, of all services together.
+pub(crate) const OPERATIONS: usize = 500;
+/// The most health checks.
+pub(crate) const CHECKS: usize = 100;
+
+/// How many distinct values the labels have that come from the program or its statements.
 #[derive(Debug)]
 pub(crate) struct Bounds {
-    /// Tables.
     pub(crate) collections: Bounded,
-    /// SQLSTATEs: the server has 250, and functions can raise their own.
     pub(crate) sqlstates: Bounded,
-    /// Statements, where each has series of its own.
     pub(crate) fingerprints: Bounded,
+    /// Apart from the others, so that these leave room for what is slow.
+    pub(crate) slow_fingerprints: Bounded,
     /// Pools, operations, collections and errors together.
     pub(crate) combinations: Bounded,
+    pub(crate) work: Bounded,
+    pub(crate) services: Bounded,
+    pub(crate) operations: Bounded,
+    pub(crate) checks: Bounded,
 }
 
 impl Bounds {
     pub(crate) fn new() -> Self {
         Self {
-            collections: Bounded::new(100),
-            sqlstates: Bounded::new(50),
-            fingerprints: Bounded::new(100),
+            collections: Bounded::new(COLLECTIONS),
+            sqlstates: Bounded::new(SQLSTATES),
+            fingerprints: Bounded::new(FINGERPRINTS),
+            slow_fingerprints: Bounded::new(FINGERPRINTS),
             combinations: Bounded::new(1_000),
+            work: Bounded::new(WORK),
+            services: Bounded::new(SERVICES),
+            operations: Bounded::new(OPERATIONS),
+            checks: Bounded::new(CHECKS),
         }
     }
 

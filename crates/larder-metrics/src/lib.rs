@@ -5,10 +5,10 @@
 //! - [`Exporter`] is the process's recorder, installed once; it renders Prometheus' text format.
 //!   Components that count for themselves are read when it renders: [`Exporter::register`].
 //! - [`QueryRecorder`] takes note of every statement: exact statistics, series, events for slow
-//!   ones. [`PoolRecorder`] does it for connections, [`CacheRecorder`] for loads of the cache.
+//!   ones, quantiles of the last seconds. [`PoolRecorder`] does it for connections, [`CacheRecorder`] for loads of the cache.
 //! - [`OperationScope`] says which service a task works for, [`ServiceRegistry`] keeps what
 //!   each service did.
-//! - [`PoolReading`], [`CacheReading`], [`HealthReading`], and for processes that share a database
+//! - [`PoolReading`], [`SessionReading`], [`CacheReading`], [`HealthReading`], and for processes that share a database
 //!   [`FollowerReading`], [`SecondTierReading`], [`RedisReading`] and [`ShadowReading`], are what
 //!   the facade reads from components at a scrape.
 //!
@@ -64,7 +64,8 @@
 //! # Labels
 //!
 //! They have few values: never the text of a statement, a key, an id or what a user typed.
-//! Tables and SQLSTATEs are bounded per process, with the rest under `other`.
+//! What comes from the program or its statements (tables, SQLSTATEs, fingerprints, services, health
+//! checks) is bounded per process, with the rest under `other`: see [`names::LABELS`].
 
 #![cfg_attr(
     test,
@@ -78,11 +79,14 @@ mod handle;
 mod histogram;
 mod instance_name;
 mod labels;
+mod latency;
+mod marks;
 pub mod names;
 mod operation_scope;
 mod pool;
 mod query;
 mod readings;
+mod recent;
 mod recorder;
 mod scrape;
 mod service;
@@ -93,13 +97,15 @@ pub use cache::CacheRecorder;
 pub use definition::{Definition, Kind};
 pub use exporter::{Exporter, ScrapeSource};
 pub use instance_name::InstanceName;
+pub use latency::LatencyCounts;
 pub use operation_scope::{CarriedOperation, OperationScope};
-pub use pool::{ConnectionStatistics, PoolRecorder};
+pub use pool::{ConnectionStatistics, PoolRecorder, TransactionOutcome};
 pub use query::{QueryError, QueryObservation, QueryOptions, QueryRecorder, QueryStatistics};
 pub use readings::{
     CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading,
-    SecondTierReading, ShadowReading,
+    SecondTierReading, SessionReading, ShadowReading,
 };
+pub use recent::LatencyStatistics;
 pub use scrape::Scrape;
 pub use service::{Outcome, ServiceRecorder, ServiceRegistry, ServiceStatistics};
 pub use window::WindowStatistics;

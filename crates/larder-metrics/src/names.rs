@@ -7,10 +7,19 @@
 //! Series of a pool carry the label `pool`, all other series of an instance the label
 //! `database`: the name from [`InstanceName`](crate::InstanceName), so that two instances in one
 //! process keep series of their own. The predecessor's names have neither; instances add up.
+//!
+//! [`LABELS`] says of each label what its values are and how many there may be, and
+//! [`reference_page`] writes all of it down for people.
 
 use metrics::Unit;
 
 use crate::definition::{Definition, Kind};
+
+mod labels;
+mod reference;
+
+pub use labels::{LABELS, LabelDefinition};
+pub use reference::reference_page;
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +74,10 @@ table! {
     SLOW_STATEMENTS = "larder_slow_statements_total", COUNTER, Count,
         ["pool", "db_operation_name", "db_collection_name"];
 
+    /// Slow statements by fingerprint: which kind of statement is slow.
+    SLOW_BY_FINGERPRINT = "larder_slow_statements_by_fingerprint_total", COUNTER, Count,
+        ["pool", "fingerprint"];
+
     /// Connections by what they are doing.
     CONNECTION_COUNT = "db_client_connection_count", GAUGE, Count, ["pool", "state"];
 
@@ -95,8 +108,18 @@ table! {
     /// Connections that could not be opened, by cause.
     CONNECT_FAILURES = "larder_connect_failures_total", COUNTER, Count, ["pool", "cause"];
 
-    /// Work that failed and was run again, by its name and the reason.
-    RETRIES = "larder_retries_total", COUNTER, Count, ["pool", "name", "reason"];
+    /// Callers who asked for a connection, by outcome: lent, timeout, shed, queue_full or nested.
+    SESSIONS = "larder_sessions_total", COUNTER, Count, ["pool", "outcome"];
+
+    /// Transactions that ended, by outcome: committed, rolled_back, or in_doubt where the answer to COMMIT never came.
+    TRANSACTIONS = "larder_transactions_total", COUNTER, Count, ["pool", "outcome"];
+
+    /// Work that failed and was run again, by its name, the reason, and the SQLSTATE where the server gave one.
+    RETRIES = "larder_retries_total", COUNTER, Count,
+        ["pool", "name", "reason", "db_response_status_code"];
+
+    /// Work that failed, was run again and succeeded, by its name.
+    RETRY_RECOVERIES = "larder_retry_recoveries_total", COUNTER, Count, ["pool", "name"];
 
     /// Work that failed and might have been run again but was not, by its name and why not: attempts, time, budget or nested.
     RETRY_REFUSALS = "larder_retry_refusals_total", COUNTER, Count, ["pool", "name", "refusal"];
@@ -191,6 +214,9 @@ table! {
     /// Duration of the last look into the log of invalidations.
     FOLLOWER_LAST_POLL = "larder_follower_last_poll_seconds", GAUGE, Seconds, ["database"];
 
+    /// How long ago the last look into the log of invalidations began that was answered.
+    FOLLOWER_DELAY = "larder_follower_delay_seconds", GAUGE, Seconds, ["database"];
+
     /// Whether kept results may be served now: 1 with the lease, 0 without.
     FOLLOWER_HAS_LEASE = "larder_follower_has_lease", GAUGE, Count, ["database"];
 
@@ -238,8 +264,14 @@ table! {
     /// Health of a check: 0 healthy, 1 degraded, 2 unhealthy, 3 critical.
     HEALTH_STATUS = "larder_health_status", GAUGE, Count, ["database", "check"];
 
+    /// Health of the instance, the worst of the checks that count: 0 healthy, 1 degraded, 2 unhealthy, 3 critical.
+    HEALTH_OVERALL = "larder_health_overall_status", GAUGE, Count, ["database"];
+
     /// Health checks made, by the status they found.
     HEALTH_CHECKS = "larder_health_checks_total", COUNTER, Count, ["database", "status"];
+
+    /// How far behind the furthest replica was when health looked last.
+    REPLICA_LAG = "larder_replica_lag_seconds", GAUGE, Seconds, ["database"];
 
     /// Seconds since the instance was started.
     UPTIME = "larder_uptime_seconds", GAUGE, Seconds, ["database"];

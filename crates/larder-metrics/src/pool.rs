@@ -8,6 +8,7 @@ use metrics::{Counter, Histogram};
 use serde::Serialize;
 
 use crate::handle::Lazy;
+use crate::labels::Bounds;
 use crate::names;
 use crate::window::{SlidingWindow, WindowStatistics};
 
@@ -29,6 +30,11 @@ pub struct PoolRecorder {
     timeouts: AtomicU64,
     retries: AtomicU64,
     retry_refusals: AtomicU64,
+    retry_recoveries: AtomicU64,
+    committed: AtomicU64,
+    rolled_back: AtomicU64,
+    in_doubt: AtomicU64,
+    bounds: &'static Bounds,
     /// `None` where metrics are off; nothing in it before something is recorded.
     series: Option<Lazy<Series>>,
 }
@@ -73,6 +79,27 @@ pub struct ConnectionStatistics {
     /// Work that failed and might have been run again, but was not: tried often enough, no time
     /// left, or the budget of the pool was spent.
     pub retry_refusals: u64,
+    /// Work that failed, was run again and succeeded.
+    pub retry_recoveries: u64,
+    /// Transactions that were committed.
+    pub committed: u64,
+    /// Transactions that were rolled back. Where a future was dropped that ran one, it is rolled
+    /// back all the same, and not counted.
+    pub rolled_back: u64,
+    /// Transactions of which nobody knows, because the answer to COMMIT never came.
+    pub in_doubt: u64,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransactionOutcome {
+    /// It was committed.
+    Committed,
+    /// It was rolled back, or cannot be committed any more.
+    RolledBack,
+    /// The answer to COMMIT never came.
+    InDoubt,
 }
 
 impl PoolRecorder {
@@ -97,6 +124,11 @@ impl PoolRecorder {
             timeouts: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             retry_refusals: AtomicU64::new(0),
+            retry_recoveries: AtomicU64::new(0),
+            committed: AtomicU64::new(0),
+            rolled_back: AtomicU64::new(0),
+            in_doubt: AtomicU64::new(0),
+            bounds: Bounds::of_process(),
             series: None,
         }
     }
@@ -125,12 +157,14 @@ impl PoolRecorder {
         }
     }
 
-    /// Work of this name failed for a reason of few words, and is run again.
-    pub fn retried(&self, name: &'static str, reason: &'static str) {
+    /// Work of this name failed for a reason of few words, with this SQLSTATE if the server gave
+    /// one, and is run again.
+    pub fn retried(&self, name: &'static str, reason: &'static str, sqlstate: Option<&str>) {
         self.retries.fetch_add(1, Ordering::Relaxed);
         if self.series.is_some() {
+            let sqlstate = sqlstate.map_or("", |code| self.bounds.sqlstates.limit(code));
             names::RETRIES
-                .counter(&[&self.pool, name, reason])
+                .counter(&[&self.pool, self.bounds.work.limit(name), reason, sqlstate])
                 .increment(1);
         }
     }
@@ -141,9 +175,30 @@ impl PoolRecorder {
         self.retry_refusals.fetch_add(1, Ordering::Relaxed);
         if self.series.is_some() {
             names::RETRY_REFUSALS
-                .counter(&[&self.pool, name, refusal])
+                .counter(&[&self.pool, self.bounds.work.limit(name), refusal])
                 .increment(1);
         }
+    }
+
+    /// Work of this name succeeded that had failed before.
+    pub fn retry_recovered(&self, name: &'static str) {
+        self.retry_recoveries.fetch_add(1, Ordering::Relaxed);
+        if self.series.is_some() {
+            names::RETRY_RECOVERIES
+                .counter(&[&self.pool, self.bounds.work.limit(name)])
+                .increment(1);
+        }
+    }
+
+    /// A transaction ended. It is in the series that [`SessionReading`](crate::SessionReading)
+    /// gives.
+    pub fn transaction_ended(&self, outcome: TransactionOutcome) {
+        let counter = match outcome {
+            TransactionOutcome::Committed => &self.committed,
+            TransactionOutcome::RolledBack => &self.rolled_back,
+            TransactionOutcome::InDoubt => &self.in_doubt,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A connection was lent after this wait.
@@ -181,6 +236,10 @@ impl PoolRecorder {
             timeouts: self.timeouts.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             retry_refusals: self.retry_refusals.load(Ordering::Relaxed),
+            retry_recoveries: self.retry_recoveries.load(Ordering::Relaxed),
+            committed: self.committed.load(Ordering::Relaxed),
+            rolled_back: self.rolled_back.load(Ordering::Relaxed),
+            in_doubt: self.in_doubt.load(Ordering::Relaxed),
         }
     }
 

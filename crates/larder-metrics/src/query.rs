@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::OperationScope;
 use crate::labels::Bounds;
+use crate::latency::{LatencyCounts, LatencyRecorder};
+use crate::recent::{LatencyStatistics, RecentLatency};
 use crate::statements::{Recorded, Statements};
 use crate::window::{SlidingWindow, WindowStatistics, ratio};
 
@@ -122,9 +124,11 @@ pub struct QueryRecorder {
     options: QueryOptions,
     started: Instant,
     window: SlidingWindow,
+    recent: RecentLatency,
     slow: AtomicU64,
     nanoseconds: AtomicU64,
     statements: Statements,
+    latencies: LatencyRecorder,
     series: QuerySeries,
 }
 
@@ -164,8 +168,10 @@ impl QueryRecorder {
             options,
             started: Instant::now(),
             window: SlidingWindow::default(),
+            recent: RecentLatency::default(),
             slow: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
+            latencies: LatencyRecorder::default(),
         }
     }
 
@@ -185,7 +191,9 @@ impl QueryRecorder {
         let slow = query.duration >= self.slow_threshold();
         let first = self.statements.record(second, query, slow);
         self.window.add(second, query.error.is_some());
+        self.recent.reach(second, &self.latencies);
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.latencies.record(query.duration);
         if slow {
             self.slow.fetch_add(1, Ordering::Relaxed);
         }
@@ -246,12 +254,48 @@ impl QueryRecorder {
         }
     }
 
+    /// How long statements took since the start. The difference of two readings has the quantiles
+    /// of what happened between them.
+    #[must_use]
+    pub fn latencies(&self) -> LatencyCounts {
+        self.latencies.counts()
+    }
+
     /// What statements did in the last `span`, to the second; at most
     /// [`LONGEST_WINDOW`](Self::LONGEST_WINDOW).
     #[must_use]
     pub fn window(&self, span: Duration) -> WindowStatistics {
         self.window
             .statistics(self.started.elapsed().as_secs(), span)
+    }
+}
+
+impl QueryRecorder {
+    /// The longest window that [`latency`](Self::latency) gives: a minute.
+    pub const LONGEST_LATENCY: Duration = RecentLatency::LONGEST;
+
+    /// How many statements ended in the last `span` and how long they took, to the second; at
+    /// most [`LONGEST_LATENCY`](Self::LONGEST_LATENCY).
+    ///
+    /// It reads a few kilobytes of memory and asks nobody, so a page may call it each second.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use larder_metrics::{QueryOptions, QueryRecorder};
+    ///
+    /// let queries = QueryRecorder::new(QueryOptions::default());
+    /// let lately = queries.latency(Duration::from_secs(10));
+    /// assert_eq!((lately.calls, lately.p99_ms), (0, 0.0));
+    /// ```
+    #[must_use]
+    pub fn latency(&self, span: Duration) -> LatencyStatistics {
+        self.latency_at(self.started.elapsed(), span)
+    }
+
+    fn latency_at(&self, now: Duration, span: Duration) -> LatencyStatistics {
+        let span = span.min(Self::LONGEST_LATENCY);
+        let failures = self.window.statistics(now.as_secs(), span).failures;
+        self.recent.statistics(now, span, &self.latencies, failures)
     }
 }
 

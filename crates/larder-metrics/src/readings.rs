@@ -2,8 +2,10 @@
 //!
 //! The facade fills these from the components, which know nothing of metrics.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::labels::Bounds;
 use crate::names;
 use crate::scrape::Scrape;
 
@@ -86,6 +88,52 @@ impl PoolReading {
             let open = self.idle + self.used;
             scrape.gauge(&names::LEGACY_POOL_SIZE, &[], open as f64);
             scrape.gauge(&names::LEGACY_ACTIVE_CONNECTIONS, &[], self.used as f64);
+        }
+    }
+}
+
+/// What became of those who asked a pool for a connection since the start, and of their
+/// transactions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionReading {
+    /// Callers who got one.
+    pub lent: u64,
+    /// Callers who waited until their time was up.
+    pub timeouts: u64,
+    /// Callers sent away because they had waited too long.
+    pub shed: u64,
+    /// Callers refused because as many waited as may.
+    pub turned_away: u64,
+    /// Callers who had all connections already.
+    pub nested: u64,
+    /// Transactions that were committed.
+    pub committed: u64,
+    /// Transactions that were rolled back.
+    pub rolled_back: u64,
+    /// Transactions of which nobody knows.
+    pub in_doubt: u64,
+}
+
+impl SessionReading {
+    /// Gives it to a scrape under the name of the pool.
+    pub fn publish(&self, scrape: &mut Scrape, pool: &str) {
+        let sessions = [
+            ("lent", self.lent),
+            ("timeout", self.timeouts),
+            ("shed", self.shed),
+            ("queue_full", self.turned_away),
+            ("nested", self.nested),
+        ];
+        for (outcome, total) in sessions {
+            scrape.counter(&names::SESSIONS, &[pool, outcome], total);
+        }
+        let transactions = [
+            ("committed", self.committed),
+            ("rolled_back", self.rolled_back),
+            ("in_doubt", self.in_doubt),
+        ];
+        for (outcome, total) in transactions {
+            scrape.counter(&names::TRANSACTIONS, &[pool, outcome], total);
         }
     }
 }
@@ -211,22 +259,42 @@ impl CacheReading {
 /// What health found last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HealthReading {
+    /// The status of the instance: 0 healthy, 1 degraded, 2 unhealthy, 3 critical; none before
+    /// the first check.
+    pub overall: Option<u8>,
     /// Each check and its status: 0 healthy, 1 degraded, 2 unhealthy, 3 critical. Checks not
     /// made yet are left out.
     pub checks: Vec<(String, u8)>,
     /// How many checks found each status since the start.
     pub made: Vec<(String, u64)>,
+    /// How far behind the furthest replica is; none where there is none or nobody knows.
+    pub replica_lag: Option<Duration>,
 }
 
 impl HealthReading {
     /// Gives it to a scrape.
     pub fn publish(&self, scrape: &mut Scrape, database: &str) {
+        self.publish_within(Bounds::of_process(), scrape, database);
+    }
+
+    fn publish_within(&self, bounds: &Bounds, scrape: &mut Scrape, database: &str) {
+        if let Some(overall) = self.overall {
+            scrape.gauge(&names::HEALTH_OVERALL, &[database], f64::from(overall));
+        }
+        // Of the checks that share a name the worst counts: gauges would add up.
+        let mut checks: BTreeMap<&str, u8> = BTreeMap::new();
         for (check, status) in &self.checks {
-            let labels = &[database, check.as_str()];
-            scrape.gauge(&names::HEALTH_STATUS, labels, f64::from(*status));
+            let worst = checks.entry(bounds.checks.limit(check)).or_default();
+            *worst = (*worst).max(*status);
+        }
+        for (check, status) in checks {
+            scrape.gauge(&names::HEALTH_STATUS, &[database, check], f64::from(status));
         }
         for (status, total) in &self.made {
             scrape.counter(&names::HEALTH_CHECKS, &[database, status], *total);
+        }
+        if let Some(lag) = self.replica_lag {
+            scrape.gauge(&names::REPLICA_LAG, &[database], lag.as_secs_f64());
         }
     }
 }

@@ -10,6 +10,7 @@ use metrics::Histogram;
 use serde::Serialize;
 
 use crate::handle::Opened;
+use crate::labels::{Bounds, OTHER};
 use crate::names;
 use crate::scrape::Scrape;
 use crate::window::ratio;
@@ -56,6 +57,7 @@ pub struct ServiceRecorder {
     errors: AtomicU64,
     nanoseconds: AtomicU64,
     durations: RwLock<HashMap<(&'static str, Outcome), Opened<Histogram>>>,
+    bounds: &'static Bounds,
 }
 
 /// What a service did since the start.
@@ -81,7 +83,7 @@ pub struct ServiceStatistics {
 }
 
 impl ServiceRecorder {
-    fn new(name: String, database: Option<Arc<str>>) -> Self {
+    fn new(name: String, database: Option<Arc<str>>, bounds: &'static Bounds) -> Self {
         Self {
             name: name.into(),
             database,
@@ -92,6 +94,7 @@ impl ServiceRecorder {
             errors: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
             durations: RwLock::default(),
+            bounds,
         }
     }
 
@@ -149,13 +152,22 @@ impl ServiceRecorder {
             return duration.clone();
         }
         drop(known);
-        let labels = &[database, &self.name, operation, outcome.as_str()];
+        let (service, limited) = self.limited(operation);
+        let labels = &[database, service, limited, outcome.as_str()];
         let duration = Opened::new(|| names::SERVICE_OPERATION_DURATION.histogram(labels));
         let durations = self.durations.write();
         durations
             .unwrap_or_else(PoisonError::into_inner)
             .insert((operation, outcome), duration.clone());
         duration
+    }
+
+    /// The values of the labels `service` and `operation`, bounded.
+    fn limited(&self, operation: &'static str) -> (&str, &'static str) {
+        let service = self.bounds.services.limit(&self.name);
+        let both = format!("{service}:{operation}");
+        let is_known = self.bounds.operations.admits(&both);
+        (service, if is_known { operation } else { OTHER })
     }
 
     /// What the service did since the start.
@@ -197,10 +209,22 @@ impl fmt::Debug for ServiceRecorder {
 /// services.recorder("restaurants").record_miss();
 /// assert_eq!(services.statistics()["restaurants"].hit_rate, 0.5);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ServiceRegistry {
     database: Option<Arc<str>>,
     recorders: RwLock<BTreeMap<String, Arc<ServiceRecorder>>>,
+    bounds: &'static Bounds,
+}
+
+impl Default for ServiceRegistry {
+    /// One that keeps statistics only, for where metrics are off.
+    fn default() -> Self {
+        Self {
+            database: None,
+            recorders: RwLock::default(),
+            bounds: Bounds::of_process(),
+        }
+    }
 }
 
 impl ServiceRegistry {
@@ -212,7 +236,7 @@ impl ServiceRegistry {
     pub fn new(database: &str) -> Self {
         Self {
             database: Some(database.into()),
-            recorders: RwLock::default(),
+            ..Self::default()
         }
     }
 
@@ -229,7 +253,8 @@ impl ServiceRegistry {
         let recorders = self.recorders.write();
         let mut recorders = recorders.unwrap_or_else(PoisonError::into_inner);
         let recorder = recorders.entry(name.to_owned()).or_insert_with(|| {
-            Arc::new(ServiceRecorder::new(name.to_owned(), self.database.clone()))
+            let database = self.database.clone();
+            Arc::new(ServiceRecorder::new(name.to_owned(), database, self.bounds))
         });
         Arc::clone(recorder)
     }
@@ -251,15 +276,21 @@ impl ServiceRegistry {
         let Some(database) = self.database.as_deref() else {
             return;
         };
-        for (service, counted) in self.statistics() {
-            scrape.counter(
-                &names::SERVICE_QUERIES,
-                &[database, &service],
-                counted.queries,
-            );
-            let requests = [("hit", counted.hits), ("miss", counted.misses)];
-            for (outcome, total) in requests {
-                let labels = &[database, &service, outcome];
+        // Those beyond the bound share a name, and with it the series.
+        let mut counts: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+        let statistics = self.statistics();
+        for (service, counted) in &statistics {
+            let sums = counts.entry(self.bounds.services.limit(service));
+            let sums = sums.or_default();
+            let counted = [counted.queries, counted.hits, counted.misses];
+            for (sum, counted) in sums.iter_mut().zip(counted) {
+                *sum += counted;
+            }
+        }
+        for (service, [queries, hits, misses]) in counts {
+            scrape.counter(&names::SERVICE_QUERIES, &[database, service], queries);
+            for (outcome, total) in [("hit", hits), ("miss", misses)] {
+                let labels = &[database, service, outcome];
                 scrape.counter(&names::SERVICE_CACHE_REQUESTS, labels, total);
             }
         }

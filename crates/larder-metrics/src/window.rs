@@ -1,11 +1,11 @@
 //! How many calls and failures there were lately.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::marks::Marks;
 
 #[cfg(test)]
 mod tests;
@@ -61,22 +61,20 @@ impl Totals {
     }
 }
 
-/// Exact totals, and marks of them by second: what happened in a window is the difference
-/// between the totals and a mark. So counting costs no more than without a window, except for
-/// the first call in a second.
-#[derive(Debug, Default)]
+/// Exact totals since the start, and how they were before each of the last seconds.
+#[derive(Debug)]
 pub(crate) struct SlidingWindow {
     totals: Totals,
-    /// The second of the last mark plus one; 0 before the first.
-    marked: AtomicU64,
-    marks: Mutex<VecDeque<Mark>>,
+    marks: Marks<WindowStatistics>,
 }
 
-/// The totals when the first call of a second came.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    second: u64,
-    totals: WindowStatistics,
+impl Default for SlidingWindow {
+    fn default() -> Self {
+        Self {
+            totals: Totals::default(),
+            marks: Marks::new(Self::LONGEST),
+        }
+    }
 }
 
 impl SlidingWindow {
@@ -85,27 +83,8 @@ impl SlidingWindow {
 
     /// Counts a call in the given second since the start of the clock.
     pub(crate) fn add(&self, second: u64, failed: bool) {
-        if self.marked.load(Ordering::Relaxed) <= second {
-            self.mark(second);
-        }
+        self.marks.reach(second, || self.totals.now());
         self.totals.add(failed);
-    }
-
-    #[cold]
-    fn mark(&self, second: u64) {
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.marked.load(Ordering::Relaxed) > second {
-            return;
-        }
-        let oldest = second.saturating_sub(Self::LONGEST.as_secs());
-        while marks.front().is_some_and(|mark| mark.second < oldest) {
-            marks.pop_front();
-        }
-        marks.push_back(Mark {
-            second,
-            totals: self.totals.now(),
-        });
-        self.marked.store(second + 1, Ordering::Relaxed);
     }
 
     pub(crate) fn totals(&self) -> WindowStatistics {
@@ -114,14 +93,9 @@ impl SlidingWindow {
 
     /// The calls of the last `span`, in whole seconds, the current one included.
     pub(crate) fn statistics(&self, second: u64, span: Duration) -> WindowStatistics {
-        let seconds = span.min(Self::LONGEST).as_secs().max(1);
-        let from = second.saturating_sub(seconds);
-        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = marks.partition_point(|mark| mark.second < from);
-        let Some(before) = marks.get(first).map(|mark| mark.totals) else {
+        let Some(before) = self.marks.before(self.marks.first(second, span)) else {
             return WindowStatistics::default();
         };
-        drop(marks);
         let now = self.totals.now();
         let calls = now.calls.saturating_sub(before.calls);
         WindowStatistics {

@@ -15,7 +15,7 @@ use crate::advisor::PoolAdvice;
 use crate::connect_error::ConnectError;
 use crate::holders::{Holder, NestedCheckoutError};
 use crate::retry::RetryReason;
-use crate::server_error::ServerError;
+use crate::server_error::{ServerError, SqlState};
 use crate::written::Effects;
 use crate::{BeginningStatement, SentStatement, SessionSettings, TransactionSettings};
 
@@ -154,6 +154,9 @@ pub trait PoolObserver: Send + Sync {
     /// Something failed and is run again after a pause.
     fn retried(&self, _: &RetryEvent) {}
 
+    /// Something of this name succeeded that had failed before, and was run again.
+    fn retry_recovered(&self, _name: &'static str) {}
+
     /// Something of this name failed in a way that might have been run again, and is not.
     fn retry_refused(&self, _name: &'static str, _: RetryRefusal) {}
 
@@ -170,10 +173,11 @@ pub enum TransactionEvent {
     /// The outermost one has been committed. What was written has been told to
     /// [`PoolObserver::committed`] before; what is to be done after the commit follows.
     Committed,
-    /// The outermost one has been rolled back, or cannot be committed any more, or a savepoint
-    /// has been rolled back. Where a future was dropped that ran a transaction, it is rolled back
-    /// by another task, and nothing is told.
+    /// The outermost one has been rolled back, or cannot be committed any more. Where a future was
+    /// dropped that ran a transaction, it is rolled back by another task, and nothing is told.
     RolledBack,
+    /// A savepoint in it has been rolled back.
+    RolledBackToSavepoint,
     /// The connection was lost before COMMIT was answered: nobody knows whether it took effect.
     InDoubt,
 }
@@ -190,6 +194,8 @@ pub struct RetryEvent {
     pub reason: RetryReason,
     /// How long it waits before that.
     pub pause: Duration,
+    /// The SQLSTATE with which it failed, where the server gave one.
+    pub state: Option<SqlState>,
 }
 
 /// Why something is not run again that might have been.

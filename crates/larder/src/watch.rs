@@ -59,10 +59,11 @@ impl Watch {
         }
         let source = exporter.as_ref().map(|exporter| {
             let (database, monitor) = (database.clone(), monitor.clone());
+            let legacy_names = config.metrics.legacy_names;
             exporter.register(move |scrape| {
                 let name = database.instance_name();
                 scrape.gauge(&names::UPTIME, &[name], since.elapsed().as_secs_f64());
-                publish(scrape, &database, &monitor);
+                publish(scrape, &database, &monitor, legacy_names);
             })
         });
         Self {

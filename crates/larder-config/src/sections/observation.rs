@@ -68,6 +68,10 @@ section! {
         per_fingerprint: bool {
             default: ByProfile { dev: "true", staging: "false", prod: "false", test: "false" },
         }
+        /// Whether the metrics of Larder's predecessor (db_queries_total and its like) are filled too, so that its dashboards go on working. They say nothing that Larder's own names do not.
+        legacy_names: bool {
+            default: Everywhere("false"),
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use larder_cache::{Cache, Cause, Doubt, TransactionId};
-use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder};
+use larder_metrics::{OperationScope, PoolRecorder, QueryRecorder, TransactionOutcome};
 use larder_pool::{
     BeginningStatement, Companion, ConnectError, Effects, EndedStatement, PoolObserver, RetryEvent,
-    RetryRefusal, SessionSettings, TransactionEvent, Written,
+    RetryRefusal, SessionSettings, SqlState, TransactionEvent, Written,
 };
 use larder_sql::catalog::{CATALOG_QUERY, DIGEST_QUERY, RowWrite, WriteSet};
 use larder_sql::{Effect, Fingerprint, SessionEffect, StatementKind, StatementProfile, classify};
@@ -209,6 +209,9 @@ impl PoolObserver for Watcher {
     }
 
     fn transaction(&self, transaction: u64, event: TransactionEvent) {
+        if let Some(outcome) = outcome(event) {
+            self.connections.transaction_ended(outcome);
+        }
         self.tell_call(|call| match event {
             TransactionEvent::Began => call.began_transaction(transaction),
             TransactionEvent::Committed => call.committed_transaction(transaction),
@@ -329,7 +332,13 @@ impl PoolObserver for Watcher {
     }
 
     fn retried(&self, event: &RetryEvent) {
-        self.connections.retried(event.name, event.reason.as_str());
+        let state = event.state.as_ref().map(SqlState::as_str);
+        let reason = event.reason.as_str();
+        self.connections.retried(event.name, reason, state);
+    }
+
+    fn retry_recovered(&self, name: &'static str) {
+        self.connections.retry_recovered(name);
     }
 
     fn retry_refused(&self, name: &'static str, refusal: RetryRefusal) {
@@ -355,4 +364,14 @@ fn may_commit_inside(written: &Written) -> bool {
         written.profile.kind,
         StatementKind::Call | StatementKind::Do
     )
+}
+
+/// How a transaction ended, if it did.
+fn outcome(event: TransactionEvent) -> Option<TransactionOutcome> {
+    Some(match event {
+        TransactionEvent::Committed => TransactionOutcome::Committed,
+        TransactionEvent::RolledBack => TransactionOutcome::RolledBack,
+        TransactionEvent::InDoubt => TransactionOutcome::InDoubt,
+        _ => return None,
+    })
 }

@@ -77,3 +77,45 @@ fn series_of_instances_say_whose_they_are() {
         assert_eq!(owned, !legacy && !shared.contains(name), "{name}");
     }
 }
+
+#[test]
+fn every_label_is_explained_and_none_that_is_not_there() {
+    let used: HashSet<&str> = ALL.iter().flat_map(|known| known.labels).copied().collect();
+    let explained: HashSet<&str> = LABELS.iter().map(|label| label.name).collect();
+    assert_eq!(explained.len(), LABELS.len());
+    assert_eq!(used, explained);
+}
+
+#[test]
+fn the_predecessors_names_have_its_labels_and_buckets() {
+    let expected: [(&str, &str, &[&str]); 7] = [
+        ("db_queries_total", "counter", &["query_type", "status"]),
+        ("db_query_duration_seconds", "histogram", &["query_type"]),
+        ("db_connection_pool_size", "gauge", &[]),
+        ("db_active_connections", "gauge", &[]),
+        ("db_cache_hits_total", "counter", &["cache_type"]),
+        ("db_cache_misses_total", "counter", &["cache_type"]),
+        ("db_slow_queries_total", "counter", &["query_type"]),
+    ];
+    for (name, kind, labels) in expected {
+        let known = ALL.iter().find(|known| known.name == name).unwrap();
+        assert_eq!(
+            (known.kind.as_str(), known.labels),
+            (kind, labels),
+            "{name}"
+        );
+    }
+    let buckets = Kind::Histogram(&[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0]);
+    assert_eq!(LEGACY_QUERY_DURATION.kind, buckets);
+}
+
+#[test]
+fn the_reference_page_is_in_step_with_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+    let committed = std::fs::read_to_string(path).unwrap();
+    // Not assert_eq: two pages in a message help nobody.
+    assert!(
+        committed == reference_page(),
+        "docs/metrics.md is not in step with the table: cargo xtask codegen"
+    );
+}

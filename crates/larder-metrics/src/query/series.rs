@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 
 use super::{QueryError, QueryObservation};
 use crate::handle::Opened;
-use crate::labels::{Bounds, OTHER};
+use crate::labels::{Bounded, Bounds, FINGERPRINTS, OTHER};
 use crate::names;
 
 /// How many handles are kept. Those that are used least are made again when they are needed.
@@ -24,6 +24,7 @@ pub(super) struct QuerySeries {
     legacy_names: bool,
     by_kind: Cache<OwnedKey, Arc<Opened<Handles>>>,
     by_fingerprint: Cache<OwnedFingerprint, Opened<Histogram>>,
+    slow_by_fingerprint: Cache<OwnedFingerprint, Opened<Counter>>,
 }
 
 /// The handles for one kind of statements.
@@ -47,6 +48,8 @@ impl QuerySeries {
             legacy_names,
             by_kind: Cache::new(KEPT),
             by_fingerprint: Cache::new(KEPT),
+            // Slow statements have few kinds, and time to open a series.
+            slow_by_fingerprint: Cache::new(FINGERPRINTS),
         }
     }
 
@@ -64,6 +67,7 @@ impl QuerySeries {
         }
         if slow {
             handles.slow.increment(1);
+            self.record_slow(query);
         }
         if let Some(legacy) = &handles.legacy {
             legacy.queries.increment(1);
@@ -75,20 +79,29 @@ impl QuerySeries {
     }
 
     pub(super) fn record_fingerprint(&self, query: &QueryObservation<'_>) {
-        let key = FingerprintKey {
-            pool: query.pool,
-            fingerprint: query.fingerprint,
-        };
+        let key = FingerprintKey::of(query);
         let known = self.by_fingerprint.get(&key);
         let handle = known.filter(Opened::is_current).unwrap_or_else(|| {
-            let fingerprint = format!("{:016x}", key.fingerprint);
-            let fingerprint = self.bounds.fingerprints.limit(&fingerprint);
-            let labels = &[key.pool, fingerprint];
+            let fingerprint = key.limited(&self.bounds.fingerprints);
+            let labels = &[key.pool, fingerprint.as_str()];
             let handle = Opened::new(|| names::STATEMENT_DURATION.histogram(labels));
             self.by_fingerprint.insert(key.kept(), handle.clone());
             handle
         });
         handle.record(query.duration.as_secs_f64());
+    }
+
+    fn record_slow(&self, query: &QueryObservation<'_>) {
+        let key = FingerprintKey::of(query);
+        let known = self.slow_by_fingerprint.get(&key);
+        let handle = known.filter(Opened::is_current).unwrap_or_else(|| {
+            let fingerprint = key.limited(&self.bounds.slow_fingerprints);
+            let labels = &[key.pool, fingerprint.as_str()];
+            let handle = Opened::new(|| names::SLOW_BY_FINGERPRINT.counter(labels));
+            self.slow_by_fingerprint.insert(key.kept(), handle.clone());
+            handle
+        });
+        handle.increment(1);
     }
 
     #[cold]
@@ -241,7 +254,20 @@ struct FingerprintKey<'a> {
     fingerprint: u64,
 }
 
-impl FingerprintKey<'_> {
+impl<'a> FingerprintKey<'a> {
+    fn of(query: &QueryObservation<'a>) -> Self {
+        Self {
+            pool: query.pool,
+            fingerprint: query.fingerprint,
+        }
+    }
+
+    /// The value of the label, bounded.
+    fn limited(self, bound: &Bounded) -> String {
+        let fingerprint = format!("{:016x}", self.fingerprint);
+        bound.limit(&fingerprint).to_owned()
+    }
+
     fn kept(self) -> OwnedFingerprint {
         OwnedFingerprint {
             pool: self.pool.into(),

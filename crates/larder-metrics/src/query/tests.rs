@@ -481,3 +481,60 @@ fn slow_statements_are_slow_in_what_is_known_of_their_text_too() {
         (1, 2, 1)
     );
 }
+
+#[test]
+fn the_latency_lately_is_known_without_series() {
+    let queries = QueryRecorder::new(QueryOptions {
+        metrics: false,
+        ..QueryOptions::default()
+    });
+    for failed in [false, false, true] {
+        queries.record_in(
+            70,
+            &QueryObservation {
+                error: failed.then_some(QueryError::Class("timeout")),
+                ..observation()
+            },
+        );
+    }
+    let lately = queries.latency_at(Duration::from_secs(75), Duration::from_secs(10));
+    assert_eq!((lately.calls, lately.failures), (3, 1));
+    assert_eq!(lately.per_second, 0.3);
+    assert!((lately.p50_ms - 2.0).abs() <= 0.25, "{lately:?}");
+    let later = queries.latency_at(Duration::from_secs(100), Duration::from_secs(10));
+    assert_eq!(later.calls, 0);
+}
+
+#[test]
+fn what_is_slow_is_counted_by_kind_of_statement_up_to_a_bound() {
+    let options = QueryOptions {
+        slow_threshold: Duration::from_millis(1),
+        ..QueryOptions::default()
+    };
+    let page = rendered(options, |queries| {
+        for fingerprint in 0..120 {
+            queries.record(&QueryObservation {
+                fingerprint,
+                ..observation()
+            });
+        }
+        queries.record(&QueryObservation {
+            fingerprint: 7,
+            ..observation()
+        });
+        queries.record(&QueryObservation {
+            fingerprint: 500,
+            duration: Duration::from_micros(10),
+            ..observation()
+        });
+    });
+    let series = lines(&page, "larder_slow_statements_by_fingerprint_total");
+    assert_eq!(series.len(), 101);
+    let has = |line: &str| series.contains(&line);
+    assert!(has(
+        r#"larder_slow_statements_by_fingerprint_total{pool="main",fingerprint="0000000000000007"} 2"#
+    ));
+    assert!(has(
+        r#"larder_slow_statements_by_fingerprint_total{pool="main",fingerprint="other"} 20"#
+    ));
+}

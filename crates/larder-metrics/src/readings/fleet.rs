@@ -25,6 +25,8 @@ pub struct FollowerReading {
     pub lease_left: Duration,
     /// How long the last look took.
     pub last_poll: Duration,
+    /// How long ago the last look began that was answered; none before the first.
+    pub delay: Option<Duration>,
 }
 
 impl FollowerReading {
@@ -52,6 +54,9 @@ impl FollowerReading {
         ];
         for (definition, value) in gauges {
             scrape.gauge(&definition, &[database], value);
+        }
+        if let Some(delay) = self.delay {
+            scrape.gauge(&names::FOLLOWER_DELAY, &[database], delay.as_secs_f64());
         }
     }
 }

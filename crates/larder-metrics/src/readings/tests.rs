@@ -151,13 +151,17 @@ fn a_cache_shows_its_counts() {
 #[test]
 fn health_shows_each_check() {
     let reading = HealthReading {
+        overall: Some(1),
         checks: vec![("database".to_owned(), 0), ("pool".to_owned(), 1)],
         made: vec![("healthy".to_owned(), 20), ("degraded".to_owned(), 2)],
+        replica_lag: Some(Duration::from_millis(1_500)),
     };
     let shown = page(move |scrape| reading.publish(scrape, "main"));
     assert_lines(
         &shown,
         &[
+            r#"larder_health_overall_status{database="main"} 1"#,
+            r#"larder_replica_lag_seconds{database="main"} 1.5"#,
             r#"larder_health_status{database="main",check="database"} 0"#,
             r#"larder_health_status{database="main",check="pool"} 1"#,
             r#"larder_health_checks_total{database="main",status="healthy"} 20"#,
@@ -177,6 +181,7 @@ fn a_follower_shows_its_looks_and_its_lease() {
         gaps: 5,
         lease_left: Duration::from_millis(750),
         last_poll: Duration::from_millis(2),
+        delay: Some(Duration::from_millis(250)),
     };
     let lapsed = FollowerReading {
         lease_left: Duration::ZERO,
@@ -186,6 +191,7 @@ fn a_follower_shows_its_looks_and_its_lease() {
     assert_lines(
         &shown,
         &[
+            r#"larder_follower_delay_seconds{database="main"} 0.25"#,
             r#"larder_follower_polls_total{database="main",outcome="success"} 20"#,
             r#"larder_follower_polls_total{database="main",outcome="error"} 1"#,
             r#"larder_follower_hinted_polls_total{database="main"} 2"#,
@@ -301,4 +307,52 @@ fn the_shadow_shows_what_it_compared() {
     ] {
         assert_lines(&shown, &[&format!("{reads}\"{outcome}\"}} {total}")]);
     }
+}
+
+#[test]
+fn sessions_and_transactions_show_how_they_ended() {
+    let reading = SessionReading {
+        lent: 20,
+        timeouts: 1,
+        shed: 2,
+        turned_away: 3,
+        nested: 4,
+        committed: 5,
+        rolled_back: 6,
+        in_doubt: 7,
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_sessions_total{pool="main",outcome="lent"} 20"#,
+            r#"larder_sessions_total{pool="main",outcome="timeout"} 1"#,
+            r#"larder_sessions_total{pool="main",outcome="shed"} 2"#,
+            r#"larder_sessions_total{pool="main",outcome="queue_full"} 3"#,
+            r#"larder_sessions_total{pool="main",outcome="nested"} 4"#,
+            r#"larder_transactions_total{pool="main",outcome="committed"} 5"#,
+            r#"larder_transactions_total{pool="main",outcome="rolled_back"} 6"#,
+            r#"larder_transactions_total{pool="main",outcome="in_doubt"} 7"#,
+        ],
+    );
+}
+
+#[test]
+fn checks_beyond_the_bound_show_the_worst_of_them() {
+    let bounds: &'static Bounds = Box::leak(Box::new(Bounds::new()));
+    let mut checks: Vec<(String, u8)> = (0..150).map(|n| (format!("check_{n}"), 1)).collect();
+    checks[120].1 = 3;
+    let reading = HealthReading {
+        checks,
+        ..HealthReading::default()
+    };
+    let shown = page(move |scrape| reading.publish_within(bounds, scrape, "main"));
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_health_status{database="main",check="check_99"} 1"#,
+            r#"larder_health_status{database="main",check="other"} 3"#,
+        ],
+    );
+    assert!(!shown.contains("check_100"), "{shown}");
 }

@@ -72,3 +72,45 @@ fn without_a_database_there_are_no_series() {
     });
     assert_eq!(page, "");
 }
+
+#[test]
+fn services_and_operations_beyond_their_bounds_share_a_name() {
+    const OPERATIONS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+    let (recorder, exporter) = Exporter::detached();
+    let page = metrics::with_local_recorder(&recorder, || {
+        let services = Arc::new(ServiceRegistry {
+            bounds: Box::leak(Box::new(Bounds::new())),
+            ..ServiceRegistry::new("main")
+        });
+        for number in 0..110 {
+            let service = services.recorder(&format!("service_{number}"));
+            service.record_query();
+            for operation in OPERATIONS {
+                service.record_call(operation, Duration::from_millis(1), Outcome::Success);
+            }
+        }
+        let read = Arc::clone(&services);
+        let _source = exporter.register(move |scrape| read.publish(scrape));
+        // Twice: what is added up is the same at each scrape.
+        exporter.render().unwrap();
+        assert_eq!(services.statistics()["service_109"].calls, 6);
+        exporter.render().unwrap()
+    });
+    let value = |series: &str| {
+        let line = page.lines().find(|line| line.starts_with(series));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+    };
+    let queries = |service: &str| {
+        value(&format!(
+            r#"larder_service_queries_total{{database="main",service="{service}"}}"#
+        ))
+    };
+    assert_eq!(queries("service_99"), Some(1));
+    assert_eq!(queries("service_100"), None);
+    assert_eq!(queries("other"), Some(10));
+    let counts = page
+        .lines()
+        .filter(|line| line.starts_with("larder_service_operation_duration_seconds_count"));
+    // 500 pairs; then, for each service, one for what is left of its operations.
+    assert!(counts.count() <= 601, "{page}");
+}

@@ -349,8 +349,8 @@ impl TransactionManager {
                 connection.link.forget_failures();
                 let number = connection.transaction.number;
                 let observer = &connection.link.watch().observer;
-                observer
-                    .tell(|observer| observer.transaction(number, TransactionEvent::RolledBack));
+                let event = TransactionEvent::RolledBackToSavepoint;
+                observer.tell(|observer| observer.transaction(number, event));
                 effects::run(connection.transaction.effects.roll_back());
                 connection.transaction.surface()
             }

@@ -54,6 +54,14 @@ impl Attempts {
         INSIDE.scope((), attempt).await
     }
 
+    /// The last attempt succeeded.
+    pub(super) fn succeeded(&self) {
+        if self.made > 1 {
+            let observer = &self.pool.0.options.observer;
+            observer.tell(|observer| observer.retry_recovered(self.name));
+        }
+    }
+
     /// Waits for the next attempt after a failure, if there is one. `None` where this failure is
     /// never run again.
     pub(super) async fn next(&mut self, cause: &FailureCause) -> Option<Result<(), GaveUp>> {
@@ -99,6 +107,7 @@ impl Attempts {
             attempt: self.made,
             reason,
             pause,
+            state,
         };
         let observer = &self.pool.0.options.observer;
         observer.tell(|observer| observer.retried(&event));

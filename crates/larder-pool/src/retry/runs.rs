@@ -117,7 +117,10 @@ impl Retry {
                 self.transaction.end(session, result).await
             });
             let Failed { mut error, cause } = match attempts.attempt(attempt).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    attempts.succeeded();
+                    return Ok(value);
+                }
                 Err(failed) => failed,
             };
             match attempts.next(&cause).await {
@@ -165,7 +168,10 @@ impl Retry {
                 })
             });
             let Failed { mut error, cause } = match attempts.attempt(attempt).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    attempts.succeeded();
+                    return Ok(value);
+                }
                 Err(failed) => failed,
             };
             match attempts.next(&cause).await {
@@ -201,7 +207,10 @@ impl Retry {
         let mut attempts = Attempts::begin(&self.pool, &self.policy, self.name);
         loop {
             let error = match attempts.attempt(Box::pin(function())).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    attempts.succeeded();
+                    return Ok(value);
+                }
                 Err(error) => error,
             };
             let cause = error

@@ -8,15 +8,21 @@ use larder_database::{
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::{
     CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading, Scrape,
-    SecondTierReading, ShadowReading,
+    SecondTierReading, SessionReading, ShadowReading,
 };
 
-/// Reads everything.
-pub(super) fn publish(scrape: &mut Scrape, database: &Database, monitor: &HealthMonitor) {
+/// Reads everything; gives it under the predecessor's names too if `legacy_names`.
+pub(super) fn publish(
+    scrape: &mut Scrape,
+    database: &Database,
+    monitor: &HealthMonitor,
+    legacy_names: bool,
+) {
     let name = database.instance_name();
-    pool(database).publish(scrape, name, false);
+    pool(database).publish(scrape, name, legacy_names);
+    sessions(database).publish(scrape, name);
     lanes(database).publish(scrape, name);
-    cache(database).publish(scrape, name, "l1", false);
+    cache(database).publish(scrape, name, "l1", legacy_names);
     if let Some(statistics) = database.follower_statistics() {
         follower(&statistics).publish(scrape, name);
     }
@@ -56,6 +62,21 @@ fn pool(database: &Database) -> PoolReading {
         turned_away: pool.turned_away,
         held_long: pool.held_long,
         nested: pool.nested,
+    }
+}
+
+fn sessions(database: &Database) -> SessionReading {
+    let pool = database.pool_status();
+    let connections = database.connection_statistics();
+    SessionReading {
+        lent: connections.acquired,
+        timeouts: connections.timeouts,
+        shed: pool.shed,
+        turned_away: pool.turned_away,
+        nested: pool.nested,
+        committed: connections.committed,
+        rolled_back: connections.rolled_back,
+        in_doubt: connections.in_doubt,
     }
 }
 
@@ -109,6 +130,7 @@ fn follower(statistics: &FollowerStatistics) -> FollowerReading {
         gaps: statistics.gaps,
         lease_left: statistics.lease_left,
         last_poll: statistics.last_poll,
+        delay: statistics.since_last_poll,
     }
 }
 
@@ -153,6 +175,8 @@ fn shadow(statistics: &ShadowStatistics) -> ShadowReading {
 
 fn health(report: &HealthReport) -> HealthReading {
     HealthReading {
+        overall: report.status.level(),
+        replica_lag: replica_lag(report),
         checks: report
             .probes
             .iter()
@@ -164,4 +188,15 @@ fn health(report: &HealthReport) -> HealthReading {
             .map(|(status, count)| (status.as_str().to_owned(), *count))
             .collect(),
     }
+}
+
+/// What the check of the replicas measured, where there is one.
+fn replica_lag(report: &HealthReport) -> Option<Duration> {
+    let observed = report.probe("replicas")?.observed.as_ref()?;
+    let seconds = match observed.unit {
+        "ms" => observed.value / 1_000.0,
+        "s" => observed.value,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(seconds).ok()
 }
