@@ -132,6 +132,7 @@ fn cured(finding: AnalysisFinding, row: &Sequence) -> AnalysisFinding {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
     use crate::Thresholds;

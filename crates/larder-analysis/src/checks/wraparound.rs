@@ -138,6 +138,7 @@ fn severity(used: f64, context: &Context<'_>) -> Option<Severity> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
     use crate::Thresholds;

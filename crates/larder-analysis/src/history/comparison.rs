@@ -14,6 +14,7 @@ use crate::quantity::{bytes, count, milliseconds, percent, seconds};
 use crate::{AnalysisFinding, Confidence, NotChecked, Severity, Thresholds};
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests;
 
 /// What happened between two readings.

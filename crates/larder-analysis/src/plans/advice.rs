@@ -14,6 +14,7 @@ use crate::server::Server;
 use crate::{AnalysisFinding, Confidence, Severity, Thresholds};
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests;
 
 /// What a plan shows to be wrong, by what `EXPLAIN (FORMAT JSON)` gives: large tables read from end

@@ -12,6 +12,7 @@ use crate::Thresholds;
 use crate::identifier::qualified;
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests;
 
 /// An index that is not there.

@@ -278,6 +278,7 @@ fn bare(expression: &Expr) -> &Expr {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
 

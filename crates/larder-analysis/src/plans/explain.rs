@@ -35,7 +35,7 @@ pub(super) async fn plan(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("larder_analysis_{}_{number}", std::process::id());
-    run(connection, &format!("PREPARE {name} AS {text}")).await?;
+    run(connection, &format!("PREPARE {name} AS {}", cast(text))).await?;
     let values = vec!["NULL"; parameters].join(", ");
     let question = format!("EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {name}({values})");
     let explained = explain(connection, &question).await;
@@ -60,9 +60,52 @@ fn parameters(text: &str) -> usize {
     numbers.max().unwrap_or(0)
 }
 
+/// `interval '1 day'` becomes `interval $1` where values are left out, which is no SQL: here it is
+/// `$1::interval`.
+fn cast(text: &str) -> String {
+    const TYPES: [&str; 10] = [
+        "interval",
+        "date",
+        "time",
+        "timestamp",
+        "timestamptz",
+        "uuid",
+        "json",
+        "jsonb",
+        "inet",
+        "numeric",
+    ];
+    let mut tokens: Vec<(TokenKind, String)> = Lexer::new(text)
+        .flatten()
+        .map(|token| (token.kind, token.text.to_owned()))
+        .collect();
+    for place in 2..tokens.len() {
+        let before = tokens[place - 2].1.to_ascii_lowercase();
+        let is_apart = tokens[place - 1].0 == TokenKind::Whitespace;
+        let is_value = tokens[place].0 == TokenKind::Positional;
+        if is_value && is_apart && TYPES.contains(&before.as_str()) {
+            tokens[place - 2].1.clear();
+            tokens[place].1 += &format!("::{before}");
+        }
+    }
+    tokens.into_iter().map(|(_, text)| text).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn literals_of_a_type_become_casts() {
+        assert_eq!(
+            cast("SELECT now() - INTERVAL $1"),
+            "SELECT now() -  $1::interval"
+        );
+        assert_eq!(
+            cast("SELECT a.date, $1 LIMIT $2"),
+            "SELECT a.date, $1 LIMIT $2"
+        );
+    }
 
     #[test]
     fn parameters_are_counted_outside_of_texts() {

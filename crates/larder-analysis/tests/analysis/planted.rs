@@ -86,6 +86,8 @@ async fn work(shop: &Shop) {
         shop.execute(&order).await;
         let visits = format!("SELECT id FROM visits WHERE page = {customer} AND at > now()");
         shop.execute(&visits).await;
+        let page = format!("SELECT id FROM visits WHERE page = {customer}");
+        shop.execute(&page).await;
         let lately = "SELECT id FROM visits WHERE at > now() - interval '5 s'";
         shop.execute(lately).await;
     }

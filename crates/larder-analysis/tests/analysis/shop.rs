@@ -17,6 +17,12 @@ impl Shop {
     /// With all that an analysis can use.
     pub(crate) async fn open() -> Self {
         let shop = Self::without_extensions().await;
+        let asked = "SELECT count(*) FROM pg_available_extensions WHERE name = 'hypopg'";
+        let known: i64 = shop.client.query_one(asked, &[]).await.unwrap().get(0);
+        assert_eq!(
+            known, 1,
+            "install hypopg for this PostgreSQL (Debian: postgresql-NN-hypopg)"
+        );
         shop.execute("CREATE EXTENSION pg_stat_statements; CREATE EXTENSION hypopg")
             .await;
         shop
