@@ -8,6 +8,7 @@ use metrics::{Counter, Histogram};
 use serde::Serialize;
 
 use crate::handle::Lazy;
+use crate::latency::{LatencyCounts, LatencyRecorder};
 use crate::names;
 use crate::window::{SlidingWindow, WindowStatistics};
 
@@ -24,6 +25,7 @@ pub struct PoolRecorder {
     connects: SlidingWindow,
     failures_in_a_row: AtomicU64,
     acquired: AtomicU64,
+    waits: LatencyRecorder,
     timeouts: AtomicU64,
     retries: AtomicU64,
     retry_refusals: AtomicU64,
@@ -89,6 +91,7 @@ impl PoolRecorder {
             connects: SlidingWindow::default(),
             failures_in_a_row: AtomicU64::new(0),
             acquired: AtomicU64::new(0),
+            waits: LatencyRecorder::default(),
             timeouts: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             retry_refusals: AtomicU64::new(0),
@@ -144,6 +147,7 @@ impl PoolRecorder {
     /// A connection was lent after this wait.
     pub fn acquired(&self, waited: Duration) {
         self.acquired.fetch_add(1, Ordering::Relaxed);
+        self.waits.record(waited);
         self.record(|series| series.wait_time.record(waited));
     }
 
@@ -171,6 +175,12 @@ impl PoolRecorder {
             retries: self.retries.load(Ordering::Relaxed),
             retry_refusals: self.retry_refusals.load(Ordering::Relaxed),
         }
+    }
+
+    /// How long callers waited for the connections that they got, since the start.
+    #[must_use]
+    pub fn waits(&self) -> LatencyCounts {
+        self.waits.counts()
     }
 
     /// Tries to connect in the last `span`, to the second; at most 15 minutes.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::labels::Bounds;
+use crate::latency::{LatencyCounts, LatencyRecorder};
 use crate::window::{SlidingWindow, WindowStatistics, ratio};
 
 mod log;
@@ -115,6 +116,7 @@ pub struct QueryRecorder {
     window: SlidingWindow,
     slow: AtomicU64,
     nanoseconds: AtomicU64,
+    latencies: LatencyRecorder,
     series: QuerySeries,
 }
 
@@ -155,6 +157,7 @@ impl QueryRecorder {
             window: SlidingWindow::default(),
             slow: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
+            latencies: LatencyRecorder::default(),
         }
     }
 
@@ -174,6 +177,7 @@ impl QueryRecorder {
         let slow = query.duration >= self.options.slow_threshold;
         self.window.add(second, query.error.is_some());
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.latencies.record(query.duration);
         if slow {
             self.slow.fetch_add(1, Ordering::Relaxed);
         }
@@ -203,6 +207,13 @@ impl QueryRecorder {
             avg_ms: ratio(self.nanoseconds.load(Ordering::Relaxed), totals.calls) / 1e6,
             error_rate: totals.error_rate(),
         }
+    }
+
+    /// How long statements took since the start. The difference of two readings has the quantiles
+    /// of what happened between them.
+    #[must_use]
+    pub fn latencies(&self) -> LatencyCounts {
+        self.latencies.counts()
     }
 
     /// What statements did in the last `span`, to the second; at most
