@@ -3,11 +3,13 @@
 
 use std::future::poll_fn;
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::poll;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -42,14 +44,22 @@ impl Pool {
             Some(place) => place,
             None => Box::pin(self.place(&caller, started, until)).await?,
         };
-        let connection = timeout_at(until, self.connection());
-        let Ok(lease) = connection.await else {
-            drop(place);
-            return Err(self.timed_out(started));
+        let mut lease = {
+            let mut connection = pin!(self.connection(started));
+            // Mostly one is there, and then no timer is needed.
+            let lease = match poll!(connection.as_mut()) {
+                Poll::Ready(lease) => Ok(lease),
+                Poll::Pending => timeout_at(until, connection).await,
+            };
+            let Ok(lease) = lease else {
+                drop(place);
+                return Err(self.timed_out(started));
+            };
+            lease?
         };
-        let mut lease = lease?;
-        lease.hold(place, caller);
-        let waited = started.elapsed();
+        let now = Instant::now();
+        lease.hold(place, caller, now);
+        let waited = now.duration_since(started);
         in_vain.got_one();
         observer.tell(|observer| observer.acquired(waited));
         tracing::trace!(pool = self.0.options.name, ?waited, "checkout");
@@ -159,11 +169,12 @@ impl Pool {
         }))
     }
 
-    /// A connection that works, for one who has a place.
-    async fn connection(&self) -> Result<Lease, Error> {
+    /// A connection that works, for one who has a place since then at most.
+    async fn connection(&self, started: Instant) -> Result<Lease, Error> {
         loop {
-            let mut lease = Lease::new(self.pooled().await?, Arc::clone(&self.0));
-            if self.is_alive(lease.pooled()).await {
+            let pooled = self.pooled(started).await?;
+            let mut lease = Lease::new(pooled, Arc::clone(&self.0));
+            if self.is_alive(lease.pooled(), started).await {
                 return Ok(lease);
             }
             lease.pooled().connection.condemn();
@@ -173,17 +184,19 @@ impl Pool {
     /// A connection from bb8. An error of connecting ends the waiting only if trying again
     /// cannot help; otherwise the next attempt follows, when the supply lets it, and whatever
     /// comes back to the pool meanwhile is taken.
-    async fn pooled(&self) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
+    async fn pooled(
+        &self,
+        started: Instant,
+    ) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
         let pool = self.0.shelf.get().ok_or_else(|| self.is_gone())?;
         let seen = self.0.counters.connect_errors.borrow().count;
-        let since = Instant::now();
         let at_once = {
-            let arriving = std::pin::pin!(pool.get_owned());
-            futures::poll!(arriving)
+            let arriving = pin!(pool.get_owned());
+            poll!(arriving)
         };
         match at_once {
             Poll::Ready(Ok(pooled)) => Ok(pooled),
-            _ => Box::pin(self.next_pooled(&pool, seen, since)).await,
+            _ => Box::pin(self.next_pooled(&pool, seen, started)).await,
         }
     }
 
@@ -192,7 +205,7 @@ impl Pool {
         &self,
         pool: &bb8::Pool<Manager>,
         mut seen: u64,
-        since: Instant,
+        started: Instant,
     ) -> Result<bb8::PooledConnection<'static, Manager>, Error> {
         let _awaiting = self.0.queue.await_connection();
         let mut errors = self.0.counters.connect_errors.subscribe();
@@ -203,7 +216,7 @@ impl Pool {
                 error = next_error(&mut errors, &mut seen) => {
                     let error = error.ok_or_else(|| self.is_gone())?;
                     // What was tried before may be right by now: a password was changed.
-                    if error.cause().is_permanent() && error.began >= since {
+                    if error.cause().is_permanent() && error.began >= started {
                         return Err(Error::Connect(error));
                     }
                 }
@@ -212,7 +225,7 @@ impl Pool {
         }
     }
 
-    async fn is_alive(&self, pooled: &mut Pooled) -> bool {
+    async fn is_alive(&self, pooled: &mut Pooled, started: Instant) -> bool {
         let Pool(inner) = self;
         if pooled.connection.is_broken() {
             inner.counters.notice_loss(&pooled.connection);
@@ -222,8 +235,9 @@ impl Pool {
             return false;
         }
         match inner.options.verify_after {
-            Some(idle) if pooled.last_used.elapsed() >= idle => {
-                let question = pooled.connection.link().batch("SELECT 1");
+            Some(idle) if started.saturating_duration_since(pooled.last_used) >= idle => {
+                // What is rare is on the heap: everybody who waits for a session holds it.
+                let question = Box::pin(pooled.connection.link().batch("SELECT 1"));
                 let answer = timeout(inner.options.verify_timeout, question).await;
                 let is_alive = matches!(answer, Ok(Ok(())));
                 if !is_alive {

@@ -21,6 +21,8 @@ use crate::supply::Supply;
 pub(crate) struct Pooled {
     pub(crate) connection: Connection,
     pub(crate) last_used: Instant,
+    /// When it was given back. Whoever does that notes it: reading the clock is not for free.
+    pub(crate) returned: Instant,
     /// Who has it.
     pub(crate) slot: Arc<Slot>,
     expires: Option<Instant>,
@@ -36,6 +38,7 @@ impl Pooled {
         let now = Instant::now();
         Self {
             last_used: now,
+            returned: now,
             slot: counters.holders.add(connection.link()),
             // Those that were opened together are not replaced together.
             expires: lifetime
@@ -46,13 +49,12 @@ impl Pooled {
     }
 
     fn is_expired(&self) -> bool {
-        self.expires
-            .is_some_and(|expires| Instant::now() >= expires)
+        self.expires.is_some_and(|expires| self.returned >= expires)
     }
 
     /// Whether nobody has wanted it for so long.
     fn is_forgotten(&self, limit: Option<Duration>) -> bool {
-        limit.is_some_and(|limit| self.last_used.elapsed() >= limit)
+        limit.is_some_and(|limit| self.returned.duration_since(self.last_used) >= limit)
     }
 }
 
@@ -95,25 +97,23 @@ impl Limits {
 }
 
 impl bb8::ManageConnection for Manager {
-    type Connection = Pooled;
+    // On the heap: bb8 moves it at each checkout and at each return.
+    type Connection = Box<Pooled>;
     type Error = Error;
 
-    async fn connect(&self) -> Result<Pooled, Error> {
+    async fn connect(&self) -> Result<Box<Pooled>, Error> {
         let connection = self.counters.supply.connect(&self.connector).await?;
         self.counters.connected();
-        Ok(Pooled::new(
-            connection,
-            &self.counters,
-            self.limits.max_lifetime,
-        ))
+        let pooled = Pooled::new(connection, &self.counters, self.limits.max_lifetime);
+        Ok(Box::new(pooled))
     }
 
-    async fn is_valid(&self, _: &mut Pooled) -> Result<(), Error> {
+    async fn is_valid(&self, _: &mut Box<Pooled>) -> Result<(), Error> {
         // The pool verifies by itself, and only what sat idle.
         Ok(())
     }
 
-    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+    fn has_broken(&self, pooled: &mut Box<Pooled>) -> bool {
         self.counters.notice_loss(&pooled.connection);
         let unusable = pooled.connection.is_broken()
             || !pooled.connection.is_clean()

@@ -231,20 +231,20 @@ impl Holders {
 }
 
 impl Slot {
-    pub(crate) fn hold(&self, caller: Caller) {
+    pub(crate) fn hold(&self, caller: Caller, now: Instant) {
         self.moved.store(false, Ordering::Relaxed);
         *self.held() = Some(Hold {
             id: next_id(),
             caller,
-            since: Instant::now(),
+            since: now,
             warned: false,
         });
     }
 
     /// It comes back. Gives for how long it was away.
-    pub(crate) fn release(&self) -> Option<Duration> {
+    pub(crate) fn release(&self, now: Instant) -> Option<Duration> {
         let hold = self.held().take()?;
-        Some(hold.since.elapsed())
+        Some(now.duration_since(hold.since))
     }
 
     /// Who uses it: if it is another one than he who asked for it, it was passed on.

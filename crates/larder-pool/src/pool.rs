@@ -87,7 +87,7 @@ impl Pool {
         } = &*pool.0;
         match counters.supply.connect(connector).await {
             Ok(first) => {
-                let first = Pooled::new(first, counters, options.max_lifetime);
+                let first = Box::new(Pooled::new(first, counters, options.max_lifetime));
                 if let Some(shelf) = pool.0.shelf.get() {
                     // An empty pool has room for it.
                     drop(shelf.add(first));

@@ -153,12 +153,12 @@ impl Lease {
         &mut self.pooled
     }
 
-    pub(crate) fn hold(&mut self, place: Place, caller: Caller) {
+    pub(crate) fn hold(&mut self, place: Place, caller: Caller, now: Instant) {
         self.place = Some(place);
         let pool = Arc::clone(&self.pool);
         self.pooled.connection.belong_to(Some(pool));
         self.asked = Some(caller.runner());
-        self.pooled.slot.hold(caller);
+        self.pooled.slot.hold(caller, now);
     }
 
     /// Ends on the server what the user left open, and undoes what was changed of the session.
@@ -265,8 +265,10 @@ async fn cancel(connector: &Connector, token: CancelToken, route: &Route) -> boo
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.pooled.last_used = Instant::now();
-        if let Some(used_for) = self.pooled.slot.release() {
+        let now = Instant::now();
+        self.pooled.last_used = now;
+        self.pooled.returned = now;
+        if let Some(used_for) = self.pooled.slot.release(now) {
             let observer = &self.pool.options.observer;
             observer.tell(|observer| observer.released(used_for));
         }

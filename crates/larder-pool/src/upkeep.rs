@@ -75,9 +75,10 @@ impl Inner {
                 return;
             }
             // It is judged as it goes back, behind all others.
-            let Some(Ok(pooled)) = shelf.get_owned().now_or_never() else {
+            let Some(Ok(mut pooled)) = shelf.get_owned().now_or_never() else {
                 return;
             };
+            pooled.returned = Instant::now();
             drop(pooled);
         }
     }
@@ -119,7 +120,7 @@ impl Inner {
             Ok(connection) => {
                 self.counters.connected();
                 let lifetime = self.options.max_lifetime;
-                let pooled = Pooled::new(connection, &self.counters, lifetime);
+                let pooled = Box::new(Pooled::new(connection, &self.counters, lifetime));
                 // No room: others have opened as many meanwhile.
                 self.shelf
                     .get()
