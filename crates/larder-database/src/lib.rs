@@ -57,6 +57,7 @@ pub use crate::warming::{
 
 pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};
+pub use larder_metrics::statements::{PlanSnapshot, StatementSummary};
 pub use larder_metrics::{
     ConnectionStatistics, LatencyCounts, QueryStatistics, ServiceRecorder, ServiceRegistry,
     ServiceStatistics, WindowStatistics,

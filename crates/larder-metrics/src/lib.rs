@@ -87,6 +87,7 @@ mod readings;
 mod recorder;
 mod scrape;
 mod service;
+pub mod statements;
 mod window;
 
 pub use cache::CacheRecorder;

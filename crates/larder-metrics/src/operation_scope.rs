@@ -1,7 +1,7 @@
 //! Which service the current task works for.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::service::{Outcome, ServiceRecorder};
 
@@ -9,7 +9,17 @@ use crate::service::{Outcome, ServiceRecorder};
 mod tests;
 
 tokio::task_local! {
-    static CURRENT: Option<Arc<ServiceRecorder>>;
+    static CURRENT: Current;
+}
+
+/// What a task does.
+#[derive(Clone, Default)]
+struct Current {
+    service: Option<Arc<ServiceRecorder>>,
+    /// The innermost operation of the service.
+    operation: Option<&'static str>,
+    /// From which duration on statements are slow, where the program says so.
+    slow_after: Option<Duration>,
 }
 
 /// Which service the current task works for.
@@ -43,7 +53,8 @@ impl OperationScope {
     /// The service that the current task works for.
     #[must_use]
     pub fn current() -> Option<Arc<ServiceRecorder>> {
-        CURRENT.try_with(Clone::clone).ok().flatten()
+        let service = CURRENT.try_with(|current| current.service.clone());
+        service.ok().flatten()
     }
 
     /// Runs `future` for a service; with `None`, for none.
@@ -55,7 +66,57 @@ impl OperationScope {
         service: impl Into<Option<Arc<ServiceRecorder>>>,
         future: F,
     ) -> F::Output {
-        CURRENT.scope(service.into(), future).await
+        let current = Current {
+            service: service.into(),
+            operation: None,
+            ..Self::whole()
+        };
+        CURRENT.scope(current, future).await
+    }
+
+    /// Takes along into a spawned task all that the current one works for: service, operation, and
+    /// from when on its statements are slow.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is as safe to drop as `future`.
+    pub fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
+        // Taken when it is made: where it is polled first, another task runs.
+        CURRENT.scope(Self::whole(), future)
+    }
+
+    /// Runs `future`, whose statements are slow from this duration on, and not from
+    /// [`QueryOptions::slow_threshold`](crate::QueryOptions) on. The innermost one counts;
+    /// [`QueryOptions::slow_thresholds`](crate::QueryOptions) come before it.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is as safe to drop as `future`.
+    pub fn slow_after<F: Future>(
+        threshold: Duration,
+        future: F,
+    ) -> impl Future<Output = F::Output> {
+        let current = Current {
+            slow_after: Some(threshold),
+            ..Self::whole()
+        };
+        CURRENT.scope(current, future)
+    }
+
+    /// Asks `find` with service, operation and threshold of the current task, if it has any.
+    pub(crate) fn threshold(
+        find: impl FnOnce(Option<(&str, Option<&'static str>)>, Option<Duration>) -> Duration,
+    ) -> Option<Duration> {
+        let found = CURRENT.try_with(|current| {
+            let service = current.service.as_deref();
+            let class = service.map(|service| (service.name(), current.operation));
+            find(class, current.slow_after)
+        });
+        found.ok()
+    }
+
+    fn whole() -> Current {
+        CURRENT.try_with(Clone::clone).unwrap_or_default()
     }
 
     /// Runs an operation of a service: `future` in the service's scope, counted and timed.
@@ -77,7 +138,12 @@ impl OperationScope {
             began: Instant::now(),
             outcome: None,
         };
-        let result = Self::with(service, future).await;
+        let current = Current {
+            service: Some(service),
+            operation: Some(operation),
+            ..Self::whole()
+        };
+        let result = CURRENT.scope(current, future).await;
         call.outcome = Some(match result {
             Ok(_) => Outcome::Success,
             Err(_) => Outcome::Error,
@@ -102,7 +168,7 @@ impl OperationScope {
 
     fn record(count: impl FnOnce(&ServiceRecorder)) {
         // Outside of any scope, nobody counts.
-        let _ = CURRENT.try_with(|current| current.as_deref().map(count));
+        let _ = CURRENT.try_with(|current| current.service.as_deref().map(count));
     }
 }
 

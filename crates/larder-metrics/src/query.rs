@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::OperationScope;
 use crate::labels::Bounds;
 use crate::latency::{LatencyCounts, LatencyRecorder};
+use crate::statements::{Recorded, Statements};
 use crate::window::{SlidingWindow, WindowStatistics, ratio};
 
 mod log;
@@ -70,6 +72,11 @@ impl fmt::Display for QueryError<'_> {
 pub struct QueryOptions {
     /// From which duration on a statement is slow. 1 s by default; zero makes every one slow.
     pub slow_threshold: Duration,
+    /// The same for statements of some operations, by `service.operation` or by `service` alone,
+    /// which counts for all its operations that are not named. None by default.
+    pub slow_thresholds: Vec<(String, Duration)>,
+    /// How many texts are told apart in [`QueryRecorder::statements`]. 500 by default.
+    pub statements: usize,
     /// Whether each statement is logged, at level debug. Off by default.
     pub log: bool,
     /// Whether there are series in the metrics. On by default; the statistics are there anyway.
@@ -85,6 +92,8 @@ impl Default for QueryOptions {
     fn default() -> Self {
         Self {
             slow_threshold: Duration::from_secs(1),
+            slow_thresholds: Vec::new(),
+            statements: 500,
             log: false,
             metrics: true,
             per_fingerprint: false,
@@ -117,6 +126,7 @@ pub struct QueryRecorder {
     slow: AtomicU64,
     nanoseconds: AtomicU64,
     latencies: LatencyRecorder,
+    statements: Statements,
     series: QuerySeries,
 }
 
@@ -152,6 +162,7 @@ impl QueryRecorder {
     fn with_bounds(options: QueryOptions, bounds: &'static Bounds) -> Self {
         Self {
             series: QuerySeries::new(bounds, options.legacy_names),
+            statements: Statements::new(options.statements),
             options,
             started: Instant::now(),
             window: SlidingWindow::default(),
@@ -168,13 +179,14 @@ impl QueryRecorder {
     }
 
     /// Takes note of a statement.
-    pub fn record(&self, query: &QueryObservation<'_>) {
-        self.record_in(self.started.elapsed().as_secs(), query);
+    pub fn record(&self, query: &QueryObservation<'_>) -> Recorded {
+        self.record_in(self.started.elapsed().as_secs(), query)
     }
 
-    fn record_in(&self, second: u64, query: &QueryObservation<'_>) {
+    fn record_in(&self, second: u64, query: &QueryObservation<'_>) -> Recorded {
         let nanoseconds = u64::try_from(query.duration.as_nanos()).unwrap_or(u64::MAX);
-        let slow = query.duration >= self.options.slow_threshold;
+        let slow = query.duration >= self.slow_threshold();
+        let first = self.statements.record(second, query, slow);
         self.window.add(second, query.error.is_some());
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
         self.latencies.record(query.duration);
@@ -193,6 +205,35 @@ impl QueryRecorder {
         if self.options.log {
             log::every(query);
         }
+        Recorded { slow, first }
+    }
+
+    /// From which duration on a statement of the current task is slow: as the options say of its
+    /// operation or service, as the program says of the task, or as usual.
+    fn slow_threshold(&self) -> Duration {
+        let usual = self.options.slow_threshold;
+        let of_task = OperationScope::threshold(|class, slow_after| {
+            let of_class = class.and_then(|class| self.threshold_of(class));
+            of_class.or(slow_after).unwrap_or(usual)
+        });
+        of_task.unwrap_or(usual)
+    }
+
+    fn threshold_of(&self, (service, operation): (&str, Option<&str>)) -> Option<Duration> {
+        let named = |name: &str| match (name.split_once('.'), operation) {
+            (Some((of, name)), Some(operation)) => of == service && name == operation,
+            _ => false,
+        };
+        let thresholds = &self.options.slow_thresholds;
+        let exact = thresholds.iter().find(|(name, _)| named(name));
+        let any = || thresholds.iter().find(|(name, _)| name == service);
+        exact.or_else(any).map(|(_, threshold)| *threshold)
+    }
+
+    /// What is known of statements by their text.
+    #[must_use]
+    pub fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     /// What statements did since the start.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use larder_config::Config;
-use larder_database::{CacheAdvice, Database, MigrationReport, Scope};
+use larder_database::{CacheAdvice, Database, MigrationReport, Scope, StatementSummary};
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::Exporter;
 use larder_services::analytics::AnalyticsService;
@@ -212,6 +212,22 @@ impl Larder {
     /// ```
     pub fn cache_advice(&self) -> Vec<CacheAdvice> {
         self.db().cache_advice()
+    }
+
+    /// The statements that took longest together since the start, those first that took most: what
+    /// is known of each, with its plan where one of them was slow. See [`Database::statements`].
+    ///
+    /// ```no_run
+    /// # fn example(larder: larder::Larder) {
+    /// for statement in larder.slow_queries(10) {
+    ///     println!("{:>9.1} ms p95  {:>8} calls  {}", statement.p95_ms, statement.calls, statement.text);
+    /// }
+    /// # }
+    /// ```
+    pub fn slow_queries(&self, limit: usize) -> Vec<StatementSummary> {
+        let mut statements = self.db().statements();
+        statements.truncate(limit);
+        statements
     }
 
     /// How well the data layer is: what the last check in the background found. The first time

@@ -108,3 +108,20 @@ fn a_call_that_panics_is_an_error() {
     let counted = of(&services, "users");
     assert_eq!((counted.calls, counted.errors), (1, 1));
 }
+
+#[tokio::test]
+async fn a_spawned_task_is_carried_the_operation_too() {
+    let services = ServiceRegistry::default();
+    let service = services.recorder("users");
+    let class = || {
+        OperationScope::threshold(|class, _| match class {
+            Some(("users", Some("by_id"))) => Duration::from_secs(1),
+            _ => Duration::ZERO,
+        })
+    };
+    assert_eq!(class(), None);
+    let spawned = OperationScope::measure(service, "by_id", async {
+        tokio::spawn(OperationScope::carry(async move { class() })).await
+    });
+    assert_eq!(spawned.await.unwrap(), Some(Duration::from_secs(1)));
+}
