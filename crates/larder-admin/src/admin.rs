@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guard;
 use crate::sampler::Sampler;
-use crate::{Error, pages, server};
+use crate::{pages, server};
 
 /// What the pages show, and how they are kept.
 #[derive(Debug, Clone)]
@@ -76,25 +76,22 @@ impl Admin {
     const MOST_WATCHERS: usize = 64;
 
     /// The pages of an instance; starts the sampler.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Random`] if the system gives no random numbers.
-    pub fn new(parts: AdminParts) -> Result<Self, Error> {
-        let guard = Guard::new(&parts.config)?;
+    #[must_use]
+    pub fn new(parts: AdminParts) -> Self {
+        let guard = Guard::new(&parts.config);
         let sampler = Sampler::new();
         let stopped = CancellationToken::new();
         let (database, monitor) = (parts.database.clone(), parts.monitor.clone());
         let sampling = Arc::clone(&sampler).run(database, monitor, stopped.clone());
         parts.runtime.spawn(sampling);
-        Ok(Self(Arc::new(State {
+        Self(Arc::new(State {
             parts,
             guard,
             sampler,
             watchers: Arc::new(Semaphore::new(Self::MOST_WATCHERS)),
             stopped,
             is_stopped: AtomicBool::new(false),
-        })))
+        }))
     }
 
     /// The pages as a router, to be merged or nested into that of a service. The links in them are

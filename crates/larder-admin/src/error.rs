@@ -8,16 +8,15 @@ use std::net::SocketAddr;
 #[non_exhaustive]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("serve the admin pages at {address}: {source}; set admin.address to another one, port 0 takes any, or switch them off with admin.enabled")]
+    #[error(
+        "serve the admin pages at {address}: {source}; set admin.address to another one, port 0 takes any, or switch them off with admin.enabled"
+    )]
     Listen {
         /// The address of the settings.
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
     },
-    /// The system gave no random numbers, which keep foreign sites from acting for a visitor.
-    #[error("get random numbers for the admin pages: {0}")]
-    Random(io::Error),
 }
 
 /// What kind of thing went wrong.
@@ -26,8 +25,6 @@ pub enum Error {
 pub enum ErrorKind {
     /// The address cannot be listened on.
     Listen,
-    /// The system gave no random numbers.
-    Random,
 }
 
 impl Error {
@@ -36,7 +33,6 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Listen { .. } => ErrorKind::Listen,
-            Self::Random(_) => ErrorKind::Random,
         }
     }
 }

@@ -194,12 +194,14 @@ fn in_words(event: &CacheEvent) -> Option<(Level, String)> {
             };
             (Level::Info, what)
         }
-        Cache::SwitchedOff { target } => {
-            (Level::Warning, format!("caching was switched off for {target}"))
-        }
-        Cache::SwitchedOn { target } => {
-            (Level::Good, format!("caching was switched on again for {target}"))
-        }
+        Cache::SwitchedOff { target } => (
+            Level::Warning,
+            format!("caching was switched off for {target}"),
+        ),
+        Cache::SwitchedOn { target } => (
+            Level::Good,
+            format!("caching was switched on again for {target}"),
+        ),
         Cache::LeaseLost => (
             Level::Warning,
             "the log of invalidations cannot be read: nothing is served from the cache".to_owned(),
@@ -227,16 +229,18 @@ fn in_words(event: &CacheEvent) -> Option<(Level, String)> {
             Level::Info,
             format!("table {table} is written so often that its reads are not kept"),
         ),
-        Cache::TableCooled { table } => {
-            (Level::Info, format!("reads of table {table} are kept again"))
-        }
+        Cache::TableCooled { table } => (
+            Level::Info,
+            format!("reads of table {table} are kept again"),
+        ),
         Cache::ShadowViolation { name, .. } => (
             Level::Error,
             format!("a result of {name} was served that is not what the database returns"),
         ),
-        Cache::WarmingFailed { name, error } => {
-            (Level::Warning, format!("warming by {name} failed to {error}"))
-        }
+        Cache::WarmingFailed { name, error } => (
+            Level::Warning,
+            format!("warming by {name} failed to {error}"),
+        ),
         Cache::Warmed { done, failed, .. } => (
             Level::Info,
             format!("the cache was warmed: {done} reads done, {failed} failed"),

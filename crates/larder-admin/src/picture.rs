@@ -261,7 +261,10 @@ mod tests {
 
     #[test]
     fn a_place_in_the_code_is_the_end_of_its_path() {
-        assert_eq!(short("/home/me/shop/src/routes/menus.rs"), "src/routes/menus.rs");
+        assert_eq!(
+            short("/home/me/shop/src/routes/menus.rs"),
+            "src/routes/menus.rs"
+        );
         assert_eq!(short("src/main.rs"), "src/main.rs");
     }
 }

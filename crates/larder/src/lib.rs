@@ -45,6 +45,8 @@
 //! by [`config`], connections are the business of [`pool`], the database that a service
 //! talks to is [`database`], and the domain services are [`services`].
 
+#[cfg(feature = "admin")]
+mod admin_pages;
 mod builder;
 mod error;
 mod global;
@@ -63,6 +65,8 @@ pub use crate::instance::{DatabaseKind, Larder};
 pub use crate::statistics::{CacheTiers, PoolStatistics, Statistics};
 pub use crate::telemetry::init_tracing;
 
+#[cfg(feature = "admin")]
+pub use larder_admin as admin;
 pub use larder_config as config;
 pub use larder_database as database;
 #[cfg(feature = "cached-crate")]

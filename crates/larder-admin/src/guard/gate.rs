@@ -8,10 +8,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use larder_config::{AdminConfig, AdminToken, HostPort};
 
+use super::host;
 use super::secret::{random, same};
 use super::visits::Visits;
-use super::host;
-use crate::Error;
 use crate::admin::State;
 use crate::pages::Problem;
 
@@ -23,7 +22,8 @@ pub(crate) struct Guard {
     token: Option<AdminToken>,
     hosts: Vec<HostPort>,
     visits: Visits,
-    csrf: String,
+    /// `None` where there are no random numbers: nothing is done then.
+    csrf: Option<String>,
 }
 
 /// How somebody was let in.
@@ -36,18 +36,18 @@ pub(crate) enum Visitor {
 }
 
 impl Guard {
-    pub(crate) fn new(config: &AdminConfig) -> Result<Self, Error> {
-        Ok(Self {
+    pub(crate) fn new(config: &AdminConfig) -> Self {
+        Self {
             token: config.token.clone(),
             hosts: config.hosts.clone(),
             visits: Visits::default(),
-            csrf: random()?,
-        })
+            csrf: random(),
+        }
     }
 
     /// What a page of ours has to repeat to act.
-    pub(crate) fn csrf(&self) -> &str {
-        &self.csrf
+    pub(crate) fn csrf(&self) -> Option<&str> {
+        self.csrf.as_deref()
     }
 
     pub(crate) fn has_token(&self) -> bool {
@@ -91,30 +91,26 @@ impl Guard {
             return true;
         }
         let given = headers.get(CSRF_HEADER).and_then(|csrf| csrf.to_str().ok());
-        given.is_some_and(|given| same(given, &self.csrf)) && host::is_own_origin(headers, uri)
+        let pair = given.zip(self.csrf());
+        pair.is_some_and(|(given, right)| same(given, right)) && host::is_own_origin(headers, uri)
     }
 
-    /// Lets somebody in by the form: gives the cookie, or `None` if the token is wrong.
-    pub(crate) fn log_in(
-        &self,
-        given: &str,
-        headers: &HeaderMap,
-        uri: &Uri,
-    ) -> Result<Option<String>, Error> {
+    /// Lets somebody in by the form: gives the cookie; `None` if the token is wrong.
+    pub(crate) fn log_in(&self, given: &str, headers: &HeaderMap, uri: &Uri) -> Option<String> {
         let right = self.token.as_ref();
         let right = right.is_some_and(|token| same(given.trim(), token.expose()));
         if !right || !host::is_own_origin(headers, uri) {
-            return Ok(None);
+            return None;
         }
         let origin = headers.get(header::ORIGIN);
         let is_encrypted = origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https:"));
-        Ok(Some(format!(
+        Some(format!(
             "{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{}",
             cookie_name(headers, uri),
             self.visits.begin()?,
             Visits::LONGEST.as_secs(),
             if is_encrypted { "; Secure" } else { "" },
-        )))
+        ))
     }
 
     /// Ends the visit of this cookie, and gives the cookie that replaces it.
@@ -163,9 +159,7 @@ fn is_person(request: &Request) -> bool {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = given.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim())
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

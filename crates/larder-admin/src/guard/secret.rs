@@ -1,16 +1,16 @@
 //! Random texts, and comparing without telling where two differ.
 
-use std::io;
-
 use subtle::ConstantTimeEq;
 
-use crate::Error;
-
-/// 32 bytes that nobody can guess, in hexadecimal digits.
-pub(super) fn random() -> Result<String, Error> {
+/// 32 bytes that nobody can guess, in hexadecimal digits. `None` where the system has no random
+/// numbers; what would need them is refused then.
+pub(super) fn random() -> Option<String> {
     let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Random(io::Error::other(error)))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        tracing::error!(%error, "failed to get random numbers for the admin pages");
+        return None;
+    }
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Whether both are the same. It takes as long wherever they differ; the length is no secret.

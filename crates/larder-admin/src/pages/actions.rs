@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State as Given};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::Json;
 use larder_database::CancelRequest;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,7 +56,10 @@ pub(super) async fn invalidate(
     };
     tracing::info!(target: "larder::admin", tag, told, "a tag was invalidated from the dashboard");
     let level = if told { Level::Info } else { Level::Warning };
-    state.sampler.events().note(level, "action", text.clone(), 1);
+    state
+        .sampler
+        .events()
+        .note(level, "action", text.clone(), 1);
     match done {
         Ok(()) => Ok(Json(json!({ "outcome": "invalidated", "detail": text }))),
         Err(_) => Err(Problem::new(StatusCode::BAD_GATEWAY, text)),
@@ -79,7 +82,8 @@ pub(super) async fn cancel(
     })?;
     let (code, text) = match outcome {
         CancelRequest::Sent => {
-            let text = format!("the statement of session {session} was cancelled from the dashboard");
+            let text =
+                format!("the statement of session {session} was cancelled from the dashboard");
             tracing::info!(target: "larder::admin", session, "a statement was cancelled from the dashboard");
             let mut events = state.sampler.events();
             events.note(Level::Warning, "action", text.clone(), 1);
@@ -101,12 +105,7 @@ pub(super) async fn cancel(
     Err(Problem::new(code, text))
 }
 
-fn allow(
-    state: &State,
-    visitor: Visitor,
-    headers: &HeaderMap,
-    uri: &Uri,
-) -> Result<(), Problem> {
+fn allow(state: &State, visitor: Visitor, headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
     if !state.parts.config.actions {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,

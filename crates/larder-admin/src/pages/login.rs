@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::time::sleep;
 
-use super::Problem;
 use crate::admin::State;
 
 const PAGE: &str = include_str!("../../assets/login.html");
@@ -39,17 +38,12 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     uri: Uri,
     Form(answers): Form<Answers>,
-) -> Result<Response, Problem> {
-    let cookie = state.guard.log_in(&answers.token, &headers, &uri);
-    let cookie = cookie.map_err(|error| {
-        let text = format!("failed to {error}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, text)
-    })?;
-    let Some(cookie) = cookie else {
+) -> Response {
+    let Some(cookie) = state.guard.log_in(&answers.token, &headers, &uri) else {
         sleep(PAUSE).await;
-        return Ok(page(StatusCode::UNAUTHORIZED, WRONG));
+        return page(StatusCode::UNAUTHORIZED, WRONG);
     };
-    Ok(([(header::SET_COOKIE, cookie)], to_dashboard()).into_response())
+    ([(header::SET_COOKIE, cookie)], to_dashboard()).into_response()
 }
 
 /// Only from a page of ours: leaving is harmless, but nobody else's to decide.
@@ -61,7 +55,10 @@ pub(super) async fn log_out(
     let cookie = state.guard.log_out(&headers, &uri);
     (
         StatusCode::SEE_OTHER,
-        [(header::SET_COOKIE, cookie), (header::LOCATION, "login".to_owned())],
+        [
+            (header::SET_COOKIE, cookie),
+            (header::LOCATION, "login".to_owned()),
+        ],
     )
 }
 

@@ -9,10 +9,12 @@ use axum::response::IntoResponse;
 use super::Problem;
 use crate::admin::State;
 
-pub(super) async fn metrics(
-    Given(state): Given<Arc<State>>,
-) -> Result<impl IntoResponse, Problem> {
-    let page = state.parts.exporter.as_ref().and_then(|exporter| exporter.render());
+pub(super) async fn metrics(Given(state): Given<Arc<State>>) -> Result<impl IntoResponse, Problem> {
+    let page = state
+        .parts
+        .exporter
+        .as_ref()
+        .and_then(|exporter| exporter.render());
     let page = page.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,

@@ -23,7 +23,11 @@ pub(super) async fn livez() -> impl IntoResponse {
 /// Whether requests should be sent here. One word: anybody may ask.
 pub(super) async fn readyz(Given(state): Given<Arc<State>>) -> impl IntoResponse {
     if state.is_stopped() {
-        return (StatusCode::SERVICE_UNAVAILABLE, PLAIN, "shutting down\n".to_owned());
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            PLAIN,
+            "shutting down\n".to_owned(),
+        );
     }
     let status = state.parts.monitor.status();
     (code(status), PLAIN, format!("{status}\n"))
@@ -35,7 +39,9 @@ pub(super) async fn healthz(Given(state): Given<Arc<State>>) -> Response {
     let code = code(report.status);
     let mut response = (code, axum::Json(Document::of(&state, &report))).into_response();
     let content_type = HeaderValue::from_static("application/health+json");
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     response
 }
 
