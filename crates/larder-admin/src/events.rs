@@ -186,6 +186,7 @@ fn in_words(event: &CacheEvent) -> Option<(Level, String)> {
             ..
         } => {
             let what = match (cause.as_str(), pattern) {
+                ("schema", _) => "the schema changed: what it touches was invalidated".to_owned(),
                 _ if *everything => "everything was invalidated".to_owned(),
                 ("tag", _) => "results with a tag were invalidated".to_owned(),
                 ("service", _) => "results of a service were invalidated".to_owned(),

@@ -18,7 +18,7 @@ macro_rules! files {
 }
 
 /// Name, type and text of each file.
-const FILES: [(&str, &str, &str); 14] = files! {
+const FILES: [(&str, &str, &str); 15] = files! {
     "dashboard.css" as STYLE => "dashboard.css",
     "login.css" as STYLE => "login.css",
     "main.js" as SCRIPT => "main.js",
@@ -28,6 +28,7 @@ const FILES: [(&str, &str, &str); 14] = files! {
     "live.js" as SCRIPT => "live.js",
     "health.js" as SCRIPT => "health.js",
     "tables.js" as SCRIPT => "tables.js",
+    "tiles.js" as SCRIPT => "tiles.js",
     "statements.js" as SCRIPT => "statements.js",
     "actions.js" as SCRIPT => "actions.js",
     "uplot.js" as SCRIPT => "vendor/uPlot.iife.min.js",
