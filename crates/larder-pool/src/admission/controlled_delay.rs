@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::throughput::Throughput;
+
 /// Watches waits, and says when too much is asked of the pool.
 ///
 /// It is overloaded once the oldest waiter was above the target for an interval without a pause,
 /// and stays so until nobody had to be sent away for an interval: a pool that is asked for a
 /// little more than it can do would otherwise come and go, and let the line grow each time.
+///
+/// While it is overloaded, a line in which many wait is as bad as one in which somebody waits for
+/// long: see [`room`](Self::room).
 #[derive(Debug)]
 pub(crate) struct ControlledDelay {
     target: Duration,
@@ -19,6 +24,9 @@ pub(crate) struct ControlledDelay {
     above_since: Option<Instant>,
     /// When somebody was sent away last, or when it began.
     overloaded: Option<Instant>,
+    /// Since when somebody has waited, whoever it was.
+    line_since: Option<Instant>,
+    throughput: Throughput,
 }
 
 impl ControlledDelay {
@@ -32,6 +40,8 @@ impl ControlledDelay {
             interval,
             above_since: None,
             overloaded: None,
+            line_since: None,
+            throughput: Throughput::over(interval),
         }
     }
 
@@ -66,9 +76,30 @@ impl ControlledDelay {
         true
     }
 
+    /// Somebody is in the line.
+    pub(crate) fn joined(&mut self, now: Instant) {
+        self.line_since.get_or_insert(now);
+    }
+
+    /// Somebody in the line was served.
+    pub(crate) fn served(&mut self, now: Instant) {
+        self.throughput.served(now);
+    }
+
+    /// How many may wait while it is overloaded: as many as are served in a quarter of the
+    /// target. More are never served, since the newest are served first; so they need not wait
+    /// for the target to hear of it. And fewer are enough to keep the pool busy.
+    pub(crate) fn room(&self) -> usize {
+        self.throughput
+            .within(self.target() / 4)
+            .unwrap_or(usize::MAX)
+    }
+
     /// Nobody waits any more.
     pub(crate) fn line_is_empty(&mut self) {
         self.above_since = None;
+        self.line_since = None;
+        self.throughput.line_is_empty();
     }
 
     /// Waits say nothing yet: there will be more connections in a moment.
@@ -77,9 +108,13 @@ impl ControlledDelay {
         self.overloaded = None;
     }
 
-    /// Somebody was sent away.
+    /// Somebody was sent away. It goes on being overloaded, unless this was a burst: a line that
+    /// has not been there for longer than the target.
     pub(crate) fn shed(&mut self, now: Instant) {
-        self.overloaded = Some(now);
+        let stays = |since: Instant| now.duration_since(since) >= self.target();
+        if self.line_since.is_some_and(stays) {
+            self.overloaded = Some(now);
+        }
     }
 
     /// Whether more is asked than can be done.

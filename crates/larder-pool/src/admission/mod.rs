@@ -7,13 +7,15 @@
 //!
 //! When the line only ever grows, serving it in order helps nobody: all of them wait until their
 //! callers have given up. [`ControlledDelay`] notices that, and then those who have waited for
-//! longest are sent away at once, so that those who are served are served in time.
+//! longest are sent away, so that those who are served are served in time. The line is kept to
+//! a part of what the pool serves within the target, so that those who are not are told soon.
 
 mod controlled_delay;
 mod queue;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod throughput;
 mod waiting;
 
 pub(crate) use self::controlled_delay::ControlledDelay;

@@ -145,6 +145,7 @@ impl Queue {
                     verdict,
                 },
             );
+            line.delay.joined(now);
             self.shed(&mut line, now);
             return Entry::Waiting(Waiting::new(self, number, now, told));
         }
@@ -291,6 +292,7 @@ impl Queue {
             return false;
         };
         let waited = now.duration_since(waiter.since);
+        line.delay.served(now);
         line.waits.count += 1;
         line.waits.longest = line.waits.longest.max(waited);
         line.waits.long += u64::from(waited >= line.delay.target());
@@ -312,17 +314,17 @@ impl Queue {
         }
     }
 
-    /// Sends away those who have waited too long, while it is overloaded. As many as there are
-    /// places may always wait: each of them is served after one turn of the pool, and a wait for
-    /// slow work is not a line.
+    /// Sends away those who have waited too long, while it is overloaded, and those who are too
+    /// many. As many as there are places may always wait: each of them is served after one turn
+    /// of the pool, and a wait for slow work is not a line.
     fn shed(&self, line: &mut Line, now: Instant) {
-        let is_late = |line: &Line| {
-            line.waiters.len() > self.limit()
-                && line
-                    .oldest(now)
-                    .is_some_and(|oldest| oldest >= line.delay.target())
+        let is_too_much = |line: &Line| {
+            let is_late = |oldest| oldest >= line.delay.target();
+            let waiting = line.waiters.len();
+            waiting > self.limit()
+                && (waiting > line.delay.room() || line.oldest(now).is_some_and(is_late))
         };
-        while line.delay.is_overloaded(now) && is_late(line) {
+        while line.delay.is_overloaded(now) && is_too_much(line) {
             let Some((_, waiter)) = line.waiters.pop_first() else {
                 return;
             };

@@ -33,10 +33,11 @@ impl Line {
         let Entry::Waiting(mut waiting) = queue.enter(Instant::now()) else {
             panic!("a place was free, or nobody may wait");
         };
-        Self(Box::pin(async move {
+        // Asked often without a pause, which must not look as if there was no answer.
+        Self(Box::pin(tokio::task::unconstrained(async move {
             let far = Instant::now() + Duration::from_secs(3_600);
             waiting.outcome(far).await
-        }))
+        })))
     }
 
     fn ask(&mut self) -> Option<Outcome> {
@@ -281,4 +282,64 @@ async fn waiting_ends_at_its_deadline() {
     assert_eq!(Instant::now(), until);
     drop(waiting);
     assert_eq!(queue.waiting(), 0);
+}
+
+/// Serves one each five milliseconds, and lets so many come meanwhile. Gives how long those had
+/// waited who were sent away in the second half.
+async fn flood(queue: &Arc<Queue>, turns: usize, come: usize) -> Vec<Duration> {
+    let mut held = place(queue);
+    let mut line: Vec<(Instant, Line)> = Vec::new();
+    let mut refused = Vec::new();
+    for turn in 0..turns {
+        line.extend((0..come).map(|_| (Instant::now(), Line::join(queue))));
+        advance(Duration::from_millis(5)).await;
+        drop(held);
+        let mut served = None;
+        line.retain_mut(|(since, waiter)| match waiter.ask() {
+            None => true,
+            Some(Outcome::Admitted(place)) => {
+                served = Some(place);
+                false
+            }
+            Some(_) => {
+                refused.extend((turn > turns / 2).then(|| since.elapsed()));
+                false
+            }
+        });
+        held = served.unwrap();
+    }
+    refused
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_be_served_is_told_before_the_target() {
+    let queue = queue(1, 1_000);
+    let refused = flood(&queue, 400, 3).await;
+    assert!(refused.len() > 300, "{}", refused.len());
+    let longest = refused.iter().max().unwrap();
+    assert!(*longest <= TARGET / 4, "{longest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bursts_do_not_keep_it_overloaded() {
+    let queue = queue(1, 1_000);
+    drop(flood(&queue, 400, 3).await);
+    assert!(queue.is_overloaded());
+    // A burst now and then, each over within less than the target.
+    for _ in 0..20 {
+        let held = place(&queue);
+        let mut line: Vec<_> = (0..8).map(|_| Line::join(&queue)).collect();
+        advance(Duration::from_millis(5)).await;
+        drop(held);
+        while !line.is_empty() {
+            line.retain_mut(|waiter| waiter.ask().is_none());
+        }
+        advance(TARGET).await;
+    }
+    assert!(!queue.is_overloaded());
+    queue.take_waits();
+    let held = place(&queue);
+    let line: Vec<_> = (0..8).map(|_| Line::join(&queue)).collect();
+    assert_eq!(queue.take_waits().shed, 0);
+    drop((line, held));
 }
