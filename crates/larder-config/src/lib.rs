@@ -68,6 +68,7 @@ mod sections;
 mod source;
 mod suggest;
 mod value;
+mod webhook;
 
 pub use bytesize::ByteSize;
 
@@ -80,8 +81,8 @@ pub use error::{Error, ErrorKind};
 pub use fault::{Fault, FaultKind};
 pub use loader::ConfigLoader;
 pub use parse::{
-    CacheHints, CacheMode, ChannelBinding, HostPort, IsolationLevel, LogFilter, LogFormat,
-    PoolStart, PoolerMode, TargetSessionAttrs, TlsMode,
+    AlertLevel, CacheHints, CacheMode, ChannelBinding, HostPort, IsolationLevel, LogFilter,
+    LogFormat, PoolStart, PoolerMode, TargetSessionAttrs, TlsMode,
 };
 pub use profile::{Profile, UnknownProfile};
 pub use provider::{Detection, ProviderEffect, detect};
@@ -93,3 +94,4 @@ pub use sections::{
 pub use source::Source;
 pub use suggest::nearest;
 pub use value::SettingValue;
+pub use webhook::{SecretText, WebhookUrl};

@@ -14,8 +14,8 @@ use crate::fault::FaultKind;
 use crate::value::SettingValue;
 
 pub use choice::{
-    CacheHints, CacheMode, ChannelBinding, IsolationLevel, LogFormat, PoolStart, PoolerMode,
-    TargetSessionAttrs, TlsMode,
+    AlertLevel, CacheHints, CacheMode, ChannelBinding, IsolationLevel, LogFormat, PoolStart,
+    PoolerMode, TargetSessionAttrs, TlsMode,
 };
 pub use text::{HostPort, LogFilter};
 

@@ -20,6 +20,7 @@ use crate::redact::repeat;
 use crate::sections::definition;
 use crate::source::Source;
 use crate::value::SettingValue;
+use crate::webhook::{SecretText, WebhookUrl};
 
 /// The smallest pool that prod runs with.
 const PROD_FLOOR: [(&str, u32); 2] = [("pool.size", 15), ("pool.overflow", 25)];
@@ -99,6 +100,7 @@ pub(crate) fn apply(
     verdict.polls_keep_the_promise(&layers);
     verdict.one_kind_of_redis(&layers);
     verdict.exposed_pages_need_a_token(&layers, circumstances);
+    verdict.alerts_are_signed(&layers);
     if circumstances.profile == Profile::Prod {
         verdict.prod_uses_tls(&layers);
         verdict.prod_has_a_large_pool(&layers);
@@ -120,6 +122,18 @@ struct Verdict {
 impl Verdict {
     fn notice(&mut self, key: &'static str, message: String) {
         self.notices.push(Notice { key, message });
+    }
+
+    /// Whoever gets an alert should know from whom it is.
+    fn alerts_are_signed(&mut self, layers: &Layers) {
+        let webhook = layers.value::<Option<WebhookUrl>>("health.alert_webhook");
+        let secret = layers.value::<Option<SecretText>>("health.alert_secret");
+        let is_signed = matches!(secret, Some((Some(_), _)));
+        if matches!(webhook, Some((Some(_), _))) && !is_signed {
+            let message = "alerts are posted without a signature: set health.alert_secret, and \
+                           let the receiver check it";
+            self.notice("health.alert_webhook", message.to_owned());
+        }
     }
 
     /// A server, or in dev and test the embedded database.

@@ -3,6 +3,7 @@
 mod admin;
 mod cache;
 mod database;
+mod health;
 mod observation;
 mod pool;
 mod retry;
@@ -12,7 +13,8 @@ use crate::definition::Definition;
 pub use admin::AdminConfig;
 pub use cache::{CacheConfig, RedisConfig};
 pub use database::{DatabaseConfig, EmbeddedConfig};
-pub use observation::{HealthConfig, LoggingConfig, MetricsConfig, QueryConfig};
+pub use health::HealthConfig;
+pub use observation::{LoggingConfig, MetricsConfig, QueryConfig};
 pub use pool::PoolConfig;
 pub use retry::RetryConfig;
 

@@ -28,6 +28,7 @@ mod sql;
 mod switches;
 mod transaction;
 mod warming;
+mod watching;
 
 #[cfg(feature = "cached-crate")]
 pub use crate::cached::CachedStore;

@@ -5,7 +5,7 @@ use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::MigrationHarness;
-use larder_pool::{PoolerMode, ServerError, Session};
+use larder_pool::{Connection, PoolerMode, ServerError, Session};
 
 use crate::sql::sql;
 use crate::{Database, Error};
@@ -72,22 +72,49 @@ impl Database {
     where
         S: MigrationSource<Pg>,
     {
-        let mut known = names(&migrations)?;
+        let known = names(&migrations)?;
         let mut session = self.inner().pool.session().await?;
-        let exists: bool = sql("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL")
-            .fetch_scalar_on(&mut session)
-            .await?;
-        if exists {
-            let applied: Vec<String> = sql(
-                "SELECT coalesce(array_agg(version::text), '{}') FROM __diesel_schema_migrations",
-            )
-            .fetch_scalar_on(&mut session)
-            .await?;
-            known.retain(|(version, _)| !applied.contains(version));
-        }
-        known.sort();
-        Ok(known.into_iter().map(|(_, name)| name).collect())
+        pending(known, &mut session).await
     }
+
+    /// The same on a connection of the caller's, such as one [beside the
+    /// pool](Self::connect_apart).
+    ///
+    /// # Errors
+    ///
+    /// As [`pending_migrations`](Self::pending_migrations).
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any time.
+    pub async fn pending_migrations_on<S>(
+        migrations: &S,
+        connection: &mut Connection,
+    ) -> Result<Vec<String>, Error>
+    where
+        S: MigrationSource<Pg> + Sync + ?Sized,
+    {
+        pending(names(migrations)?, connection).await
+    }
+}
+
+/// The names of those that the database does not have, oldest first.
+async fn pending(
+    mut known: Vec<(String, String)>,
+    connection: &mut Connection,
+) -> Result<Vec<String>, Error> {
+    let exists: bool = sql("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL")
+        .fetch_scalar_on(connection)
+        .await?;
+    if exists {
+        let applied: Vec<String> =
+            sql("SELECT coalesce(array_agg(version::text), '{}') FROM __diesel_schema_migrations")
+                .fetch_scalar_on(connection)
+                .await?;
+        known.retain(|(version, _)| !applied.contains(version));
+    }
+    known.sort();
+    Ok(known.into_iter().map(|(_, name)| name).collect())
 }
 
 /// One process at a time is the work of a lock that belongs to a session.
@@ -105,7 +132,7 @@ fn refuse_pooler(database: &Database) -> Result<(), Error> {
 }
 
 /// Version and name of every migration.
-fn names<S: MigrationSource<Pg>>(migrations: &S) -> Result<Vec<(String, String)>, Error> {
+fn names<S: MigrationSource<Pg> + ?Sized>(migrations: &S) -> Result<Vec<(String, String)>, Error> {
     Ok(migrations
         .migrations()
         .map_err(|error| Failure::from(error).into_error(None))?

@@ -29,6 +29,12 @@ pub struct Finding {
     /// What was measured, if anything was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observed>,
+    /// What exactly is wrong, as one word for programs, such as `refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
+    /// What to do about it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
     /// Whether what was to be checked could not be reached at all. How bad that is, the monitor
     /// decides by how often it happened in a row.
     pub failed: bool,
@@ -42,6 +48,9 @@ pub struct Observed {
     pub value: f64,
     /// Its unit, such as `ms` or `%`; empty for plain counts.
     pub unit: &'static str,
+    /// What was measured, as one word such as `hitRate`, where the unit does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measurement: Option<&'static str>,
 }
 
 impl Finding {
@@ -95,8 +104,45 @@ impl Finding {
     /// With what was measured.
     #[must_use]
     pub fn observing(mut self, value: f64, unit: &'static str) -> Self {
-        self.observed = Some(Observed { value, unit });
+        self.observed = Some(Observed {
+            value,
+            unit,
+            measurement: None,
+        });
         self
+    }
+
+    /// What was measured, as one word such as `hitRate`, where the unit does not tell. For what is
+    /// observed already.
+    #[must_use]
+    pub fn measured(mut self, measurement: &'static str) -> Self {
+        if let Some(observed) = &mut self.observed {
+            observed.measurement = Some(measurement);
+        }
+        self
+    }
+
+    /// With what to do about it, in words.
+    #[must_use]
+    pub fn curing(mut self, cure: impl Into<String>) -> Self {
+        self.cure = Some(cure.into());
+        self
+    }
+
+    /// With what exactly is wrong, as one word for programs.
+    #[must_use]
+    pub fn of_fault(mut self, fault: &'static str) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// With a cure, if there is something to cure.
+    #[must_use]
+    pub fn cured_by(self, cure: impl FnOnce() -> String) -> Self {
+        match self.reason {
+            Some(_) if self.cure.is_none() => self.curing(cure()),
+            _ => self,
+        }
     }
 
     /// Whether it is healthy with a reason.

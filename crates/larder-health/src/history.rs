@@ -1,14 +1,17 @@
 //! What the monitor remembers: the last results, and bounded rings of what was before.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::causes::{Suspect, origins};
 use crate::report::{self, HealthRecord, HealthReport, ProbeReport, Transition};
 use crate::thresholds::ConsecutiveFailures;
-use crate::{Finding, Status};
+use crate::watched::Watched;
+use crate::{Cause, Finding, Hysteresis, Probe, Status};
 
 /// How many records and how many transitions are kept.
 pub(crate) const KEPT: usize = 100;
@@ -28,7 +31,8 @@ pub(crate) struct History {
     consecutive_failures: u64,
     checks: u64,
     per_status: BTreeMap<Status, u64>,
-    probes: Vec<ProbeReport>,
+    probes: Vec<Watched>,
+    causes: Vec<Cause>,
     records: VecDeque<HealthRecord>,
     transitions: VecDeque<Transition>,
     durations: VecDeque<(Instant, Duration)>,
@@ -47,12 +51,10 @@ pub(crate) struct Check {
 pub(crate) struct Outcome {
     pub(crate) finding: Finding,
     pub(crate) took: Duration,
-    /// The worst that the probe may be.
-    pub(crate) at_worst: Status,
 }
 
 impl History {
-    pub(crate) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn new(probes: &[Arc<dyn Probe>], hysteresis: Hysteresis) -> Self {
         Self {
             status: Status::Unknown,
             since: None,
@@ -60,7 +62,11 @@ impl History {
             consecutive_failures: 0,
             checks: 0,
             per_status: BTreeMap::new(),
-            probes: names.map(ProbeReport::unchecked).collect(),
+            probes: probes
+                .iter()
+                .map(|probe| Watched::new(&**probe, hysteresis))
+                .collect(),
+            causes: Vec::new(),
             records: VecDeque::with_capacity(KEPT),
             transitions: VecDeque::new(),
             durations: VecDeque::new(),
@@ -74,12 +80,17 @@ impl History {
         failures: &ConsecutiveFailures,
     ) -> Option<Transition> {
         let failed = check.outcomes.iter().any(|outcome| outcome.finding.failed);
+        let number = self.checks;
         for (probe, outcome) in self.probes.iter_mut().zip(check.outcomes) {
-            probe.note(outcome, check.at, failures);
+            probe.note(outcome, check.at, check.now, number, failures);
         }
-        let statuses = self.probes.iter().map(|probe| probe.status);
+        self.causes = explain(&mut self.probes, check.at, check.now, number);
+        let counting = self.probes.iter().map(|probe| &probe.report);
+        let statuses = counting
+            .filter(|probe| probe.counts)
+            .map(|probe| probe.status);
         let status = statuses.max().unwrap_or_default();
-        let reasons = report::reasons(&self.probes);
+        let reasons = report::reasons(self.probes.iter().map(|probe| &probe.report));
 
         self.checks += 1;
         *self.per_status.entry(status).or_default() += 1;
@@ -122,6 +133,7 @@ impl History {
             from: self.status,
             to: status,
             reasons,
+            causes: self.causes.clone(),
         };
         self.status = status;
         self.since = Some(at);
@@ -142,7 +154,8 @@ impl History {
             avg_ms: self.average(now).map(milliseconds),
             checks: self.checks,
             per_status: self.per_status.clone(),
-            probes: self.probes.clone(),
+            causes: self.causes.clone(),
+            probes: self.reports(),
         }
     }
 
@@ -152,6 +165,13 @@ impl History {
 
     pub(crate) fn transitions(&self) -> Vec<Transition> {
         self.transitions.iter().cloned().collect()
+    }
+
+    fn reports(&self) -> Vec<ProbeReport> {
+        self.probes
+            .iter()
+            .map(|probe| probe.report.clone())
+            .collect()
     }
 
     fn average(&self, now: Instant) -> Option<Duration> {
@@ -164,43 +184,80 @@ impl History {
     }
 }
 
-impl ProbeReport {
-    fn unchecked(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            status: Status::Unknown,
-            reason: None,
-            observed: None,
-            since: None,
-            consecutive_failures: 0,
-            duration_ms: 0.0,
-        }
+/// Finds the causes, and tells each probe from what it follows.
+fn explain(probes: &mut [Watched], at: DateTime<Utc>, now: Instant, number: u64) -> Vec<Cause> {
+    let suspects: Vec<Suspect<'_>> = probes
+        .iter()
+        .map(|probe| Suspect {
+            name: &probe.report.name,
+            is_bad: probe.is_bad(),
+            explains: &probe.explains,
+        })
+        .collect();
+    let origins = origins(&suspects);
+    let left_of = |probe: &Watched| {
+        let mut others = probes.iter();
+        others.position(|other| probe.is_left_of(other, now, number))
+    };
+    let left: Vec<Option<usize>> = probes
+        .iter()
+        .zip(&origins)
+        .map(|(probe, origin)| match origin {
+            None if probe.is_bad() => left_of(probe),
+            _ => None,
+        })
+        .collect();
+    let causes = causes(probes, &origins, &left, at);
+    let names: Vec<String> = probes
+        .iter()
+        .map(|probe| probe.report.name.clone())
+        .collect();
+    for ((probe, origin), left) in probes.iter_mut().zip(origins).zip(left) {
+        let name = origin.or(left).and_then(|cause| names.get(cause));
+        probe.follow(name.map(String::as_str), left.is_some());
     }
+    causes
+}
 
-    fn note(&mut self, outcome: Outcome, at: DateTime<Utc>, failures: &ConsecutiveFailures) {
-        let finding = outcome.finding;
-        let mut status = finding.status;
-        if finding.failed {
-            self.consecutive_failures += 1;
-            status = status.max(failures.evaluate(self.consecutive_failures).status);
-        } else {
-            self.consecutive_failures = 0;
-        }
-        let status = status.min(outcome.at_worst);
-        if self.since.is_none() || status != self.status {
-            self.since = Some(at);
-        }
-        self.status = status;
-        self.reason = match finding.reason {
-            Some(reason) if self.consecutive_failures > 1 => Some(format!(
-                "{reason} ({} times in a row)",
-                self.consecutive_failures
-            )),
-            reason => reason,
-        };
-        self.observed = finding.observed;
-        self.duration_ms = milliseconds(outcome.took);
-    }
+/// What is bad, follows from nothing, and makes the whole worse: by itself or by what follows.
+fn causes(
+    probes: &[Watched],
+    origins: &[Option<usize>],
+    left: &[Option<usize>],
+    at: DateTime<Utc>,
+) -> Vec<Cause> {
+    let followers = |cause: usize| {
+        let follows = move |(_, origin): &(&Watched, &Option<usize>)| **origin == Some(cause);
+        probes
+            .iter()
+            .zip(origins)
+            .filter(follows)
+            .map(|(probe, _)| probe)
+    };
+    let mut causes: Vec<Cause> = probes
+        .iter()
+        .enumerate()
+        .filter(|(index, probe)| {
+            let is_root = |found: &[Option<usize>]| found.get(*index).is_some_and(Option::is_none);
+            probe.is_bad()
+                && is_root(origins)
+                && is_root(left)
+                && (probe.weighs() || followers(*index).any(Watched::weighs))
+        })
+        .map(|(index, probe)| Cause {
+            probe: probe.report.name.clone(),
+            fault: probe.fault().map(str::to_owned),
+            status: probe.badness(),
+            reason: probe.report.reason.clone().unwrap_or_default(),
+            cure: probe.report.cure.clone(),
+            since: probe.bad_since().unwrap_or(at),
+            explains: followers(index)
+                .map(|probe| probe.report.name.clone())
+                .collect(),
+        })
+        .collect();
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.status));
+    causes
 }
 
 fn is_old(at: Instant, now: Instant) -> bool {
@@ -214,6 +271,6 @@ fn push<T>(ring: &mut VecDeque<T>, item: T, most: usize) {
     ring.push_back(item);
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
 }

@@ -44,15 +44,22 @@
     expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+pub mod alerts;
+mod causes;
 mod finding;
+mod health_json;
 mod history;
+mod hysteresis;
 mod monitor;
 mod probe;
 mod report;
 mod status;
 pub mod thresholds;
+mod watched;
 
+pub use causes::Cause;
 pub use finding::{Finding, Observed};
+pub use hysteresis::Hysteresis;
 pub use monitor::{HealthMonitor, MonitorOptions};
 pub use probe::{ClosureProbe, Probe, probe};
 pub use report::{HealthRecord, HealthReport, ProbeReport, Transition};

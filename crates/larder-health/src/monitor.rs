@@ -9,11 +9,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::join_all;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::history::{Check, History, Outcome};
 use crate::thresholds::ConsecutiveFailures;
-use crate::{Finding, HealthRecord, HealthReport, Probe, Status, Transition};
+use crate::{Finding, HealthRecord, HealthReport, Hysteresis, Probe, Status, Transition};
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,9 @@ pub struct MonitorOptions {
     pub deadline: Duration,
     /// How bad failures in a row are: 3 unhealthy, 10 critical by default.
     pub failures: ConsecutiveFailures,
+    /// How long something has to be worse or better before it counts as that, for probes that say
+    /// nothing themselves: two checks in a row by default.
+    pub hysteresis: Hysteresis,
 }
 
 impl Default for MonitorOptions {
@@ -35,6 +39,7 @@ impl Default for MonitorOptions {
             interval: Duration::from_secs(30),
             deadline: Duration::from_secs(5),
             failures: ConsecutiveFailures::default(),
+            hysteresis: Hysteresis::default(),
         }
     }
 }
@@ -43,7 +48,9 @@ impl Default for MonitorOptions {
 ///
 /// Probes are asked at the same time, each with a deadline. One that panics or does not answer
 /// has *failed*; so has one that gives [`Finding::failed`]. A failure is degraded; the third in
-/// a row is unhealthy, the tenth critical. The status of the whole is that of the worst probe.
+/// a row is unhealthy, the tenth critical. A status [settles](Hysteresis): one blip changes
+/// nothing. The status of the whole is that of the worst probe that counts, and the report names
+/// the cause: what is wrong and no other probe that is wrong explains.
 ///
 /// Each change of the status is an event of target `larder::health`: at level warn if it is
 /// worse, info if it is better.
@@ -54,6 +61,8 @@ struct Inner {
     options: MonitorOptions,
     probes: Vec<Arc<dyn Probe>>,
     history: Mutex<History>,
+    /// The last report, for those who wait for one.
+    told: watch::Sender<Arc<HealthReport>>,
     /// One check at a time: failures in a row are counted by checks.
     turn: tokio::sync::Mutex<()>,
     wall_clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
@@ -71,9 +80,11 @@ impl HealthMonitor {
         probes: Vec<Arc<dyn Probe>>,
         wall_clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
     ) -> Self {
-        let names = probes.iter().map(|probe| probe.name());
+        let history = History::new(&probes, options.hysteresis);
+        let told = watch::Sender::new(Arc::new(history.report(Instant::now())));
         Self(Arc::new(Inner {
-            history: Mutex::new(History::new(names)),
+            history: Mutex::new(history),
+            told,
             options,
             probes,
             turn: tokio::sync::Mutex::new(()),
@@ -123,6 +134,24 @@ impl HealthMonitor {
         self.history().status()
     }
 
+    /// The reports as they come: after each check, the newest. Whoever is slow misses some and holds
+    /// nobody up.
+    ///
+    /// ```
+    /// # use larder_health::{HealthMonitor, MonitorOptions, Status};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let monitor = HealthMonitor::new(MonitorOptions::default(), Vec::new());
+    /// let mut reports = monitor.subscribe();
+    /// tokio::spawn(monitor.run());
+    /// reports.changed().await.unwrap();
+    /// assert_eq!(reports.borrow_and_update().checks, 1);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<HealthReport>> {
+        self.0.told.subscribe()
+    }
+
     /// The last 100 checks, oldest first.
     #[must_use]
     pub fn records(&self) -> Vec<HealthRecord> {
@@ -147,7 +176,12 @@ impl HealthMonitor {
             at: (self.0.wall_clock)(),
             now,
         };
-        let transition = self.history().note(check, &self.0.options.failures);
+        let (transition, report) = {
+            let mut history = self.history();
+            let transition = history.note(check, &self.0.options.failures);
+            (transition, history.report(now))
+        };
+        self.0.told.send_replace(Arc::new(report));
         if let Some(transition) = transition {
             tell(&transition);
         }
@@ -166,7 +200,6 @@ impl HealthMonitor {
         Outcome {
             finding,
             took: began.elapsed(),
-            at_worst: probe.at_worst(),
         }
     }
 

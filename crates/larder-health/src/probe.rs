@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::{Finding, Status};
+use crate::{Finding, Hysteresis, Status};
 
 /// Something that can be asked how well it is.
 ///
@@ -35,6 +35,31 @@ pub trait Probe: Send + Sync + 'static {
     fn deadline(&self) -> Option<Duration> {
         None
     }
+
+    /// Whether it counts for the status of the whole. If not, it informs only: what it finds is
+    /// in the report, and a cause only where it explains something that counts. It does by
+    /// default.
+    fn counts(&self) -> bool {
+        true
+    }
+
+    /// The names of the probes that are bad when this one is, and then not the cause. None by
+    /// default.
+    fn explains(&self) -> &[String] {
+        &[]
+    }
+
+    /// How long it has to be worse or better before it counts as that; by default as
+    /// [`MonitorOptions::hysteresis`](crate::MonitorOptions::hysteresis) says.
+    fn hysteresis(&self) -> Option<Hysteresis> {
+        None
+    }
+
+    /// How far it looks back. What it finds may be owed that long to a cause that is over already,
+    /// and is not held against it then. Nothing by default: it sees what is now.
+    fn memory(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A probe of an async closure.
@@ -55,6 +80,10 @@ where
         check: Box::new(move || Box::pin(check())),
         at_worst: Status::Critical,
         deadline: None,
+        counts: true,
+        explains: Vec::new(),
+        hysteresis: None,
+        memory: Duration::ZERO,
     }
 }
 
@@ -66,6 +95,10 @@ pub struct ClosureProbe {
     check: Box<Check>,
     at_worst: Status,
     deadline: Option<Duration>,
+    counts: bool,
+    explains: Vec<String>,
+    hysteresis: Option<Hysteresis>,
+    memory: Duration,
 }
 
 impl ClosureProbe {
@@ -81,6 +114,35 @@ impl ClosureProbe {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// It does not count for the status of the whole.
+    #[must_use]
+    pub fn informing_only(mut self) -> Self {
+        self.counts = false;
+        self
+    }
+
+    /// The names of the probes that are bad when this one is, and then not the cause.
+    #[must_use]
+    pub fn explaining<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.explains = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long it has to be worse or better before it counts as that; by default as
+    /// [`MonitorOptions::hysteresis`](crate::MonitorOptions::hysteresis) says.
+    #[must_use]
+    pub fn hysteresis(mut self, hysteresis: Hysteresis) -> Self {
+        self.hysteresis = Some(hysteresis);
+        self
+    }
+
+    /// How far it looks back; nothing by default. See [`Probe::memory`].
+    #[must_use]
+    pub fn memory(mut self, memory: Duration) -> Self {
+        self.memory = memory;
         self
     }
 }
@@ -101,6 +163,22 @@ impl Probe for ClosureProbe {
     fn deadline(&self) -> Option<Duration> {
         self.deadline
     }
+
+    fn counts(&self) -> bool {
+        self.counts
+    }
+
+    fn explains(&self) -> &[String] {
+        &self.explains
+    }
+
+    fn hysteresis(&self) -> Option<Hysteresis> {
+        self.hysteresis
+    }
+
+    fn memory(&self) -> Duration {
+        self.memory
+    }
 }
 
 impl<P: Probe + ?Sized> Probe for Arc<P> {
@@ -118,6 +196,22 @@ impl<P: Probe + ?Sized> Probe for Arc<P> {
 
     fn deadline(&self) -> Option<Duration> {
         (**self).deadline()
+    }
+
+    fn counts(&self) -> bool {
+        (**self).counts()
+    }
+
+    fn explains(&self) -> &[String] {
+        (**self).explains()
+    }
+
+    fn hysteresis(&self) -> Option<Hysteresis> {
+        (**self).hysteresis()
+    }
+
+    fn memory(&self) -> Duration {
+        (**self).memory()
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::{Observed, Status};
+use crate::{Cause, Observed, Status};
 
 /// How well everything was at the last check, and lately.
 ///
@@ -28,6 +28,9 @@ pub struct HealthReport {
     pub checks: u64,
     /// How many of them found each status.
     pub per_status: BTreeMap<Status, u64>,
+    /// Why the status is what it is: what is wrong and follows from nothing else that is. The worst
+    /// comes first; one, unless several things broke apart from each other.
+    pub causes: Vec<Cause>,
     /// What each probe found, in the order in which they were given.
     pub probes: Vec<ProbeReport>,
 }
@@ -43,9 +46,18 @@ pub struct ProbeReport {
     /// Why it is not better; with [`Status::Healthy`] a warning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What to do about it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
     /// What it measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observed>,
+    /// Whether it counts for the status of the whole. What informs only does not, nor what is left
+    /// of a cause that is over.
+    pub counts: bool,
+    /// The probe that found the cause of what is wrong here, if the cause is not here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
     /// Since when it has this status.
     pub since: Option<DateTime<Utc>>,
     /// How often in a row, up to the last time, it failed.
@@ -80,22 +92,29 @@ pub struct Transition {
     pub to: Status,
     /// Why it is not better now: name of the probe and reason.
     pub reasons: Vec<String>,
+    /// What is wrong now and follows from nothing else that is.
+    pub causes: Vec<Cause>,
 }
 
 impl HealthReport {
-    /// Why it is not better: name of the probe and reason, of each that is worse than healthy.
+    /// Why it is not better: name of the probe and reason, of each that is worse than healthy and
+    /// counts.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {
-        reasons(&self.probes)
+        reasons(self.probes.iter())
     }
 
-    /// What should be looked at although it is healthy: name of the probe and reason.
+    /// What should be looked at although it is healthy, or does not count: name of the probe and
+    /// reason.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let healthy = |probe: &&ProbeReport| probe.status == Status::Healthy;
+        let warns = |probe: &&ProbeReport| match probe.counts {
+            true => probe.status == Status::Healthy,
+            false => probe.status >= Status::Healthy,
+        };
         self.probes
             .iter()
-            .filter(healthy)
+            .filter(warns)
             .filter_map(ProbeReport::named_reason)
             .collect()
     }
@@ -107,10 +126,9 @@ impl HealthReport {
     }
 }
 
-pub(crate) fn reasons(probes: &[ProbeReport]) -> Vec<String> {
+pub(crate) fn reasons<'a>(probes: impl Iterator<Item = &'a ProbeReport>) -> Vec<String> {
     probes
-        .iter()
-        .filter(|probe| probe.status > Status::Healthy)
+        .filter(|probe| probe.counts && probe.status > Status::Healthy)
         .filter_map(ProbeReport::named_reason)
         .collect()
 }
@@ -138,6 +156,12 @@ impl fmt::Display for HealthReport {
             if let Some(reason) = &probe.reason {
                 write!(f, ": {reason}")?;
             }
+            if let Some(cause) = &probe.follows {
+                write!(f, "; follows from {cause}")?;
+            }
+        }
+        for cause in &self.causes {
+            write!(f, "\ncause: {cause}")?;
         }
         Ok(())
     }
@@ -150,6 +174,19 @@ impl fmt::Display for Transition {
             return Ok(());
         }
         write!(f, ": {}", self.reasons.join("; "))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.probe, self.reason)?;
+        if !self.explains.is_empty() {
+            write!(f, " (explains {})", self.explains.join(", "))?;
+        }
+        match &self.cure {
+            Some(cure) => write!(f, "\n  cure: {cure}"),
+            None => Ok(()),
+        }
     }
 }
 

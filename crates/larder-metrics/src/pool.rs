@@ -26,6 +26,8 @@ pub struct PoolRecorder {
     failures_in_a_row: AtomicU64,
     acquired: AtomicU64,
     waits: LatencyRecorder,
+    /// In microseconds.
+    waited: AtomicU64,
     timeouts: AtomicU64,
     retries: AtomicU64,
     retry_refusals: AtomicU64,
@@ -64,6 +66,8 @@ pub struct ConnectionStatistics {
     pub consecutive_errors: u64,
     /// Times a connection was lent.
     pub acquired: u64,
+    /// How long all those waited for it that it was lent to, in microseconds.
+    pub waited_us: u64,
     /// Callers that waited until their time was up.
     pub timeouts: u64,
     /// Work that failed and was run again.
@@ -92,6 +96,7 @@ impl PoolRecorder {
             failures_in_a_row: AtomicU64::new(0),
             acquired: AtomicU64::new(0),
             waits: LatencyRecorder::default(),
+            waited: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             retry_refusals: AtomicU64::new(0),
@@ -148,6 +153,11 @@ impl PoolRecorder {
     pub fn acquired(&self, waited: Duration) {
         self.acquired.fetch_add(1, Ordering::Relaxed);
         self.waits.record(waited);
+        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        // Most do not wait at all.
+        if micros > 0 {
+            self.waited.fetch_add(micros, Ordering::Relaxed);
+        }
         self.record(|series| series.wait_time.record(waited));
     }
 
@@ -171,6 +181,7 @@ impl PoolRecorder {
             errors: connects.failures,
             consecutive_errors: self.failures_in_a_row.load(Ordering::Relaxed),
             acquired: self.acquired.load(Ordering::Relaxed),
+            waited_us: self.waited.load(Ordering::Relaxed),
             timeouts: self.timeouts.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             retry_refusals: self.retry_refusals.load(Ordering::Relaxed),

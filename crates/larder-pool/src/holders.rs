@@ -195,7 +195,7 @@ impl Holders {
         let slots = self.slots();
         let slot = slots.iter().find(|slot| slot.is_held_as(id));
         let slot = slot.ok_or(CancelRequest::Gone)?;
-        let link = slot.link.upgrade().ok_or(CancelRequest::Gone)?;
+        let link = slot.link().ok_or(CancelRequest::Gone)?;
         if !link.is_busy() {
             return Err(CancelRequest::Idle);
         }

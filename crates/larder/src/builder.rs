@@ -1,13 +1,19 @@
 //! Putting an instance together.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
 use larder_config::{Config, ConfigLoader, Profile, SettingValue};
 use larder_database::{CacheMode, CacheSettings, Database, DatabaseOptions, Declarations};
+use larder_health::Probe;
+use larder_health::alerts::AlertSink;
 use larder_metrics::Exporter;
 
 use crate::Result;
 use crate::instance::{Embedded, Larder};
+use crate::watch::Additions;
 
 /// Settings for an instance beyond what the environment says.
 ///
@@ -30,6 +36,7 @@ use crate::instance::{Embedded, Larder};
 pub struct LarderBuilder {
     settings: Settings,
     code: InCode,
+    watching: Additions,
 }
 
 /// Registers a read that warms the cache.
@@ -75,6 +82,7 @@ impl LarderBuilder {
         Self {
             settings: Settings::Loader(Box::new(loader)),
             code: InCode::default(),
+            watching: Additions::default(),
         }
     }
 
@@ -133,6 +141,40 @@ impl LarderBuilder {
         self
     }
 
+    /// Adds a check of health. Its name is told in reports, and `health.inform_only` may name it.
+    ///
+    /// ```
+    /// use larder::health::{Finding, probe};
+    /// use larder::prelude::*;
+    ///
+    /// // When the pool is full, the queue is not to blame.
+    /// let queue = probe("queue", || async { Finding::healthy() });
+    /// let builder = Larder::builder().probe(queue);
+    /// # drop(builder);
+    /// ```
+    pub fn probe(mut self, probe: impl Probe) -> Self {
+        self.watching.probes.push(Arc::new(probe));
+        self
+    }
+
+    /// Tells somebody else when health changes, beside the log and `health.alert_webhook`. See
+    /// [`AlertSink`] for an example.
+    pub fn alert_sink(mut self, sink: impl AlertSink) -> Self {
+        self.watching.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// Says which migrations the code expects: while some are not applied, health is degraded. Those
+    /// of the services that come with Larder are expected where any of them is applied. This applies
+    /// none; [`Larder::migrate_with`] does.
+    pub fn expect_migrations<S>(mut self, migrations: S) -> Self
+    where
+        S: MigrationSource<Pg> + Send + Sync + 'static,
+    {
+        self.watching.migrations.push(Arc::new(migrations));
+        self
+    }
+
     /// Starts with settings that are already loaded; what was set before is dropped.
     pub fn config(mut self, config: Config) -> Self {
         self.settings = Settings::Loaded(Box::new(config));
@@ -185,7 +227,11 @@ impl LarderBuilder {
     ///
     /// Dropped, it closes what it opened.
     pub async fn start(self) -> Result<Larder> {
-        let Self { settings, code } = self;
+        let Self {
+            settings,
+            code,
+            watching,
+        } = self;
         let config = settings.load()?;
         for notice in config.notices() {
             tracing::warn!(key = notice.key, "{}", notice.message);
@@ -219,7 +265,7 @@ impl LarderBuilder {
             configuration = configuration(&config),
             "larder started"
         );
-        let larder = Larder::new(config, database, embedded, exporter);
+        let larder = Larder::new(config, database, embedded, exporter, watching);
         #[cfg(feature = "admin")]
         if let Some(listener) = listener {
             larder.serve_admin(listener);

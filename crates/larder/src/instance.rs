@@ -17,7 +17,7 @@ use larder_services::reviews::ReviewService;
 use larder_services::users::UserService;
 use tokio::sync::Mutex;
 
-use crate::watch::Watch;
+use crate::watch::{Additions, Watch};
 use crate::{LarderBuilder, Result, Statistics};
 
 #[cfg(feature = "embedded")]
@@ -97,12 +97,13 @@ impl Larder {
         database: Database,
         embedded: Option<Embedded>,
         exporter: Option<Exporter>,
+        additions: Additions,
     ) -> Self {
         let kind = match embedded {
             Some(_) => DatabaseKind::Embedded,
             None => DatabaseKind::Server,
         };
-        Self::of(config, database, kind, embedded, exporter)
+        Self::of(config, database, kind, embedded, exporter, additions)
     }
 
     /// An instance on a database of this kind, which may be somebody else's to stop.
@@ -112,8 +113,9 @@ impl Larder {
         kind: DatabaseKind,
         embedded: Option<Embedded>,
         exporter: Option<Exporter>,
+        additions: Additions,
     ) -> Self {
-        let watch = Watch::start(&config, &database, exporter);
+        let watch = Watch::start(&config, &database, kind, exporter, additions);
         let own = database.clone();
         #[cfg(feature = "admin")]
         let admin = crate::admin_pages::AdminPages::new(&config, &database, kind, &watch);

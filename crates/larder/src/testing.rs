@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 
 pub use larder_testing::*;
 
+use crate::watch::Additions;
 use crate::{DatabaseKind, Larder};
 
 /// Set to something else than `0`, it keeps the database of a test that has failed.
@@ -101,7 +102,7 @@ impl TestCase {
         };
         let exporter = config.metrics.enabled.then(Exporter::install);
         let database = test.database().clone();
-        let larder = Larder::of(config, database, kind, None, exporter);
+        let larder = Larder::of(config, database, kind, None, exporter, Additions::default());
         Ok(TestFixture { larder, test })
     }
 }

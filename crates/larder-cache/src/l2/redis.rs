@@ -268,6 +268,28 @@ impl Redis {
         self.shared.breaker.is_closed()
     }
 
+    /// How long Redis takes to answer now. `None` if it is not asked because it is unavailable, or
+    /// does not answer within `limit`, which counts as a failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn ping(&self, limit: Duration) -> Option<Duration> {
+        let ask = |mut connection: Connection| async move {
+            let ping = ::redis::cmd("PING");
+            ping.query_async::<()>(&mut connection).await
+        };
+        let began = Instant::now();
+        self.shared.call(limit, ask).await.ok()?;
+        Some(began.elapsed())
+    }
+
+    /// Why Redis is unavailable, as it was logged; `None` if it is available, or was never asked.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.complaint()
+    }
+
     /// Calls back whenever Redis becomes available (true) or unavailable (false). The callback
     /// must not block.
     pub fn on_change(&self, callback: impl Fn(bool) + Send + Sync + 'static) {

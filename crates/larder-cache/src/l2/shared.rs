@@ -147,6 +147,12 @@ impl Shared {
         );
     }
 
+    /// What is wrong, as it was logged.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let complaint = self.complaint.lock();
+        complaint.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Logs that Redis is available, if it was not.
     pub(super) fn praise(&self) {
         let mut complaint = self

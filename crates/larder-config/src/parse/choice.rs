@@ -156,6 +156,18 @@ choice! {
 }
 
 choice! {
+    /// From which status of health on somebody is told.
+    AlertLevel = "one of degraded, unhealthy, critical" {
+        /// It works, but worse than it should.
+        Degraded = "degraded",
+        /// It does not work.
+        Unhealthy = "unhealthy",
+        /// It has not worked for long.
+        Critical = "critical",
+    }
+}
+
+choice! {
     /// What happens if no connection can be made at the start.
     PoolStart = "one of fail-fast, keep-trying" {
         /// The start fails.

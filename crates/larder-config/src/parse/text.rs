@@ -13,6 +13,7 @@ use crate::database_url::{DatabaseUrl, InvalidUrl};
 use crate::redis_url::RedisUrl;
 use crate::suggest::nearest;
 use crate::value::SettingValue;
+use crate::webhook::{SecretText, WebhookUrl};
 
 impl Parse for String {
     const EXPECTED: &'static str = "text";
@@ -102,6 +103,19 @@ impl Parse for SocketAddr {
     }
 }
 
+impl Parse for WebhookUrl {
+    const EXPECTED: &'static str = "an https:// URL";
+
+    fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
+        let text = text(value, Self::EXPECTED, "write https://host/path")?;
+        WebhookUrl::parse(text).map_err(Problem::from)
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::Text(self.to_string())
+    }
+}
+
 impl Parse for AdminToken {
     const EXPECTED: &'static str = "a token";
 
@@ -114,6 +128,21 @@ impl Parse for AdminToken {
                 CURE,
             )
         })
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::Text(self.to_string())
+    }
+}
+
+impl Parse for SecretText {
+    const EXPECTED: &'static str = "a secret text";
+
+    fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
+        const CURE: &str = "write 16 characters or more, such as `openssl rand -base64 32` makes";
+        let text = text(value, Self::EXPECTED, CURE)?;
+        SecretText::parse(text)
+            .ok_or_else(|| Problem::wrong_type("is shorter than 16 characters", CURE))
     }
 
     fn shown(&self) -> SettingValue {

@@ -1,9 +1,9 @@
-//! The sections `[query]`, `[metrics]`, `[health]` and `[logging]`: watching what happens.
+//! The sections `[query]`, `[metrics]` and `[logging]`: watching what happens.
 
 use std::time::Duration;
 
-use crate::definition::Default::{ByProfile, Everywhere};
-use crate::definition::{Range, Variable, section};
+use crate::definition::Default::ByProfile;
+use crate::definition::{Variable, section};
 use crate::parse::{LogFilter, LogFormat};
 
 section! {
@@ -33,35 +33,6 @@ section! {
         /// Whether each distinct statement gets series of its own. Finds the expensive query; a service with thousands of distinct statements floods its Prometheus.
         per_fingerprint: bool {
             default: ByProfile { dev: "true", staging: "false", prod: "false", test: "false" },
-        }
-    }
-}
-
-section! {
-    /// When the data layer counts as healthy.
-    "health" => HealthConfig {
-        /// How often health is checked in the background. Also how late an outage without traffic is noticed.
-        check_interval: Duration {
-            default: ByProfile { dev: "30s", staging: "30s", prod: "30s", test: "1s" },
-            range: Range::of(0.1, f64::INFINITY),
-            variables: &[Variable::seconds("DB_HEALTH_CHECK_INTERVAL")],
-        }
-        /// From which duration of a check on the database counts as degraded.
-        max_response_time: Duration {
-            default: Everywhere("1000ms"),
-            variables: &[Variable::milliseconds("DB_MAX_RESPONSE_TIME_MS")],
-        }
-        /// Which share of failed queries, from 0 to 1, counts as degraded.
-        max_error_rate: f64 {
-            default: Everywhere("0.05"),
-            range: Range::of(0.0, 1.0),
-            variables: &[Variable::plain("DB_MAX_ERROR_RATE")],
-        }
-        /// How many failed connections are tolerated before the database counts as degraded.
-        max_failed_connections: u32 {
-            default: Everywhere("5"),
-            range: Range::of(0.0, 1_000_000.0),
-            variables: &[Variable::plain("DB_MAX_FAILED_CONNECTIONS")],
         }
     }
 }

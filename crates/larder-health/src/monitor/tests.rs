@@ -12,6 +12,10 @@ use crate::probe;
 
 /// A monitor whose wall clock follows the paused one.
 fn monitor(options: MonitorOptions, probes: Vec<Arc<dyn Probe>>) -> HealthMonitor {
+    let options = MonitorOptions {
+        hysteresis: Hysteresis::IMMEDIATE,
+        ..options
+    };
     let (began, epoch) = (Instant::now(), DateTime::<Utc>::UNIX_EPOCH);
     HealthMonitor::with_wall_clock(options, probes, move || epoch + began.elapsed())
 }
@@ -386,7 +390,9 @@ async fn the_report_as_json_and_for_people() {
         script("database", [Finding::healthy().observing(3.0, "ms")]),
         script(
             "pool",
-            [Finding::degraded("19 of 20 in use").observing(95.0, "%")],
+            [Finding::degraded("19 of 20 in use")
+                .observing(95.0, "%")
+                .curing("hold sessions shorter")],
         ),
     ]);
     let report = monitor.check_now().await;
@@ -401,11 +407,20 @@ async fn the_report_as_json_and_for_people() {
             "avg_ms": 0.0,
             "checks": 1,
             "per_status": { "degraded": 1 },
+            "causes": [{
+                "probe": "pool",
+                "status": "degraded",
+                "reason": "19 of 20 in use",
+                "cure": "hold sessions shorter",
+                "since": "1970-01-01T00:00:00Z",
+                "explains": [],
+            }],
             "probes": [
                 {
                     "name": "database",
                     "status": "healthy",
                     "observed": { "value": 3.0, "unit": "ms" },
+                    "counts": true,
                     "since": "1970-01-01T00:00:00Z",
                     "consecutive_failures": 0,
                     "duration_ms": 0.0,
@@ -414,7 +429,9 @@ async fn the_report_as_json_and_for_people() {
                     "name": "pool",
                     "status": "degraded",
                     "reason": "19 of 20 in use",
+                    "cure": "hold sessions shorter",
                     "observed": { "value": 95.0, "unit": "%" },
+                    "counts": true,
                     "since": "1970-01-01T00:00:00Z",
                     "consecutive_failures": 0,
                     "duration_ms": 0.0,
@@ -426,6 +443,183 @@ async fn the_report_as_json_and_for_people() {
         report.to_string(),
         "degraded since 1970-01-01T00:00:00Z\n  \
          database  healthy (3 ms)\n  \
-         pool      degraded (95 %): 19 of 20 in use"
+         pool      degraded (95 %): 19 of 20 in use\n\
+         cause: pool: 19 of 20 in use\n  cure: hold sessions shorter"
     );
+}
+
+/// A probe of this name, script and explanations.
+fn explaining(
+    name: &str,
+    findings: impl IntoIterator<Item = Finding>,
+    explains: &[&str],
+    memory: Duration,
+) -> Arc<dyn Probe> {
+    let script = script(name, findings);
+    let probe = probe(name, move || {
+        let script = Arc::clone(&script);
+        async move { script.check().await }
+    });
+    Arc::new(probe.explaining(explains.iter().copied()).memory(memory))
+}
+
+fn names(report: &HealthReport) -> Vec<&str> {
+    let causes = report.causes.iter();
+    causes.map(|cause| cause.probe.as_str()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_cause_is_named_and_what_follows_from_it() {
+    let bad = || {
+        [
+            Finding::healthy(),
+            Finding::degraded("bad").curing("mend it"),
+        ]
+    };
+    let monitor = of(vec![
+        explaining("statements", bad(), &[], Duration::ZERO),
+        explaining("pool", bad(), &["acquire"], Duration::ZERO),
+        explaining("acquire", bad(), &[], Duration::ZERO),
+        explaining("database", bad(), &["pool", "statements"], Duration::ZERO),
+        script("redis", [Finding::healthy()]),
+    ]);
+    assert!(monitor.check_now().await.causes.is_empty());
+    sleep(Duration::from_secs(5)).await;
+    monitor.check_now().await;
+    sleep(Duration::from_secs(5)).await;
+    let report = monitor.check_now().await;
+    assert_eq!(names(&report), ["database"]);
+    let cause = &report.causes[0];
+    assert_eq!(cause.explains, ["statements", "pool", "acquire"]);
+    assert_eq!((cause.since, cause.reason.as_str()), (at(5), "bad"));
+    assert_eq!(cause.cure.as_deref(), Some("mend it"));
+    let follows = |name| report.probe(name).unwrap().follows.as_deref();
+    assert_eq!(follows("acquire"), Some("database"));
+    assert_eq!((follows("database"), follows("redis")), (None, None));
+    assert_eq!(monitor.transitions()[1].causes, report.causes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_that_do_not_explain_each_other_are_two_causes_the_worse_first() {
+    let monitor = of(vec![
+        script("redis", [Finding::degraded("gone")]),
+        script("database", [Finding::unhealthy("gone")]),
+    ]);
+    assert_eq!(names(&monitor.check_now().await), ["database", "redis"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_cause_that_is_over_does_not_count() {
+    let seconds = Duration::from_secs;
+    let bad = |times| std::iter::repeat_n(Finding::degraded("bad"), times);
+    let over = |times| bad(times).chain([Finding::healthy()]);
+    // Statements look back 30 s; the monitor asks each 10 s.
+    let monitor = of(vec![
+        explaining(
+            "database",
+            over(1),
+            &["statements", "follower"],
+            Duration::ZERO,
+        ),
+        explaining("statements", bad(1), &[], seconds(30)),
+        explaining("follower", over(2), &[], Duration::ZERO),
+    ]);
+    let report = monitor.check_now().await;
+    assert_eq!(names(&report), ["database"]);
+    for _ in 0..3 {
+        sleep(seconds(10)).await;
+        let report = monitor.check_now().await;
+        assert_eq!(report.status, Status::Healthy, "{report}");
+        assert!(report.causes.is_empty() && report.reasons().is_empty());
+        let statements = report.probe("statements").unwrap();
+        assert_eq!(statements.status, Status::Degraded);
+        assert_eq!(statements.follows.as_deref(), Some("database"));
+        assert!(!statements.counts);
+    }
+    for _ in 0..3 {
+        sleep(seconds(10)).await;
+        monitor.check_now().await;
+    }
+    let report = monitor.report();
+    assert_eq!(names(&report), ["statements"], "it is its own now");
+    assert_eq!(report.status, Status::Degraded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_well_again_after_the_cause_is_a_cause_of_its_own() {
+    let (bad, well) = (Finding::degraded("bad"), Finding::healthy());
+    let after = [bad.clone(), bad.clone(), well.clone(), bad.clone()];
+    let memory = Duration::from_secs(600);
+    let monitor = of(vec![
+        explaining("database", [bad, well], &["statements"], Duration::ZERO),
+        explaining("statements", after, &[], memory),
+    ]);
+    for _ in 0..3 {
+        monitor.check_now().await;
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(names(&monitor.check_now().await), ["statements"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_informs_only_is_told_and_does_not_count() {
+    let cache = probe("cache", || async { Finding::degraded("cold") }).informing_only();
+    let monitor = of(vec![
+        script("database", [Finding::healthy()]),
+        Arc::new(cache),
+    ]);
+    let report = monitor.check_now().await;
+    assert_eq!(report.status, Status::Healthy);
+    assert!(report.causes.is_empty());
+    assert_eq!(report.warnings(), ["cache: cold"]);
+    assert_eq!(report.probe("cache").unwrap().status, Status::Degraded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blip_changes_nothing_and_what_is_over_lasts_a_little() {
+    let rules = Hysteresis {
+        worse_after: 2,
+        better_after: 2,
+        minimum: Duration::from_secs(25),
+    };
+    let (bad, well) = (Finding::degraded("bad"), Finding::healthy());
+    let findings = [&well, &bad, &well, &bad, &bad, &well, &well, &well, &well];
+    let script = script("pool", findings.into_iter().cloned());
+    let pool = probe("pool", move || {
+        let script = Arc::clone(&script);
+        async move { script.check().await }
+    });
+    let monitor = of(vec![Arc::new(pool.hysteresis(rules))]);
+    let mut statuses = Vec::new();
+    for check in 0..9 {
+        let report = monitor.check_now().await;
+        statuses.push(report.status);
+        if check == 1 {
+            assert_eq!(report.warnings(), ["pool: bad"]);
+        }
+        if check == 6 {
+            let reason = "pool: bad; well again, but not for long enough yet";
+            assert_eq!(report.reasons(), [reason]);
+            assert_eq!(names(&report), ["pool"]);
+        }
+        sleep(Duration::from_secs(10)).await;
+    }
+    use Status::{Degraded, Healthy};
+    let expected = [
+        Healthy, Healthy, Healthy, Healthy, Degraded, Degraded, Degraded, Healthy, Healthy,
+    ];
+    assert_eq!(statuses, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscribers_get_each_report_and_the_newest() {
+    let monitor = of(vec![script("database", [Finding::healthy()])]);
+    let mut reports = monitor.subscribe();
+    assert_eq!(reports.borrow_and_update().checks, 0);
+    monitor.check_now().await;
+    monitor.check_now().await;
+    assert!(reports.has_changed().unwrap());
+    assert_eq!(reports.borrow_and_update().checks, 2);
+    drop(monitor);
+    assert!(reports.changed().await.is_err());
 }

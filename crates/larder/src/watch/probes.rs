@@ -1,133 +1,193 @@
-//! What health asks of an instance.
+//! What health asks of an instance: a file for each group of probes.
+//!
+//! Which probe explains which stands here in one table. A probe is explained by what it cannot be
+//! well without; so that the table has no circles, explanations go from the server to what uses it.
+
+mod cache;
+mod database;
+mod diagnosis;
+mod log;
+mod migrations;
+mod pool;
+mod process;
+mod server;
+mod statements;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use larder_config::Config;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use futures::future::BoxFuture;
+use larder_config::{Config, HealthConfig};
 use larder_database::{CacheMode, Database};
-use larder_health::thresholds::{ErrorRate, FailedConnections, HitRate, PoolUse, ResponseTime};
-use larder_health::{Finding, Probe, Status, probe};
+use larder_health::{Finding, Hysteresis, Probe, probe};
 
-/// The statements and connects that health looks back on.
-const LATELY: Duration = Duration::from_secs(300);
+use super::link::ServerLink;
+use crate::DatabaseKind;
+
+/// Migrations that the database should have.
+pub(crate) type ExpectedMigrations = Arc<dyn MigrationSource<Pg> + Send + Sync>;
+
+/// When the probe on the left is bad, those on the right are bad because of it.
+const EXPLANATIONS: [(&str, &[&str]); 9] = [
+    (
+        "database",
+        &[
+            "server",
+            "connections",
+            "pool",
+            "acquire",
+            "statements",
+            "slow",
+            "follower",
+            "log",
+            "replicas",
+            "migrations",
+            "cache",
+        ],
+    ),
+    ("disk", &["statements"]),
+    ("server", &["connections", "pool", "acquire", "follower"]),
+    ("connections", &["pool", "acquire", "follower"]),
+    ("migrations", &["statements"]),
+    ("slow", &["pool", "acquire"]),
+    ("pool", &["acquire"]),
+    ("follower", &["cache"]),
+    ("redis", &["cache"]),
+];
+
+/// What a probe has at hand.
+pub(super) struct Context<'a> {
+    config: &'a Config,
+    database: &'a Database,
+    link: Arc<ServerLink>,
+}
 
 /// What health asks, by the thresholds of the settings.
-pub(super) fn probes(config: &Config, database: &Database) -> Vec<Arc<dyn Probe>> {
-    let health = &config.health;
-    let response = ResponseTime::up_to(health.max_response_time);
-    let errors = ErrorRate {
-        max: health.max_error_rate,
-        // One failure among a handful says nothing yet.
-        min_calls: 20,
-    };
-    let failures = FailedConnections {
-        max: health.max_failed_connections.into(),
-    };
-    let uses_cache = config.cache.enabled;
-    let ping = asking("database", database, move |database| async move {
-        let started = Instant::now();
-        let answer = database.sql("SELECT 1").fetch_scalar::<i32>().await;
-        match answer {
-            Ok(_) => response.evaluate(started.elapsed()),
-            Err(error) => Finding::failed(format!("failed to {error}")),
-        }
-    });
-    let statements = asking("statements", database, move |database| async move {
-        let lately = database.recent_queries(LATELY);
-        errors.evaluate(lately.calls, lately.failures)
-    });
-    let connections = asking("connections", database, move |database| async move {
-        failures.evaluate(database.recent_connects(LATELY).failures)
-    });
-    let pool = asking(
-        "pool",
+pub(super) fn probes(
+    config: &Config,
+    database: &Database,
+    kind: DatabaseKind,
+    migrations: &[ExpectedMigrations],
+) -> Vec<Arc<dyn Probe>> {
+    let limit = config.health.check_timeout;
+    let context = Context {
+        config,
         database,
-        |database| async move { pool_use(&database) },
-    );
-    let cache = asking("cache", database, move |database| async move {
-        if !uses_cache {
-            return Finding::healthy();
-        }
-        let cache = database.cache_statistics();
-        HitRate::default().evaluate(cache.hits + cache.stale_hits, cache.misses)
-    });
-    let mut probes = vec![ping, statements, connections, pool, cache];
+        link: Arc::new(ServerLink::new(database, kind, limit)),
+    };
+    // First the one that connects: the others use what it has made.
+    let mut probes = vec![
+        database::ping(&context),
+        statements::errors(&context),
+        statements::slow(&context),
+        pool::connections(&context),
+        pool::saturation(&context),
+        pool::acquire(&context),
+        cache::hits(&context),
+    ];
     if database.cache_mode() == CacheMode::Shared {
-        probes.push(asking("follower", database, |database| async move {
-            follower(&database)
-        }));
+        probes.push(log::follower(&context));
+        probes.push(log::size(&context));
     }
     if database.redis_available().is_some() {
-        let (database, since) = (database.clone(), Instant::now());
-        let patience = config.redis.timeout;
-        let ask = move || std::future::ready(redis(&database, since.elapsed() < patience));
-        let redis = probe("redis", ask);
-        // Everything works without it.
-        probes.push(Arc::new(redis.at_worst(Status::Degraded)));
+        probes.push(cache::redis(&context));
     }
+    if kind == DatabaseKind::Server {
+        probes.push(server::connections(&context));
+        probes.push(server::replicas(&context));
+        probes.push(server::disk(&context));
+        probes.push(migrations::pending(&context, migrations));
+    }
+    probes.push(process::resources(&context));
     probes
 }
 
-fn asking<F, Fut>(name: &'static str, database: &Database, ask: F) -> Arc<dyn Probe>
+/// A probe of this name that asks in this way, with what it explains.
+fn asking<F, Fut>(context: &Context<'_>, name: &'static str, ask: F) -> larder_health::ClosureProbe
 where
-    F: Fn(Database) -> Fut + Send + Sync + 'static,
+    F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Finding> + Send + 'static,
 {
-    let database = database.clone();
-    Arc::new(probe(name, move || ask(database.clone())))
+    // It gives up by itself before the monitor does, and says more then.
+    let deadline = context.config.health.check_timeout + Duration::from_secs(1);
+    let mut explanations = EXPLANATIONS.iter();
+    let explains = explanations
+        .find(|(explaining, _)| *explaining == name)
+        .map_or([].as_slice(), |(_, explained)| *explained);
+    probe(name, ask)
+        .deadline(deadline)
+        .explaining(explains.iter().copied())
 }
 
-fn pool_use(database: &Database) -> Finding {
-    let pool = database.pool_status();
-    let capacity = pool.size + pool.overflow;
-    // A single connection is in use whenever anything happens; who waits too long is told so.
-    if capacity == 1 {
-        return Finding::healthy().observing(pool.waiting as f64, "waiting");
+/// A probe that does not wait.
+fn reading<F>(context: &Context<'_>, name: &'static str, read: F) -> larder_health::ClosureProbe
+where
+    F: Fn() -> Finding + Send + Sync + 'static,
+{
+    asking(context, name, move || std::future::ready(read()))
+}
+
+/// How quickly a status changes.
+pub(super) fn hysteresis(health: &HealthConfig) -> Hysteresis {
+    Hysteresis {
+        worse_after: health.worse_after,
+        better_after: health.better_after,
+        minimum: health.minimum_time,
     }
-    PoolUse::default().evaluate(pool.in_use as u64, capacity as u64)
 }
 
-/// Whether the log of invalidations is followed. Without that nothing is served from the cache,
-/// and each read asks the database: right, and slow.
-fn follower(database: &Database) -> Finding {
-    let Some(follower) = database.follower_statistics() else {
-        return Finding::healthy();
-    };
-    let Some(since) = follower.since_last_poll else {
-        return match follower.last_error {
-            Some(error) => Finding::degraded(format!(
-                "nothing is served from the cache since the start: failed to {error}"
-            )),
-            None => Finding::unknown("the log of invalidations has not been looked into yet"),
-        };
-    };
-    let milliseconds = (since.as_secs_f64() * 1_000.0).round();
-    let finding = match (follower.has_lease, follower.last_error) {
-        (true, None) => Finding::healthy(),
-        (true, Some(error)) => Finding::warning(format!("failed to {error}")),
-        (false, error) => {
-            let reason = error.unwrap_or_else(|| "get an answer of the last look yet".to_owned());
-            Finding::degraded(format!(
-                "nothing is served from the cache: the log of invalidations was last read {milliseconds} ms ago, and Larder failed to {reason}"
-            ))
+/// A probe that the settings let inform only.
+pub(super) struct Informing(pub(super) Arc<dyn Probe>);
+
+impl Probe for Informing {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Finding> {
+        self.0.check()
+    }
+
+    fn at_worst(&self) -> larder_health::Status {
+        self.0.at_worst()
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.0.deadline()
+    }
+
+    fn counts(&self) -> bool {
+        false
+    }
+
+    fn explains(&self) -> &[String] {
+        self.0.explains()
+    }
+
+    fn hysteresis(&self) -> Option<Hysteresis> {
+        self.0.hysteresis()
+    }
+
+    fn memory(&self) -> Duration {
+        self.0.memory()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EXPLANATIONS;
+
+    #[test]
+    fn explanations_never_go_round() {
+        fn reaches(from: &str, to: &str) -> bool {
+            let explained = EXPLANATIONS.iter().find(|(name, _)| *name == from);
+            let mut explained = explained.map_or([].iter(), |(_, explained)| explained.iter());
+            explained.any(|name| *name == to || reaches(name, to))
         }
-    };
-    finding.observing(milliseconds, "ms")
-}
-
-/// Whether Redis is asked. At first it may still be connected to.
-fn redis(database: &Database, is_first: bool) -> Finding {
-    let available = database.redis_available().unwrap_or(true);
-    let given_up = database
-        .redis_statistics()
-        .is_some_and(|redis| redis.breaker_opened > 0);
-    if available {
-        Finding::healthy()
-    } else if is_first && !given_up {
-        Finding::unknown("Redis is being connected to")
-    } else {
-        Finding::degraded(
-            "Redis is not asked, since it is not connected or does not answer in time: results are kept in each process alone",
-        )
+        for (name, _) in EXPLANATIONS {
+            assert!(!reaches(name, name), "{name} explains itself");
+        }
     }
 }

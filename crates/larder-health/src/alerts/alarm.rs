@@ -1,0 +1,121 @@
+//! When somebody is told, and what: decided from reports alone.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::{Alert, AlertKind};
+use crate::{Cause, HealthReport, Status};
+
+#[cfg(test)]
+mod tests;
+
+/// Which incident there is, and what was told of it.
+#[derive(Debug)]
+pub(super) struct Alarm {
+    instance: String,
+    from: Status,
+    repeat: Option<Duration>,
+    incident: Option<Incident>,
+}
+
+#[derive(Debug)]
+struct Incident {
+    id: String,
+    since: DateTime<Utc>,
+    told: u64,
+    told_at: Instant,
+    status: Status,
+    causes: Vec<Cause>,
+}
+
+impl Alarm {
+    pub(super) fn new(instance: String, from: Status, repeat: Option<Duration>) -> Self {
+        Self {
+            instance,
+            // Nobody is told that all is well.
+            from: from.max(Status::Degraded),
+            repeat,
+            incident: None,
+        }
+    }
+
+    /// When the next alert is due, if nothing changes.
+    pub(super) fn due(&self) -> Option<Instant> {
+        Some(self.incident.as_ref()?.told_at + self.repeat?)
+    }
+
+    /// What is to be told of a report, if anything. The same report may come again.
+    pub(super) fn note(&mut self, report: &HealthReport, now: Instant) -> Option<Alert> {
+        // Before the first check, and where nothing can be said, nothing has changed.
+        let at = report
+            .last_check
+            .filter(|_| report.status != Status::Unknown)?;
+        let is_due = self.due().is_some_and(|due| now >= due);
+        let is_bad = report.status >= self.from;
+        let kind = match &self.incident {
+            None if is_bad => AlertKind::Started,
+            None => return None,
+            Some(_) if !is_bad => AlertKind::Resolved,
+            Some(incident) if incident.differs_from(report) => AlertKind::Changed,
+            Some(_) if is_due => AlertKind::Repeated,
+            Some(_) => return None,
+        };
+        Some(self.tell(kind, report, at, now))
+    }
+
+    fn tell(
+        &mut self,
+        kind: AlertKind,
+        report: &HealthReport,
+        at: DateTime<Utc>,
+        now: Instant,
+    ) -> Alert {
+        let mut incident = self.incident.take().unwrap_or_else(|| {
+            let since = report.since.unwrap_or(at);
+            Incident {
+                id: format!("{}-{}", self.instance, since.timestamp_millis()),
+                since,
+                told: 0,
+                told_at: now,
+                status: Status::Healthy,
+                causes: Vec::new(),
+            }
+        });
+        let previous = std::mem::replace(&mut incident.status, report.status);
+        incident.told += 1;
+        incident.told_at = now;
+        if kind != AlertKind::Resolved {
+            incident.causes.clone_from(&report.causes);
+        }
+        let alert = Alert {
+            incident: incident.id.clone(),
+            sequence: incident.told,
+            kind,
+            instance: self.instance.clone(),
+            at,
+            since: incident.since,
+            status: report.status,
+            previous,
+            causes: incident.causes.clone(),
+            reasons: report.reasons(),
+        };
+        if kind != AlertKind::Resolved {
+            self.incident = Some(incident);
+        }
+        alert
+    }
+}
+
+impl Incident {
+    /// Whether the report has another status, or causes that were not told. That one of several
+    /// is over is told with the next alert.
+    fn differs_from(&self, report: &HealthReport) -> bool {
+        let is_told = |cause: &Cause| {
+            let mut told = self.causes.iter();
+            told.any(|told| told.probe == cause.probe && told.fault == cause.fault)
+        };
+        self.status != report.status || !report.causes.iter().all(is_told)
+    }
+}
