@@ -82,7 +82,7 @@ pub use fault::{Fault, FaultKind};
 pub use loader::ConfigLoader;
 pub use parse::{
     AlertLevel, CacheHints, CacheMode, ChannelBinding, HostPort, IsolationLevel, LogFilter,
-    LogFormat, PoolStart, PoolerMode, TargetSessionAttrs, TlsMode,
+    LogFormat, OperationThreshold, PoolStart, PoolerMode, TargetSessionAttrs, TlsMode,
 };
 pub use profile::{Profile, UnknownProfile};
 pub use provider::{Detection, ProviderEffect, detect};

@@ -8,6 +8,7 @@ mod duration;
 mod list;
 mod number;
 mod text;
+mod threshold;
 
 use crate::definition::{Default, Definition, Range, Unit};
 use crate::fault::FaultKind;
@@ -18,6 +19,7 @@ pub use choice::{
     PoolerMode, TargetSessionAttrs, TlsMode,
 };
 pub use text::{HostPort, LogFilter};
+pub use threshold::OperationThreshold;
 
 /// How a value is to be read.
 #[derive(Debug, Clone, Copy)]

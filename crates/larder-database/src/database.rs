@@ -16,8 +16,8 @@ use larder_metrics::{
     QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
-    AsyncClosure, CancelRequest, CommitOutcome, Connection, Observer, Pool, PoolObserver,
-    PoolStatus, PoolerMode, Reader, Session,
+    AsyncClosure, CancelRequest, CommitOutcome, Connection, ExplainOptions, Observer, Pool,
+    PoolObserver, PoolStatus, PoolerMode, Reader, Session,
 };
 
 use self::opening::{
@@ -31,6 +31,7 @@ use crate::events::Events;
 use crate::fleet::{Fleet, FollowerStatistics, SecondTier, SecondTierStatistics};
 use crate::options::CacheMode;
 use crate::request_scope::RequestScope;
+use crate::slow::{Notice, explain_in_background};
 use crate::sql::{BoundSql, sql};
 use crate::switches::Switches;
 use crate::transaction::TransactionBuilder;
@@ -135,6 +136,8 @@ impl Database {
         let picture = Arc::new(Picture::new(settings.declarations, settings.row_precision));
         let name = InstanceName::claim(&pool.name);
         let (connections, loads) = recorders(name.as_str(), queries.metrics);
+        let most = pool.size.saturating_add(pool.overflow);
+        let (notice, asked) = Notice::new(&queries, most);
         let watcher = Arc::new(Watcher::new(
             cache.clone(),
             Arc::clone(&picture),
@@ -142,6 +145,7 @@ impl Database {
             connections,
             Heat::new(settings.hot_writes, Arc::clone(&events)),
             fleet.clone(),
+            notice,
         ));
         pool.observer = Observer::new(Arc::clone(&watcher) as Arc<dyn PoolObserver>);
         let identity = local_identity(&connect.target().to_string());
@@ -180,6 +184,13 @@ impl Database {
             tokio::spawn(reaching.keep_trying(Arc::downgrade(&inner)));
         } else {
             Box::pin(reaching.reach(&inner)).await?;
+        }
+        if let Some(asked) = asked {
+            let mut explain = ExplainOptions::default();
+            explain.timeout = queries.explain_timeout;
+            let database = Arc::downgrade(&inner);
+            let show_values = queries.show_values;
+            tokio::spawn(explain_in_background(database, asked, explain, show_values));
         }
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
         let picture = Arc::clone(&inner.picture);
@@ -421,9 +432,30 @@ impl Database {
         self.inner.watcher.connections.waits()
     }
 
-    /// What is known of statements by their text, those that took longest together first.
+    /// What is known of statements by their text, those that took longest together first: calls,
+    /// errors, rows, quantiles, the share that the cache answered, an example and the plan of slow
+    /// ones. As many texts as `query.statements` says are told apart; what there is beyond them
+    /// comes last as `other`.
+    ///
+    /// It answers from memory, in about a millisecond for each hundred texts.
+    ///
+    /// ```no_run
+    /// # fn example(db: larder_database::Database) {
+    /// for statement in db.statements().iter().filter(|statement| statement.slow > 0) {
+    ///     println!("{} of {} were slow: {}", statement.slow, statement.calls, statement.text);
+    /// }
+    /// # }
+    /// ```
     pub fn statements(&self) -> Vec<StatementSummary> {
-        Vec::new()
+        let mut summaries = self.inner.watcher.queries.statements().summaries();
+        let served = self.inner.classes.served();
+        for summary in &mut summaries {
+            if let Some(served) = served.get(&summary.fingerprint) {
+                summary.cached = served.cached;
+                summary.cached_share = served.share();
+            }
+        }
+        summaries
     }
 
     /// What statements did lately.

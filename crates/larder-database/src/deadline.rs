@@ -62,7 +62,8 @@ pub fn within<T, E: From<Error>>(
     limit: Duration,
     future: impl Future<Output = Result<T, E>>,
 ) -> impl Future<Output = Result<T, E>> {
-    let running = deadline::within(limit, future);
+    // On the way, so that repetitions are noticed across sessions.
+    let running = deadline::within(limit, crate::request(future));
     async move {
         match running.await {
             Ok(result) => result,

@@ -24,6 +24,7 @@ mod options;
 mod request_scope;
 mod retry;
 mod scope;
+mod slow;
 mod sql;
 mod switches;
 mod transaction;
@@ -49,6 +50,7 @@ pub use crate::options::{CacheMode, CacheSettings, DatabaseOptions, Hints, Query
 pub use crate::request_scope::{Scope, ScopeError};
 pub use crate::retry::Retry;
 pub use crate::scope::{CacheTrace, ReadOrigin, TracedRead, TracedStatement, carry};
+pub use crate::slow::{TraceContext, request};
 pub use crate::sql::{BoundSql, Sql, SqlValue, sql};
 pub use crate::switches::CacheTarget;
 pub use crate::transaction::TransactionBuilder;
@@ -60,8 +62,8 @@ pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};
 pub use larder_metrics::statements::{PlanSnapshot, StatementSummary};
 pub use larder_metrics::{
-    ConnectionStatistics, LatencyCounts, QueryStatistics, ServiceRecorder, ServiceRegistry,
-    ServiceStatistics, WindowStatistics,
+    ConnectionStatistics, LatencyCounts, OperationScope, QueryStatistics, ServiceRecorder,
+    ServiceRegistry, ServiceStatistics, WindowStatistics,
 };
 pub use larder_pool::{
     CancelRequest, CommitOutcome, Connection, ErrorClass, Holder, IsolationLevel, PoolStatus,

@@ -1,14 +1,16 @@
 //! What a statement did, from the pool's words into those of the metrics.
 
+use larder_metrics::statements::Recorded;
 use larder_metrics::{QueryError, QueryObservation, QueryOptions, QueryRecorder};
 use larder_pool::{ConnectError, ConnectErrorCause, EndedStatement, StatementOutcome};
-use larder_sql::{StatementKind, StatementProfile};
 
 use crate::QuerySettings;
 
 pub(crate) fn options(settings: &QuerySettings) -> QueryOptions {
     QueryOptions {
         slow_threshold: settings.slow_threshold,
+        slow_thresholds: settings.slow_thresholds.clone(),
+        statements: settings.statements,
         log: settings.log,
         metrics: settings.metrics,
         per_fingerprint: settings.per_fingerprint,
@@ -16,7 +18,11 @@ pub(crate) fn options(settings: &QuerySettings) -> QueryOptions {
     }
 }
 
-pub(crate) fn record(queries: &QueryRecorder, pool: &str, statement: &EndedStatement<'_>) {
+pub(crate) fn record(
+    queries: &QueryRecorder,
+    pool: &str,
+    statement: &EndedStatement<'_>,
+) -> Recorded {
     let state;
     let error = match statement.outcome {
         StatementOutcome::Answered => None,
@@ -27,16 +33,27 @@ pub(crate) fn record(queries: &QueryRecorder, pool: &str, statement: &EndedState
         StatementOutcome::Abandoned => Some(QueryError::Class("cancelled")),
         _ => Some(QueryError::Class("connection")),
     };
-    queries.record(&QueryObservation {
+    let recorded = queries.record(&QueryObservation {
         pool,
-        operation: operation(statement.profile.kind),
-        collection: collection(statement.profile),
+        operation: statement.profile.kind.operation(),
+        collection: statement.profile.collection(),
         fingerprint: statement.profile.fingerprint.as_u64(),
         text: &statement.profile.normalised,
         duration: statement.duration,
         rows: statement.rows,
         error,
     });
+    if recorded.first {
+        let profile = statement.profile;
+        let tables = profile.writes.iter().chain(&profile.reads);
+        let mut collections: Vec<String> = tables.map(ToString::to_string).collect();
+        collections.sort_unstable();
+        collections.dedup();
+        queries
+            .statements()
+            .describe(profile.fingerprint.as_u64(), collections);
+    }
+    recorded
 }
 
 /// Why a connection could not be made, as a word.
@@ -54,28 +71,5 @@ pub(crate) fn cause(error: &ConnectError) -> &'static str {
         ConnectErrorCause::TooManyConnections => "too_many_connections",
         ConnectErrorCause::NotReady => "not_ready",
         _ => "other",
-    }
-}
-
-/// The operation as OpenTelemetry names it: the first word of the statement.
-fn operation(kind: StatementKind) -> &'static str {
-    match kind {
-        StatementKind::Select => "SELECT",
-        StatementKind::Insert => "INSERT",
-        StatementKind::Update => "UPDATE",
-        StatementKind::Delete => "DELETE",
-        StatementKind::Merge => "MERGE",
-        StatementKind::Copy => "COPY",
-        StatementKind::Call => "CALL",
-        StatementKind::Batch => "BATCH",
-        _ => "OTHER",
-    }
-}
-
-/// The table that a statement is about, where it is about one.
-fn collection(profile: &StatementProfile) -> Option<&str> {
-    match (&*profile.writes, &*profile.reads) {
-        ([table], _) | ([], [table]) => Some(table.name()),
-        _ => None,
     }
 }

@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::request_scope::DEFAULT_TENANT_SETTING;
+use crate::slow::TraceContext;
 use crate::warming::Registered;
 use crate::{Database, Error};
 
@@ -227,6 +228,25 @@ pub struct QuerySettings {
     pub metrics: bool,
     /// Whether each distinct statement gets series of its own. Off by default.
     pub per_fingerprint: bool,
+    /// From which duration on statements of some operations are slow, by `service.operation` or by
+    /// `service`. None by default.
+    pub slow_thresholds: Vec<(String, Duration)>,
+    /// How many texts are told apart in [`Database::statements`]. 500 by default.
+    pub statements: usize,
+    /// How many plans of slow statements are asked of the server in a minute, in the background; 0
+    /// for none. 6 by default.
+    pub explain_per_minute: u32,
+    /// How long the server may take for one of them. 1 s by default.
+    pub explain_timeout: Duration,
+    /// Whether what does nothing but read is run once more for its plan. Off by default.
+    pub explain_analyze: bool,
+    /// Whether examples and plans show the values that were bound. Off by default.
+    pub show_values: bool,
+    /// How often one session or request may run the same statement before that is noticed as a
+    /// repetition; 0 for never. 10 by default.
+    pub repetitions: u32,
+    /// What statements carry to the server as a comment, if anything.
+    pub trace_context: TraceContext,
 }
 
 impl Default for QuerySettings {
@@ -236,6 +256,14 @@ impl Default for QuerySettings {
             log: false,
             metrics: true,
             per_fingerprint: false,
+            slow_thresholds: Vec::new(),
+            statements: 500,
+            explain_per_minute: 6,
+            explain_timeout: Duration::from_secs(1),
+            explain_analyze: false,
+            show_values: false,
+            repetitions: 10,
+            trace_context: TraceContext::default(),
         }
     }
 }
@@ -374,10 +402,7 @@ impl DatabaseOptions {
         options.cache.seal = seal(&config.redis);
         options.redis = redis_options(&config.redis);
 
-        options.queries.slow_threshold = config.query.slow_threshold;
-        options.queries.log = config.query.log;
-        options.queries.metrics = config.metrics.enabled;
-        options.queries.per_fingerprint = config.metrics.per_fingerprint;
+        options.queries = query_settings(config);
         Ok(options)
     }
 
@@ -401,6 +426,29 @@ impl DatabaseOptions {
         self.pool.max_lifetime = None;
         self.pool.idle_timeout = None;
         self
+    }
+}
+
+/// What is noted of single statements.
+fn query_settings(config: &Config) -> QuerySettings {
+    let query = &config.query;
+    let thresholds = query.slow_thresholds.iter();
+    QuerySettings {
+        slow_threshold: query.slow_threshold,
+        slow_thresholds: thresholds
+            .map(|one| (one.operation.clone(), one.threshold))
+            .collect(),
+        log: query.log,
+        metrics: config.metrics.enabled,
+        per_fingerprint: config.metrics.per_fingerprint,
+        statements: count(query.statements),
+        explain_per_minute: query.explain_per_minute,
+        explain_timeout: query.explain_timeout,
+        explain_analyze: query.explain_analyze,
+        show_values: query.show_values,
+        repetitions: query.repetitions,
+        // Only who keeps traces knows them.
+        trace_context: TraceContext::default(),
     }
 }
 

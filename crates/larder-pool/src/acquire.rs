@@ -66,6 +66,33 @@ impl Pool {
         Ok(Session::new(lease))
     }
 
+    /// A connection that is open and that nobody has use for now; `None` if there is none, and
+    /// where the pool has but one at all.
+    pub(crate) async fn spare_session(
+        &self,
+        location: &'static Location<'static>,
+    ) -> Option<Session> {
+        if self.0.options.hard_maximum() < 2 || self.0.shelf.idle() == 0 {
+            return None;
+        }
+        let observer = &self.0.options.observer;
+        let caller =
+            poll_fn(|context| Poll::Ready(Caller::new(location, context.waker(), observer))).await;
+        let place = self.0.queue.try_enter()?;
+        let pool = self.0.shelf.get()?;
+        let arriving = std::pin::pin!(pool.get_owned());
+        let Poll::Ready(Ok(pooled)) = futures::poll!(arriving) else {
+            return None;
+        };
+        let mut lease = Lease::new(pooled, Arc::clone(&self.0));
+        if !self.is_alive(lease.pooled()).await {
+            lease.pooled().connection.condemn();
+            return None;
+        }
+        lease.hold(place, caller);
+        Some(Session::new(lease))
+    }
+
     /// How long a caller may wait: no longer than his request may take.
     fn patience(&self) -> Duration {
         let limit = self.0.options.acquire_timeout;

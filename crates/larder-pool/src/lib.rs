@@ -30,12 +30,14 @@ mod current;
 pub mod deadline;
 mod error;
 mod error_class;
+mod explain;
 mod holders;
 mod lanes;
 mod observer;
 mod password;
 mod pool;
 mod pool_options;
+mod repetitions;
 mod retry;
 mod server_error;
 mod session;
@@ -57,11 +59,12 @@ pub use crate::connect_error::{ConnectError, ConnectErrorCause, FailedAttempt};
 pub use crate::connect_options::{ConnectOptions, PoolerMode, Target, TargetSessionAttrs};
 pub use crate::connection::{
     BeginningStatement, BoundValues, Connection, Origin, OwnedQuery, PortableRows, Recorded,
-    Recording, Row, Rows, SessionSettings, TransactionManager, TransactionState, Value, query_text,
-    static_query_id,
+    Recording, Row, Rows, SentStatement, SessionSettings, TransactionManager, TransactionState,
+    Value, query_text, static_query_id,
 };
 pub use crate::error::{Error, ErrorKind};
 pub use crate::error_class::ErrorClass;
+pub use crate::explain::ExplainOptions;
 pub use crate::holders::{CancelRequest, Holder, NestedCheckoutError, holding_as};
 pub use crate::lanes::{
     BypassReason, LaneFailure, LaneOptions, LaneRows, LaneStatus, LaneTurn, Reader, ReaderRows,
@@ -73,6 +76,7 @@ pub use crate::observer::{
 pub use crate::password::PasswordRequest;
 pub use crate::pool::Pool;
 pub use crate::pool_options::{PoolOptions, PoolStart, PoolStatus};
+pub use crate::repetitions::{Repetition, Repetitions};
 pub use crate::retry::{Retry, RetryBudget, RetryPolicy, RetryReason, RetryableError};
 pub use crate::server_error::{ServerError, SqlState};
 pub use crate::session::Session;

@@ -17,7 +17,7 @@ use crate::holders::{Holder, NestedCheckoutError};
 use crate::retry::RetryReason;
 use crate::server_error::ServerError;
 use crate::written::Effects;
-use crate::{BeginningStatement, SessionSettings};
+use crate::{BeginningStatement, SentStatement, SessionSettings, TransactionSettings};
 
 /// Told of what happens on the connections of a pool. Every method is called on the path of
 /// the work itself, so it has to be quick and must not wait.
@@ -241,6 +241,11 @@ pub struct EndedStatement<'a> {
     pub writes_now: bool,
     /// How it ended.
     pub outcome: StatementOutcome<'a>,
+    /// As what it was sent, with its values; `None` where it was not sent, or is several in one
+    /// text.
+    pub sent: Option<&'a SentStatement>,
+    /// Under what transactions of its session run, if under anything.
+    pub scope: Option<&'a TransactionSettings>,
 }
 
 /// How a statement ended.

@@ -133,6 +133,16 @@ impl StatementProfile {
         self.kind == StatementKind::Select && self.effect == Effect::Read && !self.locks_rows
     }
 
+    /// The table that it is about, where it is about one: the one that it writes, or the only one
+    /// that it reads.
+    #[must_use]
+    pub fn collection(&self) -> Option<&str> {
+        match (&*self.writes, &*self.reads) {
+            ([table], _) | ([], [table]) => Some(table.name()),
+            _ => None,
+        }
+    }
+
     /// What it leaves behind on the session that runs it.
     ///
     /// Names of functions without a schema are taken for PostgreSQL's own where it has them.

@@ -1,6 +1,7 @@
 //! Lists: of hosts, of names, of keys. From the environment they come with commas in between.
 
 use super::text::{HostPort, text};
+use super::threshold::OperationThreshold;
 use super::{Parse, Problem, Reading};
 use crate::encryption_key::EncryptionKey;
 use crate::value::SettingValue;
@@ -62,6 +63,39 @@ impl Parse for Vec<String> {
 
     fn shown(&self) -> SettingValue {
         SettingValue::List(self.iter().map(|name| name.as_str().into()).collect())
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Vec::new())
+    }
+}
+
+impl Parse for Vec<OperationThreshold> {
+    const EXPECTED: &'static str = "a list of thresholds";
+
+    fn parse(value: &SettingValue, reading: &Reading<'_>) -> Result<Self, Problem> {
+        let cure = match reading.textual {
+            true => "write service.operation=200ms,service=5s,...",
+            false => "write [\"service.operation=200ms\", \"service=5s\", ...]",
+        };
+        items(
+            value,
+            reading,
+            Self::EXPECTED,
+            "a threshold",
+            cure,
+            |number, threshold| {
+                OperationThreshold::parse(threshold, reading).ok_or_else(|| {
+                    let problem =
+                        format!("is not an operation and a duration with a unit in entry {number}");
+                    Problem::wrong_type(problem, cure)
+                })
+            },
+        )
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::List(self.iter().map(|one| one.to_string().into()).collect())
     }
 
     fn absent() -> Option<Self> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::definition::Default::ByProfile;
-use crate::definition::{Variable, section};
-use crate::parse::{LogFilter, LogFormat};
+use crate::definition::Default::{ByProfile, Everywhere};
+use crate::definition::{Range, Variable, section};
+use crate::parse::{LogFilter, LogFormat, OperationThreshold};
 
 section! {
     /// What is written down about single queries.
@@ -18,6 +18,40 @@ section! {
         slow_threshold: Duration {
             default: ByProfile { dev: "500ms", staging: "1s", prod: "2s", test: "1s" },
             variables: &[Variable::seconds("DB_SLOW_QUERY_THRESHOLD")],
+        }
+        /// The same for the queries of some operations, as in "restaurants.search=200ms", or of a whole service, as in "analytics=10s".
+        slow_thresholds: Vec<OperationThreshold> {}
+        /// How many distinct queries are told apart in the statistics; the rest counts as one. Each takes about 10 KiB.
+        statements: u32 {
+            default: Everywhere("500"),
+            range: Range::of(10.0, 100_000.0),
+        }
+        /// How many plans of slow queries are asked of the server in a minute, in the background and only where a connection is free; 0 for none. Never where the pool has one connection.
+        explain_per_minute: u32 {
+            default: ByProfile { dev: "30", staging: "6", prod: "6", test: "30" },
+            range: Range::of(0.0, 6_000.0),
+        }
+        /// How long the server may take for one of these plans.
+        explain_timeout: Duration {
+            default: Everywhere("1s"),
+            range: Range::of(0.01, 60.0),
+        }
+        /// Whether a slow query that does nothing but read is run once more for its plan, which then has times and row counts as they were. What may write is never run again.
+        explain_analyze: bool {
+            default: Everywhere("false"),
+        }
+        /// Whether examples and plans of slow queries show the values that were bound. They may be anybody's, so it is for development.
+        show_values: bool {
+            default: Everywhere("false"),
+        }
+        /// How often one session or request may run the same query before that is noticed as a repetition (N+1); 0 for never.
+        repetitions: u32 {
+            default: Everywhere("10"),
+            range: Range::of(0.0, 1_000_000.0),
+        }
+        /// Whether queries of traces that are recorded carry the trace's identity to the server, as a comment (`traceparent`). Such a query is sent without a name, so the server plans it anew.
+        trace_context: bool {
+            default: Everywhere("false"),
         }
     }
 }

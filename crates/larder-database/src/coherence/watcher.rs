@@ -19,6 +19,7 @@ use super::writes::{touched, writes_log};
 use crate::fleet::{Fleet, apply};
 use crate::observation;
 use crate::scope::{CallScope, Context};
+use crate::slow::Notice;
 
 /// What is told to the observer of the pool.
 pub(crate) struct Watcher {
@@ -29,6 +30,8 @@ pub(crate) struct Watcher {
     pub(crate) heat: Heat,
     /// The other processes; `None` where there are none.
     fleet: Option<Arc<Fleet>>,
+    /// What becomes of slow and of repeated statements.
+    notice: Notice,
     /// Our own statements, which are nobody's query.
     own: [Fingerprint; 2],
     doubts: Mutex<Vec<(Instant, Doubt)>>,
@@ -46,6 +49,7 @@ impl Watcher {
         connections: PoolRecorder,
         heat: Heat,
         fleet: Option<Arc<Fleet>>,
+        notice: Notice,
     ) -> Self {
         Self {
             cache,
@@ -54,6 +58,7 @@ impl Watcher {
             connections,
             heat,
             fleet,
+            notice,
             own: [CATALOG_QUERY, DIGEST_QUERY].map(|text| classify(text).fingerprint),
             doubts: Mutex::default(),
         }
@@ -181,9 +186,13 @@ impl PoolObserver for Watcher {
     }
 
     fn statement_begins(&self, statement: &BeginningStatement<'_>) {
+        let mut repeated = (statement.repetition, "session");
         Context::look(|context| {
             if self.is_own_statement(statement.profile) {
                 return;
+            }
+            if let Some(request) = &context.repetitions {
+                repeated = (request.count(statement.profile), "request");
             }
             if let Some(trace) = &context.trace {
                 trace.sent(statement.profile);
@@ -192,6 +201,11 @@ impl PoolObserver for Watcher {
                 call.note(self, statement);
             }
         });
+        let (repetition, place) = repeated;
+        let profile = statement.profile;
+        let is_own = || self.is_own_statement(profile);
+        self.notice
+            .repeated(&self.queries, profile, repetition, place, is_own);
     }
 
     fn transaction(&self, transaction: u64, event: TransactionEvent) {
@@ -205,7 +219,12 @@ impl PoolObserver for Watcher {
 
     fn statement_ended(&self, statement: &EndedStatement<'_>) {
         if !self.is_own_statement(statement.profile) {
-            observation::record(&self.queries, self.connections.pool(), statement);
+            let recorded = observation::record(&self.queries, self.connections.pool(), statement);
+            if recorded.slow {
+                let profile = statement.profile;
+                let only_reads = || profile.is_plain_read() && !self.may_write(profile);
+                self.notice.slow(&self.queries, statement, only_reads);
+            }
             OperationScope::record_query();
             self.tell_call(|call| call.ended(statement));
         }

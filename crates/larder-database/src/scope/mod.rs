@@ -18,6 +18,8 @@ pub(crate) use self::call_scope::{CallKind, CallScope, Found, Given, Part};
 pub(crate) use self::trace::Trace;
 pub use self::trace::{CacheTrace, ReadOrigin, TracedRead, TracedStatement};
 
+use crate::slow::RequestRepetitions;
+
 tokio::task_local! {
     static CONTEXT: Context;
 }
@@ -28,6 +30,8 @@ pub(crate) struct Context {
     /// The innermost call whose reads are recorded.
     pub(crate) call: Option<Arc<CallScope>>,
     pub(crate) trace: Option<Arc<Trace>>,
+    /// The request that it is a part of.
+    pub(crate) repetitions: Option<Arc<RequestRepetitions>>,
 }
 
 impl Context {
@@ -53,6 +57,12 @@ impl Context {
     /// Runs a future in this context.
     pub(crate) async fn enter<F: Future>(self, future: F) -> F::Output {
         CONTEXT.scope(self, future).await
+    }
+
+    /// The same as part of a request: the one that it is in, or one of its own.
+    pub(crate) fn in_request(mut self) -> Self {
+        self.repetitions.get_or_insert_default();
+        self
     }
 
     /// The same with another call.

@@ -21,9 +21,10 @@ pub struct StatementSummary {
     pub errors: u64,
     /// The rows that they returned.
     pub rows: u64,
-    /// Reads of this text that the cache answered, so that no statement was sent.
+    /// Reads of this text that the cache answered, so that no statement was sent. What is more than
+    /// a day ago counts half.
     pub cached: u64,
-    /// `cached` as a share of all reads of this text, from 0 to 1.
+    /// `cached` as a share of all cached reads of this text, from 0 to 1.
     pub cached_share: f64,
     /// Statements that took as long as their threshold or longer.
     pub slow: u64,

@@ -11,9 +11,9 @@ use super::binds::Binds;
 use super::observation::{Observation, Watch};
 use super::statement::Statement;
 use super::{Connection, Link, SessionSettings};
-use crate::TransactionSettings;
 use crate::observer::may_write_by_its_text;
 use crate::written::{BoundKey, Written, WrittenKeys};
+use crate::{Repetition, TransactionSettings};
 
 /// A statement that is about to be sent.
 #[non_exhaustive]
@@ -34,6 +34,9 @@ pub struct BeginningStatement<'a> {
     pub is_standby: bool,
     /// When somebody began to make the connection.
     pub opened_at: Instant,
+    /// How often the user of the session has run this text. Not counted on a connection that many
+    /// share.
+    pub repetition: Repetition,
     binds: Option<&'a Binds>,
     watch: &'a Watch,
 }
@@ -86,6 +89,7 @@ pub(crate) fn begin_shared(
         transaction_settings: None,
         is_standby: link.is_standby(),
         opened_at,
+        repetition: Repetition::default(),
         binds: Some(binds),
         watch,
     };
@@ -117,6 +121,7 @@ impl Connection {
             self.link.limit_session();
         }
         let names = self.note_session_effect(&profile);
+        let repetition = self.repetitions.count(profile.fingerprint);
         let watch = self.link.watch();
         let beginning = BeginningStatement {
             profile: &profile,
@@ -126,6 +131,7 @@ impl Connection {
             transaction_settings: self.transaction_settings.as_ref(),
             is_standby: self.link.is_standby(),
             opened_at: self.opened,
+            repetition,
             binds,
             watch,
         };
@@ -151,12 +157,13 @@ impl Connection {
             });
         }
         let is_alone = !self.transaction.is_open();
-        let under = self.transaction_settings.clone();
+        let scope = self.transaction_settings.clone();
+        let under = scope.clone();
         let under = under.filter(|_| !self.transaction.is_open());
         if !may_write {
             let may_change = watch.observer.is_missing() && may_write_by_its_text(&profile);
             let read = Observation::of_read(watch, Written { profile, keys });
-            let read = read.committing_by_itself(commits_by_itself);
+            let read = read.committing_by_itself(commits_by_itself).within(scope);
             return Ok(read.under(under, may_change).alone(is_alone));
         }
         let unclear = beginning.is_unclear();
@@ -168,10 +175,10 @@ impl Connection {
                 keys: written.keys.as_ref().filter(|_| self.recording).cloned(),
             };
             self.transaction.effects.wrote(written, unclear);
-            return Ok(Observation::of_read(watch, observed));
+            return Ok(Observation::of_read(watch, observed).within(scope));
         }
         let write = Observation::of_write(watch, written, unclear);
-        let write = write.committing_by_itself(commits_by_itself);
+        let write = write.committing_by_itself(commits_by_itself).within(scope);
         Ok(write.under(under, true).alone(is_alone))
     }
 

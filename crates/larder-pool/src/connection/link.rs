@@ -8,6 +8,7 @@
 mod accompanied;
 mod answer;
 mod commit;
+mod explain;
 mod journal;
 mod named;
 mod server_limit;
@@ -330,12 +331,15 @@ impl Link {
                 .await
                 .map_err(|error| observation.failed(error))?;
         }
+        // Whoever hears of its end may want to know what was sent.
+        let statement = Arc::new(statement);
+        observation.sends(&statement);
         match &self.pooled {
             Some(pooled) => {
                 let query = self.query_unnamed(pooled, &statement, beginning, observation);
                 Box::pin(query).await
             }
-            None => self.query_named(statement, settings, observation).await,
+            None => self.query_named(&statement, settings, observation).await,
         }
     }
 

@@ -21,6 +21,7 @@ mod portable_rows;
 mod row;
 mod rows;
 mod save_changes;
+mod sent;
 mod settings;
 mod sql_text;
 mod statement;
@@ -49,6 +50,7 @@ pub use self::owned_query::{BoundValues, OwnedQuery, query_text, static_query_id
 pub use self::portable_rows::PortableRows;
 pub use self::row::{Row, Value};
 pub use self::rows::Rows;
+pub use self::sent::SentStatement;
 pub use self::settings::SessionSettings;
 pub use self::transaction_manager::{TransactionManager, TransactionState};
 
@@ -58,6 +60,7 @@ pub(crate) use self::link::{Beginning, Driver, Link, Lost, Question, Shared, Sta
 pub(crate) use self::local_settings::{literal, set_local};
 pub(crate) use self::observation::{Observation, Watch};
 pub(crate) use self::pooled::{Pooled, TransactionDefaults};
+pub(crate) use self::sent::Carrier;
 pub(crate) use self::statement::{Reuse, Statement};
 pub(crate) use self::transaction_manager::CommitFailure;
 
@@ -69,7 +72,7 @@ use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
 use crate::server_error::ServerError;
-use crate::{AsyncClosure, TransactionSettings, current};
+use crate::{AsyncClosure, Repetitions, TransactionSettings, current};
 
 /// A connection to PostgreSQL on which Diesel's queries run.
 ///
@@ -89,6 +92,8 @@ pub struct Connection {
     opened: Instant,
     /// What its user did to the session beyond reading and writing tables.
     changed: SessionEffect,
+    /// How often its user has run the same statements.
+    repetitions: Repetitions,
     /// Somebody records what runs.
     recording: bool,
     /// Under what its transactions run, and statements outside of them too.
@@ -109,6 +114,7 @@ impl Connection {
             instrumentation: get_default_instrumentation(),
             opened,
             changed: SessionEffect::None,
+            repetitions: Repetitions::default(),
             recording: false,
             transaction_settings: None,
             condemned: false,
@@ -203,6 +209,11 @@ impl Connection {
         self.condemned = true;
     }
 
+    /// What it was condemned for is over.
+    pub(crate) fn pardon(&mut self) {
+        self.condemned = false;
+    }
+
     /// Whether the other side, or what is on the way there, ended it.
     pub(crate) fn was_lost(&self) -> bool {
         !self.condemned && self.link.is_closed()
@@ -220,6 +231,7 @@ impl Connection {
     pub(crate) fn forget_user(&mut self) {
         self.home = None;
         self.changed = SessionEffect::None;
+        self.repetitions.clear();
         self.recording = false;
         self.transaction_settings = None;
         self.link.unlimit_session();

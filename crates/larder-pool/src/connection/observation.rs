@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use larder_sql::{Fingerprint, ProfileMemo, StatementProfile, StatementProfiles};
 
+use super::sent::SentStatement;
 use super::settings::SessionSettings;
 use super::statement::Reuse;
 use crate::TransactionSettings;
@@ -126,6 +127,10 @@ pub(crate) struct Observation {
     is_alone: bool,
     /// The snapshot is asked for before it, in the transaction of its own.
     with_snapshot: bool,
+    /// As what it was sent, for whoever hears of its end.
+    sent: Option<SentStatement>,
+    /// Under what transactions of its session run.
+    scope: Option<TransactionSettings>,
 }
 
 impl Observation {
@@ -146,7 +151,20 @@ impl Observation {
             may_write: true,
             is_alone: false,
             with_snapshot: false,
+            sent: None,
+            scope: None,
         }
+    }
+
+    /// It will be sent as this.
+    pub(crate) fn sends(&mut self, statement: SentStatement) {
+        self.sent = Some(statement);
+    }
+
+    /// Transactions of its session run under these.
+    pub(crate) fn within(mut self, scope: Option<TransactionSettings>) -> Self {
+        self.scope = scope;
+        self
     }
 
     /// The snapshot is asked for before it, in the transaction of its own in which it is sent.
@@ -342,6 +360,8 @@ impl Observation {
                 bytes: self.bytes,
                 writes_now: self.writes_now,
                 outcome,
+                sent: self.sent.as_ref(),
+                scope: self.scope.as_ref(),
             });
         });
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::statements::LaneStatement;
 use crate::Row;
-use crate::connection::Statement;
+use crate::connection::{Carrier, Statement};
 
 /// A read, shared by its caller and the lane that answers it.
 pub(super) struct Request {
@@ -118,6 +118,12 @@ impl Request {
 
     fn answer(&self) -> MutexGuard<'_, Answer> {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Carrier for Request {
+    fn statement(&self) -> &Statement {
+        &self.statement
     }
 }
 

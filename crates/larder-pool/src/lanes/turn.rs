@@ -122,6 +122,7 @@ impl LaneTurn {
             }
         };
         let request = Arc::new(Request::new(statement, Arc::clone(&self.known)));
+        watched.sends(&request);
         let (outcome, snapshot) = match self.exchange(&request, prepared, as_of).await {
             Ok(answers) => answers,
             Err(reason) => return Err(self.bypass(reason, &request, &mut watched)),

@@ -1,7 +1,9 @@
 //! What the observer hears of a read on a lane.
 
-use super::request::WholeRows;
-use crate::connection::Observation;
+use std::sync::Arc;
+
+use super::request::{Request, WholeRows};
+use crate::connection::{Observation, SentStatement};
 use crate::server_error::ServerError;
 
 /// A read that is observed to its end, whatever that is.
@@ -10,6 +12,13 @@ pub(super) struct Watched(Option<Observation>);
 impl Watched {
     pub(super) fn new(observation: Observation) -> Self {
         Self(Some(observation))
+    }
+
+    /// It will be sent as this.
+    pub(super) fn sends(&mut self, request: &Arc<Request>) {
+        if let Some(observation) = &mut self.0 {
+            observation.sends(SentStatement::of(Arc::clone(request) as _));
+        }
     }
 
     pub(super) fn answered(&mut self, whole: &WholeRows) {

@@ -97,6 +97,25 @@ impl StatementKind {
     }
 }
 
+impl StatementKind {
+    /// The command as OpenTelemetry names operations, in capital letters: `SELECT`, `INSERT`,
+    /// `UPDATE`, `DELETE`, `MERGE`, `COPY`, `CALL`, `BATCH`, and `OTHER` for the rest.
+    #[must_use]
+    pub fn operation(self) -> &'static str {
+        match self {
+            Self::Select => "SELECT",
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Merge => "MERGE",
+            Self::Copy => "COPY",
+            Self::Call => "CALL",
+            Self::Batch => "BATCH",
+            _ => "OTHER",
+        }
+    }
+}
+
 impl fmt::Display for StatementKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

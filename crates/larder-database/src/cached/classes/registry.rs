@@ -1,5 +1,6 @@
 //! The classes of reads that there are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use larder_cache::{Clock, Key, KeyBuilder, Request};
@@ -16,6 +17,23 @@ use crate::cached::options::ReadOptions;
 pub(crate) struct Classes {
     classes: Memo<Key, Arc<Class>>,
     clock: Clock,
+}
+
+/// How reads of one statement were served lately.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Served {
+    /// By what was kept, here or in Redis, or by the load of another one.
+    pub(crate) cached: u64,
+    /// By the database.
+    loaded: u64,
+}
+
+impl Served {
+    /// `cached` as a share of all, from 0 to 1.
+    pub(crate) fn share(self) -> f64 {
+        let all = self.cached + self.loaded;
+        self.cached as f64 / all.max(1) as f64
+    }
 }
 
 impl Classes {
@@ -77,6 +95,23 @@ impl Classes {
             self.classes.insert(class.id, Arc::clone(class));
         }
         Arc::new(Observed::new(Arc::clone(class), request, by_time))
+    }
+
+    /// How reads of single statements were served, by the fingerprints of their texts.
+    pub(crate) fn served(&self) -> HashMap<String, Served> {
+        let now = self.clock.now();
+        let of_statements = self.classes.iter().filter_map(|(_, class)| {
+            let ClassName::Statement(profile) = &class.name else {
+                return None;
+            };
+            let evidence = class.evidence(now);
+            let served = Served {
+                cached: evidence.saved(),
+                loaded: evidence.loads.saturating_sub(evidence.fetched),
+            };
+            Some((profile.fingerprint.to_string(), served))
+        });
+        of_statements.collect()
     }
 
     /// What there is to say, what would save most first.

@@ -44,21 +44,21 @@ impl Link {
     /// Sends a statement, its types resolved, that is kept if it is worth that.
     pub(super) async fn query_named<'conn>(
         self: &Arc<Self>,
-        statement: Statement,
+        statement: &Statement,
         settings: Option<TransactionSettings>,
         mut observation: Pending<'_>,
     ) -> QueryResult<Rows<'conn>> {
         let mut may_repeat = observation.is_alone();
         loop {
-            let prepared = match self.kept(&statement) {
+            let prepared = match self.kept(statement) {
                 Some(kept) => kept,
                 // Once for each statement of a connection: on the heap, or every statement would
                 // be as large.
-                None => Box::pin(self.prepared(&statement, settings.as_ref(), &mut may_repeat))
+                None => Box::pin(self.prepared(statement, settings.as_ref(), &mut may_repeat))
                     .await
                     .map_err(|error| observation.failed(error))?,
             };
-            let sent = self.send(&prepared, &statement, observation.take(), may_repeat);
+            let sent = self.send(&prepared, statement, observation.take(), may_repeat);
             match sent.await {
                 Ok(rows) => return Ok(rows),
                 Err(Unanswered::Failed(error)) => {

@@ -8,6 +8,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use super::Link;
 use super::journal::Guard;
 use crate::connection::observation::Observation;
+use crate::connection::sent::SentStatement;
+use crate::connection::statement::Statement;
 use crate::deadline;
 use crate::server_error::{ServerError, SqlState};
 use crate::trouble::Trouble;
@@ -217,6 +219,13 @@ impl<'a> Pending<'a> {
         self.observation
             .as_ref()
             .and_then(Observation::unaccompanied)
+    }
+
+    /// It will be sent as this.
+    pub(super) fn sends(&mut self, statement: &Arc<Statement>) {
+        if let Some(observation) = &mut self.observation {
+            observation.sends(SentStatement::of(Arc::clone(statement) as _));
+        }
     }
 
     pub(super) fn take(&mut self) -> Option<Observation> {
