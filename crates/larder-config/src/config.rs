@@ -11,8 +11,8 @@ use crate::loader::ConfigLoader;
 use crate::profile::Profile;
 use crate::provider::Detection;
 use crate::sections::{
-    CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, RetryConfig,
+    AdminConfig, CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig,
+    MetricsConfig, PoolConfig, QueryConfig, RedisConfig, RetryConfig,
 };
 use crate::source::Source;
 use crate::value::SettingValue;
@@ -72,6 +72,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// When the data layer counts as healthy.
     pub health: HealthConfig,
+    /// The pages that the instance shows of itself.
+    pub admin: AdminConfig,
     /// How the service writes its log.
     pub logging: LoggingConfig,
     pub(crate) origin: Origin,

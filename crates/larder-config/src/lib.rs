@@ -47,6 +47,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests fail by panicking"))]
 
+mod admin_token;
 mod config;
 mod database_url;
 mod definition;
@@ -71,6 +72,7 @@ mod webhook;
 
 pub use bytesize::ByteSize;
 
+pub use admin_token::AdminToken;
 pub use config::{Config, Notice, Setting};
 pub use database_url::{DatabaseUrl, InvalidUrl};
 pub use definition::{Definition, Unit, Variable};
@@ -86,8 +88,8 @@ pub use profile::{Profile, UnknownProfile};
 pub use provider::{Detection, ProviderEffect, detect};
 pub use redis_url::RedisUrl;
 pub use sections::{
-    CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, RetryConfig, definitions,
+    AdminConfig, CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig,
+    MetricsConfig, PoolConfig, QueryConfig, RedisConfig, RetryConfig, definitions,
 };
 pub use source::Source;
 pub use suggest::nearest;

@@ -15,8 +15,8 @@ use crate::provider;
 use crate::redact::text_or_hidden;
 use crate::rules::{self, Circumstances};
 use crate::sections::{
-    CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig, MetricsConfig,
-    PoolConfig, QueryConfig, RedisConfig, RetryConfig, definition, definitions,
+    AdminConfig, CacheConfig, DatabaseConfig, EmbeddedConfig, HealthConfig, LoggingConfig,
+    MetricsConfig, PoolConfig, QueryConfig, RedisConfig, RetryConfig, definition, definitions,
 };
 use crate::source::Source;
 use crate::suggest::nearest;
@@ -277,6 +277,7 @@ fn read(reader: &mut Reader<'_>, origin: Origin) -> Option<Config> {
     let query = QueryConfig::read(reader);
     let metrics = MetricsConfig::read(reader);
     let health = HealthConfig::read(reader);
+    let admin = AdminConfig::read(reader);
     let logging = LoggingConfig::read(reader);
     Some(Config {
         database: database?,
@@ -288,6 +289,7 @@ fn read(reader: &mut Reader<'_>, origin: Origin) -> Option<Config> {
         query: query?,
         metrics: metrics?,
         health: health?,
+        admin: admin?,
         logging: logging?,
         origin: Origin {
             settings: std::mem::take(&mut reader.settings),

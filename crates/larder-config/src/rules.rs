@@ -4,9 +4,11 @@
 //! with a source that names the rule, or a fault, or a notice.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::admin_token::AdminToken;
 use crate::config::Notice;
 use crate::database_url::DatabaseUrl;
 use crate::definition::Unit;
@@ -97,6 +99,7 @@ pub(crate) fn apply(
     verdict.ttl_of_zero_is_no_cache(&layers);
     verdict.polls_keep_the_promise(&layers);
     verdict.one_kind_of_redis(&layers);
+    verdict.exposed_pages_need_a_token(&layers, circumstances);
     verdict.alerts_are_signed(&layers);
     if circumstances.profile == Profile::Prod {
         verdict.prod_uses_tls(&layers);
@@ -239,6 +242,34 @@ impl Verdict {
                 cure: "keep the one that describes your Redis".to_owned(),
             });
         }
+    }
+
+    /// Whoever reaches the pages from another machine has to show something.
+    fn exposed_pages_need_a_token(&mut self, layers: &Layers, circumstances: &Circumstances) {
+        let enabled = layers.value::<bool>("admin.enabled");
+        let address = layers.value::<SocketAddr>("admin.address");
+        let (Some((true, _)), Some((address, source))) = (enabled, address) else {
+            return;
+        };
+        let token = layers.value::<Option<AdminToken>>("admin.token");
+        let has_token = token.is_some_and(|(token, _)| token.is_some());
+        let unclear =
+            !circumstances.file_is_readable || circumstances.faulty.contains("admin.token");
+        if address.ip().is_loopback() || has_token || unclear {
+            return;
+        }
+        self.faults.push(Fault {
+            kind: FaultKind::Conflict,
+            key: "admin.token".to_owned(),
+            value: None,
+            source,
+            problem: format!(
+                "is not set, and admin.address {address} can be reached from other machines"
+            ),
+            cure: "set LARDER_ADMIN__TOKEN to what `openssl rand -hex 32` makes, or set \
+                   admin.address to 127.0.0.1:7432"
+                .to_owned(),
+        });
     }
 
     /// Everybody can get a certificate from the system's authorities, so only the name makes it

@@ -1,5 +1,6 @@
 //! The table of settings, one file per group of sections.
 
+mod admin;
 mod cache;
 mod database;
 mod health;
@@ -9,6 +10,7 @@ mod retry;
 
 use crate::definition::Definition;
 
+pub use admin::AdminConfig;
 pub use cache::{CacheConfig, RedisConfig};
 pub use database::{DatabaseConfig, EmbeddedConfig};
 pub use health::HealthConfig;
@@ -17,7 +19,7 @@ pub use pool::PoolConfig;
 pub use retry::RetryConfig;
 
 /// The sections in the order in which they are shown, each with its rows.
-const SECTIONS: [(&str, &[Definition]); 10] = [
+const SECTIONS: [(&str, &[Definition]); 11] = [
     ("database", DatabaseConfig::DEFINITIONS),
     ("embedded", EmbeddedConfig::DEFINITIONS),
     ("pool", PoolConfig::DEFINITIONS),
@@ -27,6 +29,7 @@ const SECTIONS: [(&str, &[Definition]); 10] = [
     ("query", QueryConfig::DEFINITIONS),
     ("metrics", MetricsConfig::DEFINITIONS),
     ("health", HealthConfig::DEFINITIONS),
+    ("admin", AdminConfig::DEFINITIONS),
     ("logging", LoggingConfig::DEFINITIONS),
 ];
 

@@ -12,12 +12,13 @@ use larder_cache::l2::RedisStatistics;
 use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
 use larder_metrics::statements::StatementSummary;
 use larder_metrics::{
-    CacheRecorder, ConnectionStatistics, InstanceName, LatencyStatistics, QueryRecorder,
+    CacheRecorder, ConnectionStatistics, InstanceName, LatencyCounts, LatencyStatistics,
+    QueryRecorder,
     QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
-    AsyncClosure, CommitOutcome, Connection, ExplainOptions, Observer, Pool, PoolObserver,
-    PoolStatus, PoolerMode, Reader, Session,
+    AsyncClosure, CancelRequest, CommitOutcome, Connection, ExplainOptions, Observer, Pool,
+    PoolObserver, PoolStatus, PoolerMode, Reader, Session,
 };
 
 use self::opening::{
@@ -397,6 +398,20 @@ impl Database {
         self.inner.pool.status()
     }
 
+    /// Asks the server to end the statement that somebody runs now: see
+    /// [`Pool::cancel_statement`](larder_pool::Pool::cancel_statement).
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached for it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the request may or may not have been sent.
+    pub async fn cancel_statement(&self, holder: u64) -> std::io::Result<CancelRequest> {
+        self.inner.pool.cancel_statement(holder).await
+    }
+
     /// What the cache did since the start, and what it holds now.
     pub fn cache_statistics(&self) -> CacheStatistics {
         self.inner.cache.statistics()
@@ -405,6 +420,17 @@ impl Database {
     /// What statements did since the start.
     pub fn query_statistics(&self) -> QueryStatistics {
         self.inner.watcher.queries.statistics()
+    }
+
+    /// How long statements took since the start, as counts: the difference of two readings tells
+    /// the quantiles of the time between them.
+    pub fn statement_latencies(&self) -> LatencyCounts {
+        self.inner.watcher.queries.latencies()
+    }
+
+    /// How long callers waited for a connection since the start, in the same way.
+    pub fn connection_waits(&self) -> LatencyCounts {
+        self.inner.watcher.connections.waits()
     }
 
     /// What is known of statements by their text, those that took longest together first: calls,

@@ -62,12 +62,11 @@ pub use larder_cache::l2::{RedisOptions, RedisServer, RedisStatistics, Seal};
 pub use larder_cache::{CacheStatistics, Cause, Clock, ManualClock};
 pub use larder_metrics::statements::{PlanSnapshot, StatementSummary};
 pub use larder_metrics::{
-    ConnectionStatistics, LatencyStatistics, OperationScope, QueryStatistics, ServiceRecorder,
-    ServiceRegistry,
-    ServiceStatistics, WindowStatistics,
+    ConnectionStatistics, LatencyCounts, LatencyStatistics, OperationScope, QueryStatistics,
+    ServiceRecorder, ServiceRegistry, ServiceStatistics, WindowStatistics,
 };
 pub use larder_pool::{
-    CommitOutcome, Connection, ErrorClass, IsolationLevel, Reader, RetryPolicy, RetryableError,
-    UnknownOutcome,
+    CancelRequest, CommitOutcome, Connection, ErrorClass, Holder, IsolationLevel, PoolStatus,
+    Reader, RetryPolicy, RetryableError, UnknownOutcome,
 };
 pub use larder_sql::catalog::Declarations;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::handle::Lazy;
 use crate::labels::Bounds;
+use crate::latency::{LatencyCounts, LatencyRecorder};
 use crate::names;
 use crate::window::{SlidingWindow, WindowStatistics};
 
@@ -25,6 +26,7 @@ pub struct PoolRecorder {
     connects: SlidingWindow,
     failures_in_a_row: AtomicU64,
     acquired: AtomicU64,
+    waits: LatencyRecorder,
     /// In microseconds.
     waited: AtomicU64,
     timeouts: AtomicU64,
@@ -120,6 +122,7 @@ impl PoolRecorder {
             connects: SlidingWindow::default(),
             failures_in_a_row: AtomicU64::new(0),
             acquired: AtomicU64::new(0),
+            waits: LatencyRecorder::default(),
             waited: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -204,6 +207,7 @@ impl PoolRecorder {
     /// A connection was lent after this wait.
     pub fn acquired(&self, waited: Duration) {
         self.acquired.fetch_add(1, Ordering::Relaxed);
+        self.waits.record(waited);
         let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         // Most do not wait at all.
         if micros > 0 {
@@ -241,6 +245,12 @@ impl PoolRecorder {
             rolled_back: self.rolled_back.load(Ordering::Relaxed),
             in_doubt: self.in_doubt.load(Ordering::Relaxed),
         }
+    }
+
+    /// How long callers waited for the connections that they got, since the start.
+    #[must_use]
+    pub fn waits(&self) -> LatencyCounts {
+        self.waits.counts()
     }
 
     /// Tries to connect in the last `span`, to the second; at most 15 minutes.

@@ -117,6 +117,7 @@ impl bb8::ManageConnection for Manager {
         self.counters.notice_loss(&pooled.connection);
         let unusable = pooled.connection.is_broken()
             || !pooled.connection.is_clean()
+            || pooled.slot.was_cancelled()
             || self.counters.is_retired(&pooled.connection);
         if unusable {
             self.counters.invalidated.fetch_add(1, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::thread::ThreadId;
@@ -42,6 +42,9 @@ pub async fn holding_as<F: Future>(name: impl Into<Arc<str>>, future: F) -> F::O
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Holder {
+    /// Tells this use of a connection from every other in this process, for
+    /// [`Pool::cancel_statement`](crate::Pool::cancel_statement); 0 for who has none yet.
+    pub id: u64,
     /// The name given by [`holding_as`], or else by the observer of the pool, if there is one.
     pub name: Option<Arc<str>>,
     /// Where in the code it was asked for.
@@ -123,6 +126,7 @@ impl Caller {
 
     pub(crate) fn as_holder(&self) -> Holder {
         Holder {
+            id: 0,
             name: self.name.clone(),
             location: self.location,
             held_for: Duration::ZERO,
@@ -142,9 +146,13 @@ pub(crate) struct Slot {
     hold: Mutex<Option<Hold>>,
     /// He who has it is another than he who asked for it.
     moved: AtomicBool,
+    /// Somebody asked the server to end what runs on it. The request may come late and must not
+    /// hit the next one, so there is none.
+    cancelled: AtomicBool,
 }
 
 struct Hold {
+    id: u64,
     caller: Caller,
     since: Instant,
     warned: bool,
@@ -160,6 +168,7 @@ impl Holders {
             link: Mutex::new(Arc::downgrade(link)),
             hold: Mutex::new(None),
             moved: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
         });
         self.slots().push(Arc::clone(&slot));
         slot
@@ -178,6 +187,24 @@ impl Holders {
             .collect();
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.held_for));
         holders
+    }
+
+    /// The connection of this holder, to be asked to end what it runs. From here on it is not lent
+    /// to anybody else.
+    pub(crate) fn cancel(&self, id: u64) -> Result<Arc<Link>, CancelRequest> {
+        let slots = self.slots();
+        let slot = slots.iter().find(|slot| slot.is_held_as(id));
+        let slot = slot.ok_or(CancelRequest::Gone)?;
+        let link = slot.link().ok_or(CancelRequest::Gone)?;
+        if !link.is_busy() {
+            return Err(CancelRequest::Idle);
+        }
+        slot.cancelled.store(true, Ordering::Release);
+        // He may have gone, and somebody else come, before that was written.
+        match slot.is_held_as(id) {
+            true => Ok(link),
+            false => Err(CancelRequest::Gone),
+        }
     }
 
     /// Those who have held a connection for so long, each once.
@@ -208,6 +235,7 @@ impl Slot {
     pub(crate) fn hold(&self, caller: Caller, now: Instant) {
         self.moved.store(false, Ordering::Relaxed);
         *self.held() = Some(Hold {
+            id: next_id(),
             caller,
             since: now,
             warned: false,
@@ -232,6 +260,7 @@ impl Slot {
         let hold = held.as_ref()?;
         let is_busy = self.link().is_some_and(|link| link.is_busy());
         Some(Holder {
+            id: hold.id,
             held_for: hold.since.elapsed(),
             is_busy,
             ..hold.caller.as_holder()
@@ -246,6 +275,15 @@ impl Slot {
         let is_late = !hold.warned && hold.since.elapsed() >= threshold;
         hold.warned |= is_late;
         is_late
+    }
+
+    fn is_held_as(&self, id: u64) -> bool {
+        self.held().as_ref().is_some_and(|hold| hold.id == id)
+    }
+
+    /// Whether a request to end what ran on it may still be under way.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
     }
 
     fn is_held_by(&self, caller: &Caller) -> bool {
@@ -275,6 +313,25 @@ impl Slot {
     fn held(&self) -> MutexGuard<'_, Option<Hold>> {
         self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What became of a wish to end the statement of a holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CancelRequest {
+    /// The server was asked. The statement fails with SQLSTATE 57014, unless it was over before.
+    Sent,
+    /// He runs no statement now: there is nothing to end.
+    Idle,
+    /// He has given the connection back.
+    Gone,
+    /// The database takes no such requests: the embedded one.
+    Unsupported,
 }
 
 /// A connection was asked for by somebody who has all connections of the pool already: the wait

@@ -65,7 +65,7 @@ pub use crate::connection::{
 pub use crate::error::{Error, ErrorKind};
 pub use crate::error_class::ErrorClass;
 pub use crate::explain::ExplainOptions;
-pub use crate::holders::{Holder, NestedCheckoutError, holding_as};
+pub use crate::holders::{CancelRequest, Holder, NestedCheckoutError, holding_as};
 pub use crate::lanes::{
     BypassReason, LaneFailure, LaneOptions, LaneRows, LaneStatus, LaneTurn, Reader, ReaderRows,
 };

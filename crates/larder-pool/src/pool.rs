@@ -19,6 +19,7 @@ use crate::connect_options::ConnectOptions;
 use crate::connection::Watch;
 use crate::connector::Connector;
 use crate::error::Error;
+use crate::holders::CancelRequest;
 use crate::lanes::Lanes;
 use crate::pool_options::{PoolOptions, PoolStart, PoolStatus};
 use crate::retry::Bucket;
@@ -214,6 +215,34 @@ impl Pool {
     /// A transaction with options: read-only, isolation level, deferrable.
     pub fn build_transaction(&self) -> TransactionBuilder {
         TransactionBuilder::new(self.clone())
+    }
+
+    /// Asks the server to end the statement that a holder runs now: one of
+    /// [`PoolStatus::holders`], by his [`id`](crate::Holder::id). He gets an error of the class
+    /// timeout with SQLSTATE 57014, and his transaction can only be rolled back. The connection is
+    /// closed when he gives it back, so that a request that comes late hits nobody else.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached for it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the request may or may not have been sent.
+    pub async fn cancel_statement(&self, holder: u64) -> std::io::Result<CancelRequest> {
+        let connector = &self.0.connector;
+        if !connector.sends_cancel_requests() {
+            return Ok(CancelRequest::Unsupported);
+        }
+        let link = match self.0.counters.holders.cancel(holder) {
+            Ok(link) => link,
+            Err(outcome) => return Ok(outcome),
+        };
+        let asked = connector.cancel(link.cancel_token(), link.route());
+        // Not held while the server is asked.
+        drop(link);
+        asked.await?;
+        Ok(CancelRequest::Sent)
     }
 
     /// The state of the pool now.

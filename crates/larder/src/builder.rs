@@ -241,6 +241,11 @@ impl LarderBuilder {
         if let Some(detection) = config.provider() {
             tracing::info!(provider = detection.provider, "settings for {detection}");
         }
+        // Where the address is taken, nothing has to be stopped.
+        #[cfg(feature = "admin")]
+        let listener = crate::admin_pages::bind(&config).await?;
+        #[cfg(not(feature = "admin"))]
+        warn_of_no_admin(&config);
         // First, so that nothing that happens is missing in the series.
         let exporter = config.metrics.enabled.then(Exporter::install);
         let (database, embedded) = match &config.database.url {
@@ -263,7 +268,12 @@ impl LarderBuilder {
             configuration = configuration(&config),
             "larder started"
         );
-        Ok(Larder::new(config, database, embedded, exporter, watching))
+        let larder = Larder::new(config, database, embedded, exporter, watching);
+        #[cfg(feature = "admin")]
+        if let Some(listener) = listener {
+            larder.serve_admin(listener);
+        }
+        Ok(larder)
     }
 }
 
@@ -289,6 +299,21 @@ fn trace_context(config: &Config) -> TraceContext {
             "there are no traces: turn on the feature `opentelemetry` of larder, or this setting off"
         );
         TraceContext::default()
+    }
+}
+
+/// Who switches the pages on should know that they are not built in.
+#[cfg(not(feature = "admin"))]
+fn warn_of_no_admin(config: &Config) {
+    use larder_config::Source;
+
+    let enabled = config.setting("admin.enabled");
+    let is_asked_for = enabled.is_some_and(|enabled| !matches!(enabled.source, Source::Profile(_)));
+    if config.admin.enabled && is_asked_for {
+        tracing::warn!(
+            key = "admin.enabled",
+            "the admin pages are not built in: build with the feature `admin`"
+        );
     }
 }
 

@@ -40,6 +40,11 @@ pub enum Error {
         after_shutdown: bool,
     },
 
+    /// The admin pages could not be served.
+    #[cfg(feature = "admin")]
+    #[error(transparent)]
+    Admin(#[from] larder_admin::Error),
+
     /// Something else has set up `tracing` before.
     #[error("set up logging: another subscriber is already there")]
     Tracing,
@@ -67,6 +72,8 @@ pub enum ErrorKind {
     AlreadyInitialized,
     /// The process-wide instance does not exist.
     NotInitialized,
+    /// The admin pages could not be served.
+    Admin,
     /// Logging could not be set up.
     Tracing,
 }
@@ -82,6 +89,8 @@ impl Error {
             Self::Embedded(_) => ErrorKind::Embedded,
             Self::AlreadyInitialized => ErrorKind::AlreadyInitialized,
             Self::NotInitialized { .. } => ErrorKind::NotInitialized,
+            #[cfg(feature = "admin")]
+            Self::Admin(_) => ErrorKind::Admin,
             Self::Tracing => ErrorKind::Tracing,
         }
     }

@@ -42,6 +42,8 @@ struct Inner {
     monitor: HealthMonitor,
     exporter: Option<Exporter>,
     since: Instant,
+    #[cfg(feature = "admin")]
+    admin: crate::admin_pages::AdminPages,
     /// Taken when it is stopped.
     embedded: Mutex<Option<Embedded>>,
 }
@@ -115,10 +117,14 @@ impl Larder {
     ) -> Self {
         let watch = Watch::start(&config, &database, kind, exporter, additions);
         let own = database.clone();
+        #[cfg(feature = "admin")]
+        let admin = crate::admin_pages::AdminPages::new(&config, &database, kind, &watch);
         let inner = Arc::new(Inner {
             monitor: watch.monitor.clone(),
             exporter: watch.exporter.clone(),
             since: watch.since,
+            #[cfg(feature = "admin")]
+            admin,
             watch: std::sync::Mutex::new(Some(watch)),
             config,
             database,
@@ -191,6 +197,11 @@ impl Larder {
     /// Analytics: statistics of one restaurant and of all, popular cuisines.
     pub fn analytics(&self) -> AnalyticsService {
         AnalyticsService::new(self.database.clone())
+    }
+
+    #[cfg(feature = "admin")]
+    pub(crate) fn admin_pages(&self) -> &crate::admin_pages::AdminPages {
+        &self.inner.admin
     }
 
     /// What the instance did since its start, as a struct and, by serde, as JSON.
@@ -302,6 +313,8 @@ impl Larder {
     ///
     /// Dropped, the instance stays closed for newcomers; calling it again goes on.
     pub async fn shutdown(&self) -> Result<()> {
+        #[cfg(feature = "admin")]
+        self.inner.admin.stop();
         let watch = self
             .inner
             .watch

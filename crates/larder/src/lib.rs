@@ -45,6 +45,8 @@
 //! by [`config`], connections are the business of [`pool`], the database that a service
 //! talks to is [`database`], and the domain services are [`services`].
 
+#[cfg(feature = "admin")]
+mod admin_pages;
 mod builder;
 mod error;
 mod global;
@@ -67,6 +69,8 @@ pub use crate::telemetry::init_tracing;
 #[cfg(feature = "opentelemetry")]
 pub use crate::traces::{init_tracing_with, opentelemetry_layer};
 
+#[cfg(feature = "admin")]
+pub use larder_admin as admin;
 pub use larder_config as config;
 pub use larder_database as database;
 #[cfg(feature = "cached-crate")]

@@ -1,12 +1,14 @@
 //! Text, paths, URLs, hosts, and log filters.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 use url::Host;
 
 use super::{Parse, Problem, Reading};
+use crate::admin_token::AdminToken;
 use crate::database_url::{DatabaseUrl, InvalidUrl};
 use crate::redis_url::RedisUrl;
 use crate::suggest::nearest;
@@ -85,12 +87,47 @@ impl Parse for RedisUrl {
     }
 }
 
+impl Parse for SocketAddr {
+    const EXPECTED: &'static str = "an address with a port";
+
+    fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
+        const CURE: &str = "write an address and a port, such as 127.0.0.1:7432 or [::]:7432";
+        let text = text(value, Self::EXPECTED, CURE)?;
+        text.trim()
+            .parse()
+            .map_err(|_| Problem::wrong_type("is not an address with a port", CURE))
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::Text(self.to_string())
+    }
+}
+
 impl Parse for WebhookUrl {
     const EXPECTED: &'static str = "an https:// URL";
 
     fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
         let text = text(value, Self::EXPECTED, "write https://host/path")?;
         WebhookUrl::parse(text).map_err(Problem::from)
+    }
+
+    fn shown(&self) -> SettingValue {
+        SettingValue::Text(self.to_string())
+    }
+}
+
+impl Parse for AdminToken {
+    const EXPECTED: &'static str = "a token";
+
+    fn parse(value: &SettingValue, _reading: &Reading<'_>) -> Result<Self, Problem> {
+        const CURE: &str = "write one that `openssl rand -hex 32` makes";
+        let text = text(value, Self::EXPECTED, CURE)?;
+        AdminToken::parse(text).ok_or_else(|| {
+            Problem::wrong_type(
+                "is shorter than 16 characters, or has blanks or letters beyond ASCII",
+                CURE,
+            )
+        })
     }
 
     fn shown(&self) -> SettingValue {

@@ -406,3 +406,41 @@ fn system_authorities_demand_verify_full() {
     assert_eq!(fault.kind, FaultKind::Conflict);
     assert!(fault.problem.contains("PGSSLROOTCERT"), "{fault}");
 }
+
+#[test]
+fn pages_that_others_can_reach_need_a_token() {
+    let url = ("DATABASE_URL", "postgres://app@db/shop");
+    let on = ("LARDER_ADMIN__ENABLED", "true");
+    let everywhere = ("LARDER_ADMIN__ADDRESS", "0.0.0.0:7432");
+    let error = with(&[url, on, everywhere]).load().unwrap_err();
+    message(
+        &error,
+        &[
+            "admin.token",
+            "LARDER_ADMIN__ADDRESS",
+            "admin.address 0.0.0.0:7432 can be reached from other machines",
+            "openssl rand -hex 32",
+        ],
+    );
+    // Too short to be kept from being guessed, which is one fault and not two.
+    let short = ("LARDER_ADMIN__TOKEN", SECRET);
+    let error = with(&[url, on, everywhere, short]).load().unwrap_err();
+    message(&error, &["1 fault", "shorter than 16 characters"]);
+
+    let token = ("LARDER_ADMIN__TOKEN", "0123456789abcdef");
+    let config = with(&[url, on, everywhere, token]).load().unwrap();
+    assert_eq!(shown(&config, "admin.token"), "***");
+    assert_eq!(
+        source(&config, "admin.token"),
+        "environment variable LARDER_ADMIN__TOKEN"
+    );
+    // On this machine alone, or not served at all.
+    for (address, enabled) in [("[::1]:1", "true"), ("0.0.0.0:7432", "false")] {
+        let loaded = with(&[
+            url,
+            ("LARDER_ADMIN__ENABLED", enabled),
+            ("LARDER_ADMIN__ADDRESS", address),
+        ]);
+        loaded.load().unwrap();
+    }
+}

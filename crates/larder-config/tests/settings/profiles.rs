@@ -29,6 +29,8 @@ fn the_table_of_profiles_holds() {
         ("pool.idle_timeout", ["10m", "10m", "10m", "10s"]),
         ("cache.cleanup_interval", ["1m", "1m", "1m", "1s"]),
         ("health.check_interval", ["30s", "30s", "30s", "1s"]),
+        ("admin.enabled", ["true", "false", "false", "false"]),
+        ("admin.actions", ["false", "false", "false", "false"]),
     ];
     for (index, profile) in Profile::ALL.into_iter().enumerate() {
         let config = with(&[URL]).profile(profile).load().unwrap();

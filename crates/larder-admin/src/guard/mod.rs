@@ -1,0 +1,16 @@
+//! Who may look, and what browsers may do with what they get.
+//!
+//! - `host`: the names by which the pages are asked for.
+//! - `secret`: random texts, and comparing without telling where two differ.
+//! - `visits`: those who logged in by the form.
+//! - `gate`: lets a request in, or says what is missing.
+//! - `headers`: what every answer tells the browser.
+
+mod gate;
+mod headers;
+mod host;
+mod secret;
+mod visits;
+
+pub(crate) use self::gate::{CSRF_HEADER, Guard, Visitor, let_in};
+pub(crate) use self::headers::secured;

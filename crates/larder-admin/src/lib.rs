@@ -1,0 +1,60 @@
+//! What an instance shows of itself over HTTP: health for probes, metrics for scrapers, a
+//! dashboard for people.
+//!
+//! An [`Admin`] is a set of pages over one instance, as an axum `Router` to mount
+//! ([`Admin::router`]) or on a port of its own ([`bind`], [`Admin::serve`]):
+//!
+//! | page | what it gives |
+//! |---|---|
+//! | `/livez` | 200 while the process serves, whatever the database does |
+//! | `/readyz` | 200 for healthy and degraded, 503 for unhealthy and critical |
+//! | `/healthz` | the full report as `application/health+json` |
+//! | `/metrics` | everything that is counted, in Prometheus' text format |
+//! | `/dashboard` | one page for people, live |
+//! | `/api/overview`, `/api/history`, `/api/statements`, `/api/statements/{fingerprint}` | the same as JSON |
+//! | `/api/live` | the overview each second, as server-sent events |
+//! | `/api/actions/invalidate`, `/api/actions/cancel` | by POST, where `admin.actions` is on |
+//!
+//! # No query
+//!
+//! Every page is answered from memory: what the health monitor found last, and what the sampler
+//! reads of the counters each second. However many look, the database is asked nothing. (The two
+//! actions are what they say: an invalidation is written to the log, a cancelled statement is one
+//! request to the server.)
+//!
+//! # Who may look
+//!
+//! `/livez` and `/readyz` say one word and answer anybody. Everything else asks for the token of
+//! the settings, by `Authorization: Bearer` or by the form of the dashboard. Without a token it
+//! answers only who asks for this machine by a name of its own, so that no foreign web site can
+//! read it through a visitor's browser. The dashboard loads nothing from elsewhere and has neither
+//! inline scripts nor inline styles, and its headers forbid both.
+//!
+//! # Code map
+//!
+//! | module | subject |
+//! |---|---|
+//! | `admin` | the set of pages, and what it needs |
+//! | `sampler` | a reading of the counters each second, kept for 15 minutes |
+//! | `events` | what happened lately, in words |
+//! | `picture` | what the dashboard is told of the moment |
+//! | `guard` | who may look, and what browsers may do with it |
+//! | `pages` | the pages |
+//! | `server` | a port of its own |
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests fail by panicking"))]
+
+mod admin;
+mod error;
+mod events;
+mod guard;
+mod pages;
+mod picture;
+mod sampler;
+mod server;
+
+pub use axum;
+
+pub use crate::admin::{Admin, AdminParts};
+pub use crate::error::{Error, ErrorKind};
+pub use crate::server::bind;

@@ -1,0 +1,68 @@
+//! The overview each second, as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State as Given;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::Stream;
+use futures::stream::unfold;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Problem;
+use crate::admin::State;
+use crate::picture::Picture;
+use crate::sampler::Beat;
+
+/// Somebody who watches. He does not keep the pages: when they are gone, his stream ends.
+struct Watcher {
+    state: std::sync::Weak<State>,
+    beats: watch::Receiver<Beat>,
+    stopped: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+pub(super) async fn live(Given(state): Given<Arc<State>>) -> Result<impl IntoResponse, Problem> {
+    let place = Arc::clone(&state.watchers).try_acquire_owned();
+    let place = place.map_err(|_| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "as many watch live as may; close a dashboard that is not looked at",
+        )
+    })?;
+    let mut beats = state.sampler.beats();
+    // The first picture is of now.
+    beats.mark_changed();
+    let watcher = Watcher {
+        state: Arc::downgrade(&state),
+        beats,
+        stopped: state.stopped().clone(),
+        _place: place,
+    };
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(10));
+    Ok(Sse::new(pictures(watcher)).keep_alive(keep_alive))
+}
+
+fn pictures(watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
+    unfold(watcher, |mut watcher| async move {
+        loop {
+            tokio::select! {
+                () = watcher.stopped.cancelled() => return None,
+                changed = watcher.beats.changed() => changed.ok()?,
+            }
+            let state = watcher.state.upgrade()?;
+            let beat = *watcher.beats.borrow_and_update();
+            let picture = Picture::take(&state);
+            drop(state);
+            let event = Event::default().event("picture").id(beat.to_string());
+            // What cannot be written is left out; the next second brings another.
+            if let Ok(event) = event.json_data(picture) {
+                return Some((Ok(event), watcher));
+            }
+        }
+    })
+}

@@ -1,0 +1,146 @@
+//! A shop that is busy: an instance with servers of its own, and people who read and write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use larder::Larder;
+use larder::config::Profile;
+use larder::pool::holding_as;
+use larder::services::import::{Import, RestaurantGenerator};
+use larder_testing::servers::{PostgresServer, RedisServer};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// An instance under load. Its servers are gone when it is dropped.
+pub struct Shop {
+    pub larder: Larder,
+    pub postgres: PostgresServer,
+    pub redis: RedisServer,
+    people: JoinSet<()>,
+    report: Arc<AtomicBool>,
+}
+
+impl Shop {
+    /// Opens it, with these settings on top.
+    pub async fn open(settings: &[(&'static str, &str)]) -> Self {
+        let postgres = PostgresServer::start().await.unwrap();
+        let redis = RedisServer::start().await.unwrap();
+        let mut builder = Larder::builder()
+            .profile(Profile::Test)
+            .load_with(|loader| loader.no_file().environment([("", ""); 0]))
+            .set("database.url", postgres.url().as_str())
+            .set("redis.url", redis.url().as_str())
+            .set("cache.enabled", true)
+            .set("cache.ttl", "2s")
+            .set("pool.size", 6)
+            .set("pool.overflow", 4)
+            .set("pool.keep_open", 2)
+            .set("pool.acquire_timeout", "2s")
+            .set("metrics.enabled", true)
+            .set("health.check_interval", "500ms")
+            .set("admin.enabled", true)
+            .set("admin.address", "127.0.0.1:0")
+            .set("admin.actions", true);
+        for (key, value) in settings {
+            builder = builder.set(*key, *value);
+        }
+        let larder = builder.start().await.unwrap();
+        larder.migrate().await.unwrap();
+        let restaurants = Import::from_restaurants(RestaurantGenerator::new(2_000, 7));
+        larder
+            .restaurants()
+            .import(restaurants)
+            .run()
+            .await
+            .unwrap();
+        let mut shop = Self {
+            larder,
+            postgres,
+            redis,
+            people: JoinSet::new(),
+            report: Arc::default(),
+        };
+        shop.let_people_in();
+        shop
+    }
+
+    /// Where the dashboard is.
+    pub fn dashboard(&self) -> String {
+        let address = self.larder.admin_address().unwrap();
+        format!("http://{address}/dashboard")
+    }
+
+    /// From now on somebody runs a slow report, over and over.
+    pub fn run_reports(&self) {
+        self.report.store(true, Ordering::Release);
+    }
+
+    fn let_people_in(&mut self) {
+        for number in 0..4_u32 {
+            let larder = self.larder.clone();
+            self.people.spawn(async move {
+                let mut turn = number;
+                loop {
+                    turn = turn.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    // What fails is what the dashboard is to show.
+                    let _ = visit(&larder, turn).await;
+                    sleep(Duration::from_millis(u64::from(5 + turn % 23))).await;
+                }
+            });
+        }
+        let (larder, report) = (self.larder.clone(), Arc::clone(&self.report));
+        self.people.spawn(async move {
+            loop {
+                sleep(Duration::from_millis(200)).await;
+                if report.load(Ordering::Acquire) {
+                    let sql = larder
+                        .db()
+                        .sql("SELECT count(*), pg_sleep(60) FROM restaurants");
+                    let _ = holding_as("nightly report", sql.execute()).await;
+                }
+            }
+        });
+    }
+}
+
+/// Somebody looks around, and sometimes changes something.
+async fn visit(larder: &Larder, turn: u32) -> larder::Result<()> {
+    let restaurants = larder.restaurants();
+    match turn % 16 {
+        0 => {
+            let sql = "UPDATE restaurants SET name = name WHERE id = :id";
+            larder
+                .db()
+                .sql(sql)
+                .bind("id", i64::from(turn % 97))
+                .execute()
+                .await?;
+        }
+        1 | 2 => {
+            restaurants.search("noodle").limit(20).load().await?;
+        }
+        3 => {
+            larder.analytics().popular_cuisines().load().await?;
+        }
+        4 => {
+            larder
+                .db()
+                .transaction(async |conn| {
+                    larder::database::sql("SELECT count(*) FROM reviews")
+                        .execute_on(conn)
+                        .await
+                })
+                .await?;
+        }
+        _ => {
+            let place = larder::prelude::Point::new(40.7 + f64::from(turn % 7) / 100.0, -74.0)?;
+            restaurants
+                .nearby(place, larder::prelude::kilometers(3.0))
+                .limit(10)
+                .load()
+                .await?;
+        }
+    }
+    Ok(())
+}
