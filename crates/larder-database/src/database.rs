@@ -246,7 +246,11 @@ impl Database {
     #[track_caller]
     pub fn session(&self) -> impl Future<Output = Result<Session, Error>> + Send + use<'_> {
         // The caller's place in the source is noted here, not where the future is polled.
-        let outside = self.scope.is_none().then(|| self.inner.pool.session());
+        // Not in a closure, which would be a place of its own.
+        let outside = match &self.scope {
+            None => Some(self.inner.pool.session()),
+            Some(_) => None,
+        };
         async {
             match outside {
                 Some(session) => Ok(session.await?),
