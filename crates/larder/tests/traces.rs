@@ -143,10 +143,13 @@ async fn a_read_on_a_shared_connection_is_a_span_too() {
     larder.db().open_lanes().await.unwrap();
     let traced = Traced::with(Sampler::AlwaysOn);
     let read = async {
-        let query = diesel::sql_query("SELECT id FROM restaurants");
-        query.execute(&mut larder.db().reader()).await.unwrap();
+        use larder::services::schema::restaurants::dsl;
+        let ids = dsl::restaurants.select(dsl::id);
+        let ids: Vec<i64> = ids.load(&mut larder.db().reader()).await.unwrap();
+        assert!(ids.is_empty());
     };
     read.instrument(tracing::info_span!("request")).await;
+    assert_eq!(larder.db().pool_status().lanes.reads, 1);
     let request = traced.span("request").span_context.span_id();
     assert_eq!(traced.span("SELECT restaurants").parent_span_id, request);
 }
