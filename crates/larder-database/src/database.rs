@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use larder_cache::l2::RedisStatistics;
 use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
-use larder_metrics::statements::StatementSummary;
 use larder_metrics::{
     CacheRecorder, ConnectionStatistics, InstanceName, LatencyCounts, LatencyStatistics,
     QueryRecorder,
     QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
-    AsyncClosure, CancelRequest, CommitOutcome, Connection, ExplainOptions, Observer, Pool,
-    PoolObserver, PoolStatus, PoolerMode, Reader, Session,
+    AsyncClosure, CancelRequest, CommitOutcome, Connection, Observer, Pool, PoolObserver,
+    PoolStatus, PoolerMode, Reader, Session,
 };
 
 use self::opening::{
@@ -186,13 +185,7 @@ impl Database {
         } else {
             Box::pin(reaching.reach(&inner)).await?;
         }
-        if let Some(asked) = asked {
-            let mut explain = ExplainOptions::default();
-            explain.timeout = queries.explain_timeout;
-            let database = Arc::downgrade(&inner);
-            let show_values = queries.show_values;
-            tokio::spawn(explain_in_background(database, asked, explain, show_values));
-        }
+        explain_in_background(&inner, asked, &queries);
         tokio::spawn(care_for(Arc::downgrade(&inner), cleanup_interval));
         let picture = Arc::clone(&inner.picture);
         tokio::spawn(take_pictures(Arc::downgrade(&inner), picture));
@@ -435,32 +428,6 @@ impl Database {
     /// How long callers waited for a connection since the start, in the same way.
     pub fn connection_waits(&self) -> LatencyCounts {
         self.inner.watcher.connections.waits()
-    }
-
-    /// What is known of statements by their text, those that took longest together first: calls,
-    /// errors, rows, quantiles, the share that the cache answered, an example and the plan of slow
-    /// ones. As many texts as `query.statements` says are told apart; what there is beyond them
-    /// comes last as `other`.
-    ///
-    /// It answers from memory, in about a millisecond for each hundred texts.
-    ///
-    /// ```no_run
-    /// # fn example(db: larder_database::Database) {
-    /// for statement in db.statements().iter().filter(|statement| statement.slow > 0) {
-    ///     println!("{} of {} were slow: {}", statement.slow, statement.calls, statement.text);
-    /// }
-    /// # }
-    /// ```
-    pub fn statements(&self) -> Vec<StatementSummary> {
-        let mut summaries = self.inner.watcher.queries.statements().summaries();
-        let served = self.inner.classes.served();
-        for summary in &mut summaries {
-            if let Some(served) = served.get(&summary.fingerprint) {
-                summary.cached = served.cached;
-                summary.cached_share = served.share();
-            }
-        }
-        summaries
     }
 
     /// What statements did lately.

@@ -1,6 +1,6 @@
 //! Asking the server for plans, in the background.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use larder_metrics::statements::PlanSnapshot;
@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::notice::Asked;
 use super::plan::snapshot;
+use crate::QuerySettings;
 use crate::database::Inner;
 
 /// How long a connection may be missing that nobody has use for.
@@ -18,8 +19,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long until it is looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Takes the plans that are asked for, one after the other, as long as the database is there.
-pub(crate) async fn explain_in_background(
+/// Takes the plans that are asked for, if anybody asks for plans, in a task that ends with the
+/// database.
+pub(crate) fn explain_in_background(
+    database: &Arc<Inner>,
+    asked: Option<mpsc::Receiver<Asked>>,
+    settings: &QuerySettings,
+) {
+    let Some(asked) = asked else {
+        return;
+    };
+    let mut options = ExplainOptions::default();
+    options.timeout = settings.explain_timeout;
+    let database = Arc::downgrade(database);
+    tokio::spawn(explain_all(database, asked, options, settings.show_values));
+}
+
+/// Takes one plan after the other.
+async fn explain_all(
     database: Weak<Inner>,
     mut asked: mpsc::Receiver<Asked>,
     options: ExplainOptions,

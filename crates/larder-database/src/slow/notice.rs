@@ -154,3 +154,24 @@ fn example(statement: &EndedStatement<'_>, show_values: bool) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_asks_for_plans_where_there_is_but_one_connection_or_none_are_wanted() {
+        let asks = |per_minute, connections| {
+            let settings = QuerySettings {
+                explain_per_minute: per_minute,
+                ..QuerySettings::default()
+            };
+            let (notice, asked) = Notice::new(&settings, connections);
+            assert_eq!(notice.asks.is_some(), asked.is_some());
+            asked.is_some()
+        };
+        assert!(asks(6, 2));
+        assert!(!asks(6, 1));
+        assert!(!asks(0, 20));
+    }
+}

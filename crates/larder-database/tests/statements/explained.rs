@@ -2,10 +2,21 @@
 
 use std::time::Duration;
 
+use diesel::prelude::{ExpressionMethods, QueryDsl};
 use diesel_async::RunQueryDsl;
 use larder_database::{QuerySettings, Scope};
 
 use crate::support::{database, explained, find, run, summary};
+
+mod tables {
+    diesel::table! {
+        menus (id) {
+            id -> BigInt,
+        }
+    }
+}
+
+use tables::menus;
 
 /// Everything is slow, and plans are asked for as they come.
 fn everything_is_slow(queries: &mut QuerySettings) {
@@ -59,10 +70,15 @@ async fn a_read_on_a_shared_connection_gets_a_plan_too() {
     let db = test.database();
     run(db, &["CREATE TABLE menus (id bigint PRIMARY KEY)"]).await;
     assert!(db.open_lanes().await.unwrap() > 0);
-    let query = diesel::sql_query("SELECT id FROM menus WHERE id = $1");
-    let query = query.bind::<diesel::sql_types::BigInt, _>(7_i64);
-    assert_eq!(query.execute(&mut db.reader()).await.unwrap(), 0);
-    let plan = explained(db, "select id from menus").await.plan.unwrap();
+    let found: Vec<i64> = menus::table
+        .select(menus::id)
+        .filter(menus::id.eq(7))
+        .load(&mut db.reader())
+        .await
+        .unwrap();
+    assert!(found.is_empty());
+    assert_eq!(db.pool_status().lanes.reads, 1);
+    let plan = explained(db, "from \"menus\" where").await.plan.unwrap();
     assert!(plan.text.contains("(id = ?"), "{}", plan.text);
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod explained;
+mod pooled;
 mod repeated;
 mod summaries;
 mod support;
