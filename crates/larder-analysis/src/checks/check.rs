@@ -8,7 +8,7 @@ use super::{
     tables, wraparound,
 };
 use crate::server::Server;
-use crate::{AnalysisFinding, NotChecked, Thresholds, caching, history, plans, quantity};
+use crate::{AnalysisFinding, NotChecked, Thresholds, caching, history, plans, quantity, seen};
 
 /// A question and its judgement.
 pub(crate) struct Check {
@@ -66,7 +66,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
 #[must_use]
 pub fn codes() -> Vec<&'static str> {
     let of_checks = all().flat_map(|check| check.codes.iter().copied());
-    let others = [plans::CODES, history::CODES, caching::CODES].concat();
+    let others = [plans::CODES, history::CODES, caching::CODES, seen::CODES].concat();
     let mut codes: Vec<_> = of_checks.chain(others).collect();
     codes.sort_unstable();
     codes.dedup();

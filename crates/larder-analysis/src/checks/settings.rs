@@ -74,7 +74,7 @@ fn switched_off(context: &Context<'_>) -> Vec<AnalysisFinding> {
         .evidence(name, "off")
         .advice("switch it on, unless the data may be lost; it may be set for the role or the database alone (pg_db_role_setting)")
         .cure(
-            format!("ALTER SYSTEM RESET {name};\nSELECT pg_reload_conf();"),
+            format!("ALTER SYSTEM SET {name} = on;\nSELECT pg_reload_conf();"),
             "at once, without a restart",
         )
     })
@@ -122,7 +122,7 @@ fn checkpoints(
     .evidence("checkpoints asked for", count(requested as f64))
     .evidence("max_wal_size", bytes(now * MIB))
     .advice("let more be written between two checkpoints, unless it was backups or new databases that asked for them")
-    .confidence(Confidence::Medium)
+    .confidence(Confidence::Low)
     .cure(
         format!("ALTER SYSTEM SET max_wal_size = '{}MB';\nSELECT pg_reload_conf();", 2.0 * now),
         format!("at once, without a restart; up to {} more space, and a longer recovery after a crash", bytes(now * MIB)),
