@@ -132,7 +132,9 @@ async fn look(
         statements_explained: 0,
         counters: None,
     };
-    let checks: Vec<&Check> = all().filter(|check| options.wants(check.codes)).collect();
+    let checks: Vec<&Check> = all()
+        .filter(|check| options.wants(check.codes) && !check.is_for_others(&server))
+        .collect();
     // Plans and counters come after them.
     let total = checks.len() + 2;
     for (done, check) in checks.iter().enumerate() {

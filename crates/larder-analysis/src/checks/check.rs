@@ -1,5 +1,7 @@
 //! What a check is.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -16,8 +18,9 @@ pub(crate) struct Check {
     pub(crate) codes: &'static [&'static str],
     /// What it looks at, for people who wait.
     pub(crate) title: &'static str,
-    /// The oldest version of the server that can answer, as in `server_version_num`.
-    pub(crate) since: u32,
+    /// The versions of the server that can answer, as in `server_version_num`: from the first on, and
+    /// before the second.
+    pub(crate) versions: Range<u32>,
     pub(crate) needs: &'static [Need],
     /// `{pg_stat_statements}` stands for the schema of that extension.
     pub(crate) sql: &'static str,
@@ -73,12 +76,22 @@ pub fn codes() -> Vec<&'static str> {
     codes
 }
 
+/// Every version.
+pub(super) const ANY: Range<u32> = 0..u32::MAX;
+
 impl Check {
+    /// Whether it is another check that looks for the same on this server.
+    pub(crate) fn is_for_others(&self, server: &Server) -> bool {
+        let version = server.facts.version_number;
+        let is_same = |other: &Self| other.codes == self.codes && other.versions.contains(&version);
+        !self.versions.contains(&version) && all().any(is_same)
+    }
+
     /// Why it cannot be made here.
     pub(crate) fn obstacle(&self, context: &Context<'_>) -> Option<NotChecked> {
         let facts = &context.server.facts;
-        if facts.version_number < self.since {
-            let since = self.since / 10_000;
+        if !self.versions.contains(&facts.version_number) {
+            let since = self.versions.start / 10_000;
             return Some(NotChecked::new(
                 self.codes,
                 format!("the server is of version {}", facts.version),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::check::ANY;
 use super::{Check, Context, Need, judge_with};
 use crate::quantity::{count, seconds};
 use crate::{AnalysisFinding, Severity};
@@ -9,7 +10,7 @@ use crate::{AnalysisFinding, Severity};
 pub(super) const CHECKS: &[Check] = &[Check {
     codes: &["session-idle-in-transaction", "session-long-transaction"],
     title: "sessions that hold what others need",
-    since: 0,
+    versions: ANY,
     needs: &[Need::SeesAll],
     sql: SESSIONS,
     judge: |rows, context| judge_with(rows, context, session),
