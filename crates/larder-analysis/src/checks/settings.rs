@@ -134,7 +134,6 @@ fn checkpoints(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::checks::all;
     use crate::server::Server;
 

@@ -4,7 +4,7 @@ use larder_database::{Connection, Error as DatabaseError, sql};
 use serde::Deserialize;
 
 use super::advice::{Ground, judge, missing_index, unserved};
-use super::candidate::candidates;
+use super::candidate::{candidates, grouped};
 use super::node::Node;
 use super::tables::Tables;
 use super::{CODES, explain, trial};
@@ -180,16 +180,16 @@ impl Examination<'_> {
         let mut findings = judge(&root, &ground);
         findings.extend(unserved(&root, &ground, &candidates));
         findings.extend(off(statement, &root, &ground));
-        for candidate in &candidates {
+        for group in grouped(candidates) {
             let Some(schema) = self.server.extensions.get("hypopg") else {
                 self.untried = true;
-                findings.push(missing_index(candidate, &root, None));
+                findings.extend(missing_index(&group, &root, None));
                 continue;
             };
             let text = &statement.text;
-            let tried = trial::try_out(connection, schema, text, root.cost, candidate).await;
+            let tried = trial::try_out(connection, schema, text, root.cost, &group).await;
             match tried {
-                Ok(Some(trial)) => findings.push(missing_index(candidate, &root, Some(trial))),
+                Ok(Some(trial)) => findings.extend(missing_index(&group, &root, Some(trial))),
                 // The planner would not use it, or nobody can build it.
                 Ok(None) | Err(Unanswered::Refused(_)) => {}
                 Err(lost) => return Err(lost),
