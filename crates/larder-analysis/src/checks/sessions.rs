@@ -27,8 +27,7 @@ const SESSIONS: &str = "
             WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(b.pid))) AS waiting
     FROM pg_catalog.pg_stat_activity a
     WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()
-      AND a.xact_start IS NOT NULL AND a.backend_type = 'client backend'
-      AND a.xact_start < pg_catalog.clock_timestamp() - interval '1 second'";
+      AND a.xact_start IS NOT NULL AND a.backend_type = 'client backend'";
 
 #[derive(Deserialize)]
 struct Session {
