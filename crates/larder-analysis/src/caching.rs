@@ -14,8 +14,7 @@ pub(crate) const CODES: &[&str] = &["cache-keeping"];
 
 /// Advice about keeping the results of a class of reads, from the process that has seen them.
 ///
-/// It is read from `cache.advice` of an instance's statistics as JSON, or made of what
-/// [`Database::cache_advice`] gives.
+/// It is part of [`Seen`](crate::Seen), or made of what [`Database::cache_advice`] gives.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct KeepingAdvice {
@@ -54,20 +53,8 @@ struct Saves {
 }
 
 impl KeepingAdvice {
-    /// What the statistics of an instance say, as JSON: `cache.advice` of them, or that list
-    /// itself. Advice to do nothing is left out.
-    ///
-    /// # Errors
-    ///
-    /// If it has no such list, or what is in it is no advice.
-    pub fn from_statistics(statistics: &Value) -> Result<Vec<Self>, serde_json::Error> {
-        use serde::de::Error as _;
-        let list = match statistics {
-            Value::Array(_) => statistics,
-            other => other.pointer("/cache/advice").ok_or_else(|| {
-                serde_json::Error::custom("there is no list `cache.advice`: it has to be what `larder.statistics()` gives, as JSON")
-            })?,
-        };
+    /// A list of advice as JSON. Advice to do nothing is left out.
+    pub(crate) fn from_list(list: &Value) -> Result<Vec<Self>, serde_json::Error> {
         let told: Vec<Told> = serde_json::from_value(list.clone())?;
         let advice = told.into_iter().filter(|told| told.verdict != "fine");
         Ok(advice.map(Self::from_told).collect())
@@ -165,27 +152,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_statistics_of_an_instance_are_read() {
-        let statistics = json!({ "cache": { "advice": [
+    fn advice_is_read_as_an_instance_tells_it() {
+        let list = json!([
             { "class": "menus:by_city", "verdict": { "lengthen": {
                 "from": { "secs": 30, "nanos": 0 }, "to": { "secs": 300, "nanos": 0 } } },
               "why": "loaded again as it was", "confidence": "high",
               "saves": { "queries_per_hour": 1200.0 } },
             { "class": "x", "verdict": "do_not_cache", "why": "", "confidence": "low" },
             { "class": "y", "verdict": "fine" },
-        ] } });
-        let found = KeepingAdvice::from_statistics(&statistics).unwrap();
+        ]);
+        let found = KeepingAdvice::from_list(&list).unwrap();
         let verdicts: Vec<&str> = found.iter().map(|one| one.verdict.as_str()).collect();
         assert_eq!(verdicts, ["lengthen 30.0 s to 5.0 min", "do not cache"]);
         let finding = found[0].finding();
         assert_eq!(
             (finding.code, finding.confidence),
             ("cache-keeping", Confidence::High)
-        );
-        let missing = KeepingAdvice::from_statistics(&json!({})).unwrap_err();
-        assert!(
-            missing.to_string().contains("larder.statistics()"),
-            "{missing}"
         );
     }
 }

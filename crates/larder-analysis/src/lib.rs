@@ -11,7 +11,8 @@
 //!   An index that would help is tried out with `hypopg`, where that is installed.
 //! - `history`: readings of the counters, kept in a file, and the last hour against the same hour
 //!   before.
-//! - `caching`: how long results should be kept, from what a process of Larder's has seen.
+//! - `seen`: what an instance of Larder has seen of its statements; `caching`: of how long results
+//!   should be kept.
 //! - `run`: all of it in order.
 
 mod analysis;
@@ -26,6 +27,7 @@ mod options;
 mod plans;
 mod quantity;
 mod run;
+mod seen;
 mod server;
 
 pub use crate::analysis::{Analysis, NotChecked};
@@ -37,3 +39,4 @@ pub use crate::history::{Counters, DatabaseCounters, History, HistoryError, Stat
 pub use crate::options::{Options, Thresholds};
 pub use crate::plans::plan_advice;
 pub use crate::run::{Step, analyze, analyze_with};
+pub use crate::seen::{Seen, SeenPlan, SeenStatement};

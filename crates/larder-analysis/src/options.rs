@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{KeepingAdvice, Severity, history::History};
+use crate::{Seen, Severity, history::History};
 
 /// What [`analyze`](crate::analyze) looks at.
 #[derive(Debug, Clone)]
@@ -27,9 +27,9 @@ pub struct Options {
     pub lock_timeout: Duration,
     /// Earlier readings of the counters to compare with. None by default.
     pub history: Option<History>,
-    /// What a process that uses Larder says about how long results are kept, where it is not the
-    /// database handle itself that has seen it. Empty by default.
-    pub keeping: Vec<KeepingAdvice>,
+    /// What an instance of Larder has seen of its statements and its cache. Nothing by default; what
+    /// the database handle itself knows about how long results are kept is heeded anyway.
+    pub seen: Seen,
     /// From where on it counts.
     pub thresholds: Thresholds,
 }
@@ -90,7 +90,7 @@ impl Default for Options {
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(1),
             history: None,
-            keeping: Vec::new(),
+            seen: Seen::default(),
             thresholds: Thresholds::default(),
         }
     }

@@ -89,7 +89,7 @@ pub async fn analyze_with(
     match (ended, findings) {
         (Err(Ended::Failed(error)), _) => Err(error),
         (_, Some(mut analysis)) => {
-            analysis.findings.extend(keeping(database, options));
+            analysis.findings.extend(seen(database, options));
             finish(&mut analysis, options);
             Ok(analysis)
         }
@@ -132,7 +132,9 @@ async fn look(
         statements_explained: 0,
         counters: None,
     };
-    let checks: Vec<&Check> = all().filter(|check| options.wants(check.codes)).collect();
+    let checks: Vec<&Check> = all()
+        .filter(|check| options.wants(check.codes) && !check.is_for_others(&server))
+        .collect();
     // Plans and counters come after them.
     let total = checks.len() + 2;
     for (done, check) in checks.iter().enumerate() {
@@ -226,10 +228,11 @@ fn compare(analysis: &mut Analysis, options: &Options) {
     }
 }
 
-fn keeping(database: &Database, options: &Options) -> Vec<AnalysisFinding> {
-    let seen = KeepingAdvice::of_database(database);
-    let all = seen.iter().chain(&options.keeping);
-    all.map(KeepingAdvice::finding).collect()
+fn seen(database: &Database, options: &Options) -> Vec<AnalysisFinding> {
+    let keeping = KeepingAdvice::of_database(database);
+    let mut findings: Vec<_> = keeping.iter().map(KeepingAdvice::finding).collect();
+    findings.extend(options.seen.findings(&options.thresholds));
+    findings
 }
 
 /// Leaves out what was not asked for, and what another finding says better.
@@ -273,6 +276,11 @@ impl Told {
         match finding.code {
             SEQUENTIAL_SCANS => self.explained.contains(&finding.object),
             "index-unused" => self.overlapping.contains(&finding.object),
+            // A plan without schemas, of a table whose plans are known with all that belongs to it.
+            "index-missing" if !finding.object.contains('.') => {
+                let end = format!(".{}", finding.object);
+                self.explained.iter().any(|table| table.ends_with(&end))
+            }
             _ => false,
         }
     }

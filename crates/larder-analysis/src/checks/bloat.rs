@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use super::check::of_users;
+use super::check::{ANY, of_users};
 use super::{Check, Context, judge_with};
 use crate::quantity::{bytes, count, percent, time_class};
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -16,7 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["table-bloat"],
         title: "empty space in tables",
-        since: 0,
+        versions: ANY,
         needs: &[],
         sql: TABLES,
         judge: |rows, context| judge_with(rows, context, table),
@@ -24,7 +24,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["index-bloat"],
         title: "empty space in indexes",
-        since: 0,
+        versions: ANY,
         needs: &[],
         sql: INDEXES,
         judge: |rows, context| judge_with(rows, context, index),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::check::ANY;
 use super::{Check, Context, judge_with};
 use crate::quantity::{bytes, count, percent};
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -9,7 +10,7 @@ use crate::{AnalysisFinding, Confidence, Severity};
 pub(super) const CHECKS: &[Check] = &[Check {
     codes: &["server-cache-share"],
     title: "what the server finds in its memory",
-    since: 0,
+    versions: ANY,
     needs: &[],
     sql: SHARE,
     judge: |rows, context| judge_with(rows, context, share),

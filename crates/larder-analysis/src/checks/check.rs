@@ -1,5 +1,7 @@
 //! What a check is.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -8,7 +10,7 @@ use super::{
     tables, wraparound,
 };
 use crate::server::Server;
-use crate::{AnalysisFinding, NotChecked, Thresholds, caching, history, plans, quantity};
+use crate::{AnalysisFinding, NotChecked, Thresholds, caching, history, plans, quantity, seen};
 
 /// A question and its judgement.
 pub(crate) struct Check {
@@ -16,8 +18,9 @@ pub(crate) struct Check {
     pub(crate) codes: &'static [&'static str],
     /// What it looks at, for people who wait.
     pub(crate) title: &'static str,
-    /// The oldest version of the server that can answer, as in `server_version_num`.
-    pub(crate) since: u32,
+    /// The versions of the server that can answer, as in `server_version_num`: from the first on, and
+    /// before the second.
+    pub(crate) versions: Range<u32>,
     pub(crate) needs: &'static [Need],
     /// `{pg_stat_statements}` stands for the schema of that extension.
     pub(crate) sql: &'static str,
@@ -66,19 +69,29 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
 #[must_use]
 pub fn codes() -> Vec<&'static str> {
     let of_checks = all().flat_map(|check| check.codes.iter().copied());
-    let others = [plans::CODES, history::CODES, caching::CODES].concat();
+    let others = [plans::CODES, history::CODES, caching::CODES, seen::CODES].concat();
     let mut codes: Vec<_> = of_checks.chain(others).collect();
     codes.sort_unstable();
     codes.dedup();
     codes
 }
 
+/// Every version.
+pub(super) const ANY: Range<u32> = 0..u32::MAX;
+
 impl Check {
+    /// Whether it is another check that looks for the same on this server.
+    pub(crate) fn is_for_others(&self, server: &Server) -> bool {
+        let version = server.facts.version_number;
+        let is_same = |other: &Self| other.codes == self.codes && other.versions.contains(&version);
+        !self.versions.contains(&version) && all().any(is_same)
+    }
+
     /// Why it cannot be made here.
     pub(crate) fn obstacle(&self, context: &Context<'_>) -> Option<NotChecked> {
         let facts = &context.server.facts;
-        if facts.version_number < self.since {
-            let since = self.since / 10_000;
+        if !self.versions.contains(&facts.version_number) {
+            let since = self.versions.start / 10_000;
             return Some(NotChecked::new(
                 self.codes,
                 format!("the server is of version {}", facts.version),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::check::of_users;
+use super::check::{ANY, of_users};
 use super::{Check, Context, judge_with};
 use crate::quantity::{bytes, count, time_class};
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -11,7 +11,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["constraint-not-valid"],
         title: "constraints that are not valid",
-        since: 0,
+        versions: ANY,
         needs: &[],
         sql: NOT_VALID,
         judge: |rows, context| judge_with(rows, context, not_valid),
@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["foreign-key-without-index"],
         title: "foreign keys without an index",
-        since: 0,
+        versions: ANY,
         needs: &[],
         sql: FOREIGN_KEYS,
         judge: |rows, context| judge_with(rows, context, foreign_key),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::check::of_users;
+use super::check::{ANY, of_users};
 use super::{Check, Context, Need, judge_with};
 use crate::quantity::{bytes, count, seconds};
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -11,7 +11,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["index-unused"],
         title: "indexes that nobody uses",
-        since: 0,
+        versions: ANY,
         needs: &[Need::OldStatistics, Need::Primary],
         sql: UNUSED,
         judge: |rows, context| judge_with(rows, context, unused),
@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["index-invalid"],
         title: "indexes that are not valid",
-        since: 0,
+        versions: ANY,
         needs: &[],
         sql: INVALID,
         judge: |rows, context| judge_with(rows, context, invalid),

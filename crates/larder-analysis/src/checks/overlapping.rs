@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::check::of_users;
+use super::check::{ANY, of_users};
 use super::{Check, Context, rows};
 use crate::quantity::bytes;
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -11,7 +11,7 @@ use crate::{AnalysisFinding, Confidence, Severity};
 pub(super) const CHECKS: &[Check] = &[Check {
     codes: &["index-duplicate", "index-redundant"],
     title: "indexes that are there twice",
-    since: 0,
+    versions: ANY,
     needs: &[],
     sql: INDEXES,
     judge,

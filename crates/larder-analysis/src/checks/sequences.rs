@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::check::of_users;
+use super::check::{ANY, of_users};
 use super::{Check, Context, judge_with};
 use crate::quantity::{bytes, count, percent, time_class};
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -10,7 +10,7 @@ use crate::{AnalysisFinding, Confidence, Severity};
 pub(super) const CHECKS: &[Check] = &[Check {
     codes: &["sequence-near-end"],
     title: "sequences that come to their end",
-    since: 0,
+    versions: ANY,
     needs: &[],
     sql: SEQUENCES,
     judge: |rows, context| judge_with(rows, context, near_end),

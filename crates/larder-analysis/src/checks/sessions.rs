@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::check::ANY;
 use super::{Check, Context, Need, judge_with};
 use crate::quantity::{count, seconds};
 use crate::{AnalysisFinding, Severity};
@@ -9,7 +10,7 @@ use crate::{AnalysisFinding, Severity};
 pub(super) const CHECKS: &[Check] = &[Check {
     codes: &["session-idle-in-transaction", "session-long-transaction"],
     title: "sessions that hold what others need",
-    since: 0,
+    versions: ANY,
     needs: &[Need::SeesAll],
     sql: SESSIONS,
     judge: |rows, context| judge_with(rows, context, session),
@@ -26,8 +27,7 @@ const SESSIONS: &str = "
             WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(b.pid))) AS waiting
     FROM pg_catalog.pg_stat_activity a
     WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()
-      AND a.xact_start IS NOT NULL AND a.backend_type = 'client backend'
-      AND a.xact_start < pg_catalog.clock_timestamp() - interval '1 second'";
+      AND a.xact_start IS NOT NULL AND a.backend_type = 'client backend'";
 
 #[derive(Deserialize)]
 struct Session {

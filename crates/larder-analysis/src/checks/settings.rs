@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::check::ANY;
 use super::{Check, Context, rows};
 use crate::quantity::{bytes, count, percent};
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -11,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["setting-off"],
         title: "settings that should be on",
-        since: 0,
+        versions: ANY,
         needs: &[],
         sql: "SELECT 1 AS one",
         judge: |_, context| Ok(switched_off(context)),
@@ -19,9 +20,19 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["setting-max-wal-size"],
         title: "checkpoints",
-        since: 0,
+        versions: 0..170_000,
         needs: &[],
-        sql: CHECKPOINTS,
+        sql: "SELECT checkpoints_timed AS timed, checkpoints_req AS requested
+              FROM pg_catalog.pg_stat_bgwriter",
+        judge: checkpoints,
+    },
+    Check {
+        codes: &["setting-max-wal-size"],
+        title: "checkpoints",
+        versions: 170_000..u32::MAX,
+        needs: &[],
+        sql: "SELECT num_timed AS timed, num_requested AS requested
+              FROM pg_catalog.pg_stat_checkpointer",
         judge: checkpoints,
     },
 ];
@@ -74,26 +85,17 @@ fn switched_off(context: &Context<'_>) -> Vec<AnalysisFinding> {
         .evidence(name, "off")
         .advice("switch it on, unless the data may be lost; it may be set for the role or the database alone (pg_db_role_setting)")
         .cure(
-            format!("ALTER SYSTEM RESET {name};\nSELECT pg_reload_conf();"),
+            format!("ALTER SYSTEM SET {name} = on;\nSELECT pg_reload_conf();"),
             "at once, without a restart",
         )
     })
     .collect()
 }
 
-/// Version 17 has moved them.
-const CHECKPOINTS: &str = "
-    SELECT (s.row ->> 'timed')::int8 AS timed, (s.row ->> 'requested')::int8 AS requested
-    FROM (SELECT CASE WHEN pg_catalog.current_setting('server_version_num')::int4 < 170000
-                 THEN (SELECT pg_catalog.jsonb_build_object(
-                         'timed', pg_catalog.to_jsonb(b) -> 'checkpoints_timed',
-                         'requested', pg_catalog.to_jsonb(b) -> 'checkpoints_req')
-                       FROM pg_catalog.pg_stat_bgwriter b) END AS row) s";
-
 #[derive(Deserialize)]
 struct Checkpoints {
-    timed: Option<i64>,
-    requested: Option<i64>,
+    timed: i64,
+    requested: i64,
 }
 
 fn checkpoints(
@@ -103,7 +105,7 @@ fn checkpoints(
     /// Fewer say nothing: a backup and each new database ask for one.
     const FEWEST: i64 = 20;
     let found = rows::<Checkpoints>(values)?.into_iter().next();
-    let Some((timed, requested)) = found.and_then(|row| row.timed.zip(row.requested)) else {
+    let Some(Checkpoints { timed, requested }) = found else {
         return Ok(Vec::new());
     };
     let share = requested as f64 / ((timed + requested) as f64).max(1.0);
@@ -122,10 +124,30 @@ fn checkpoints(
     .evidence("checkpoints asked for", count(requested as f64))
     .evidence("max_wal_size", bytes(now * MIB))
     .advice("let more be written between two checkpoints, unless it was backups or new databases that asked for them")
-    .confidence(Confidence::Medium)
+    .confidence(Confidence::Low)
     .cure(
         format!("ALTER SYSTEM SET max_wal_size = '{}MB';\nSELECT pg_reload_conf();", 2.0 * now),
         format!("at once, without a restart; up to {} more space, and a longer recovery after a crash", bytes(now * MIB)),
     );
     Ok(vec![finding])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checks::all;
+    use crate::server::Server;
+
+    #[test]
+    fn each_version_is_asked_in_its_own_way_once() {
+        for version in [140_000, 150_018, 170_000, 180_001] {
+            let mut server = Server::default();
+            server.facts.version_number = version;
+            let of_checkpoints = all().filter(|check| check.codes == ["setting-max-wal-size"]);
+            let made: Vec<_> = of_checkpoints
+                .filter(|check| !check.is_for_others(&server))
+                .map(|check| check.sql.contains("pg_stat_checkpointer"))
+                .collect();
+            assert_eq!(made, [version >= 170_000], "{version}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::{AnalysisFinding, Confidence, Severity};
 pub(super) const CHECKS: &[Check] = &[Check {
     codes: &["statement-slow", "statement-spills"],
     title: "statements that are slow or spill",
-    since: 130_000,
+    versions: 130_000..u32::MAX,
     needs: &[Need::Extension("pg_stat_statements")],
     sql: STATEMENTS,
     judge: |rows, context| {

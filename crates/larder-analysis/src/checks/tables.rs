@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::check::of_users;
+use super::check::{ANY, of_users};
 use super::{Check, Context, Need, judge_with};
 use crate::quantity::{bytes, count, time_class};
 use crate::{AnalysisFinding, Confidence, Severity};
@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["table-never-analyzed"],
         title: "tables without statistics",
-        since: 140_000,
+        versions: 140_000..u32::MAX,
         needs: &[],
         sql: NEVER_ANALYZED,
         judge: |rows, context| judge_with(rows, context, never_analyzed),
@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["table-dead-rows"],
         title: "rows that are dead",
-        since: 0,
+        versions: ANY,
         needs: &[Need::Primary],
         sql: DEAD_ROWS,
         judge: |rows, context| judge_with(rows, context, dead_rows),
@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &[SEQUENTIAL_SCANS],
         title: "tables that are read from end to end",
-        since: 0,
+        versions: ANY,
         needs: &[],
         sql: SCANS,
         judge: |rows, context| judge_with(rows, context, scans),

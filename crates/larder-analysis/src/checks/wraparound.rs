@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::check::of_users;
+use super::check::{ANY, of_users};
 use super::{Check, Context, Need, judge_with};
 use crate::quantity::{bytes, count, percent, time_class};
 use crate::{AnalysisFinding, Severity};
@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["wraparound-database"],
         title: "transaction ids of the database",
-        since: 0,
+        versions: ANY,
         needs: &[Need::Primary],
         sql: DATABASES,
         judge: |rows, context| judge_with(rows, context, database),
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         codes: &["wraparound-table"],
         title: "transaction ids of tables",
-        since: 0,
+        versions: ANY,
         needs: &[Need::Primary],
         sql: TABLES,
         judge: |rows, context| judge_with(rows, context, table),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::candidate::{Candidate, candidates, is_large};
+use super::candidate::{Candidate, candidates, grouped, is_large};
 use super::condition::{Key, Use, uses};
 use super::node::Node;
 use super::tables::Tables;
@@ -52,9 +52,10 @@ pub fn plan_advice(explained: &Value) -> Vec<AnalysisFinding> {
     let mut findings = judge(&root, &ground);
     let candidates = candidates(&root, &tables, &thresholds);
     findings.extend(unserved(&root, &ground, &candidates));
-    let missing = candidates
+    let groups = grouped(candidates);
+    let missing = groups
         .iter()
-        .map(|candidate| missing_index(candidate, &root, None));
+        .filter_map(|group| missing_index(group, &root, None));
     findings.extend(missing);
     findings
 }
@@ -285,22 +286,25 @@ pub(super) fn unserved(
     unserved.collect()
 }
 
-/// An index that would spare reading a table from end to end.
+/// An index that would spare reading a table from end to end: one, or one on each partition.
 pub(super) fn missing_index(
-    candidate: &Candidate,
+    group: &[Candidate],
     root: &Node,
     trial: Option<Trial>,
-) -> AnalysisFinding {
-    let Candidate { table, keys, .. } = candidate;
+) -> Option<AnalysisFinding> {
+    let candidate = group.first()?;
+    let table = candidate.known_table();
     let title = format!(
         "{table} is read from end to end: an index on ({}) would spare it",
-        keys.join(", ")
+        candidate.keys.join(", ")
     );
     let mut finding = AnalysisFinding::new("index-missing", Severity::Warning, table, title);
-    if let Some(read) = candidate.read {
+    let read: Option<f64> = group.iter().map(|one| one.read).sum();
+    if let Some(read) = read {
         finding = finding.evidence("rows read", count(read));
     }
-    finding = finding.evidence("rows found", count(candidate.found));
+    let found: f64 = group.iter().map(|one| one.found).sum();
+    finding = finding.evidence("rows found", count(found));
     finding = match trial {
         Some(trial) => finding
             .evidence("cost before", format!("{:.1}", trial.before))
@@ -309,21 +313,43 @@ pub(super) fn missing_index(
             .confidence(Confidence::High),
         None => finding
             .evidence("cost before", format!("{:.1}", root.cost))
-            .confidence(match candidate.read {
+            .confidence(match read {
                 Some(_) => Confidence::Medium,
                 None => Confidence::Low,
             }),
     };
-    let cost = match (candidate.bytes, trial.map(|trial| trial.bytes)) {
-        (Some((of_table, estimated)), tried) => format!(
-            "reads the table twice ({}): {}; lets others read and write; about {} of space, and each write costs a little more",
-            bytes(of_table),
-            time_class(2.0 * of_table),
-            bytes(tried.unwrap_or(estimated))
-        ),
-        (None, _) => "reads the table twice; lets others read and write; takes space, and each write costs a little more".to_owned(),
+    let advice = match candidate.whole {
+        Some(_) => {
+            "build it; where writes cannot wait that long, build it CONCURRENTLY on each partition, create it ON ONLY the whole table, and attach them"
+        }
+        None => {
+            "build it; outside of a transaction, and where that fails drop the invalid index that it leaves"
+        }
     };
-    finding
-        .advice("build it; outside of a transaction, and where that fails drop the invalid index that it leaves")
-        .cure(format!("{};", candidate.sql("CONCURRENTLY ")), cost)
+    let cure = format!("{};", candidate.cure());
+    Some(finding.advice(advice).cure(cure, building(group, trial)))
+}
+
+/// What building these costs.
+fn building(group: &[Candidate], trial: Option<Trial>) -> String {
+    let is_partitioned = group.iter().any(|one| one.whole.is_some());
+    let others = match is_partitioned {
+        true => "writes to the table wait meanwhile",
+        false => "lets others read and write",
+    };
+    let sizes: Option<Vec<(f64, f64)>> = group.iter().map(|one| one.bytes).collect();
+    let Some(sizes) = sizes else {
+        return format!(
+            "reads the table twice; {others}; takes space, and each write costs a little more"
+        );
+    };
+    let of_tables: f64 = sizes.iter().map(|(table, _)| table).sum();
+    let estimated: f64 = sizes.iter().map(|(_, index)| index).sum();
+    let space = trial.map_or(estimated, |trial| trial.bytes);
+    format!(
+        "reads the table twice ({}): {}; {others}; about {} of space, and each write costs a little more",
+        bytes(of_tables),
+        time_class(2.0 * of_tables),
+        bytes(space)
+    )
 }

@@ -20,6 +20,8 @@ mod tests;
 pub(super) struct Candidate {
     /// The table, quoted.
     pub(super) table: String,
+    /// The partitioned table that it is a part of, quoted.
+    pub(super) whole: Option<String>,
     /// Its key, as SQL writes it.
     pub(super) keys: Vec<String>,
     /// The names of columns in it.
@@ -34,18 +36,48 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// The statement that makes it.
-    pub(super) fn sql(&self, how: &str) -> String {
+    /// The statement that makes it, on this table alone.
+    pub(super) fn sql(&self) -> String {
+        self.sql_on("", &self.table)
+    }
+
+    /// The statement that makes it for good. On a partitioned table it makes one on each partition,
+    /// and cannot do so while others write.
+    pub(super) fn cure(&self) -> String {
+        match &self.whole {
+            Some(whole) => self.sql_on("", whole),
+            None => self.sql_on("CONCURRENTLY ", &self.table),
+        }
+    }
+
+    /// The table that users know.
+    pub(super) fn known_table(&self) -> &str {
+        self.whole.as_deref().unwrap_or(&self.table)
+    }
+
+    fn sql_on(&self, how: &str, table: &str) -> String {
         let predicate = match &self.predicate {
             Some(predicate) => format!(" WHERE {predicate}"),
             None => String::new(),
         };
-        let Self { table, keys, .. } = self;
-        format!(
-            "CREATE INDEX {how}ON {table} ({}){predicate}",
-            keys.join(", ")
-        )
+        let keys = self.keys.join(", ");
+        format!("CREATE INDEX {how}ON {table} ({keys}){predicate}")
     }
+}
+
+/// Those that belong together: the same index on each partition of a table.
+pub(super) fn grouped(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+    let mut groups: Vec<Vec<Candidate>> = Vec::new();
+    for candidate in candidates {
+        let is_same = |group: &&mut Vec<Candidate>| {
+            candidate.whole.is_some() && group[0].cure() == candidate.cure()
+        };
+        match groups.iter_mut().find(is_same) {
+            Some(group) => group.push(candidate),
+            None => groups.push(vec![candidate]),
+        }
+    }
+    groups
 }
 
 /// What stands above a scan.
@@ -149,6 +181,7 @@ fn candidate(
     }
     Some(Candidate {
         table: qualified(scan.schema.as_deref(), scan.relation.as_deref()?),
+        whole: table.and_then(|table| table.whole.clone()),
         predicate,
         read,
         found,

@@ -75,11 +75,29 @@ pub(super) fn sort_key(text: &str, relation: Option<&str>) -> Option<(Key, Strin
 
 fn parse(text: &str) -> Option<Expr> {
     let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect).try_with_sql(text).ok()?;
+    let text = with_parameters(text);
+    let mut parser = Parser::new(&dialect).try_with_sql(&text).ok()?;
     let expression = parser.parse_expr().ok()?;
     // Half of it would say something else.
     let token = parser.next_token().token;
     (token == sqlparser::tokenizer::Token::EOF).then_some(expression)
+}
+
+/// A plan that was shown without its values has `?` in their place. After anything but an operator
+/// that compares, it is an operator itself.
+fn with_parameters(text: &str) -> String {
+    let mut changed = String::with_capacity(text.len());
+    let mut before = ' ';
+    for letter in text.chars() {
+        match letter {
+            '?' if matches!(before, '=' | '<' | '>' | '~' | '(' | ',') => changed.push_str("$1"),
+            letter => changed.push(letter),
+        }
+        if letter != ' ' {
+            before = letter;
+        }
+    }
+    changed
 }
 
 fn split(expression: &Expr, conjuncts: &mut Vec<Expr>) {
@@ -339,6 +357,16 @@ mod tests {
         assert_eq!(
             uses("(lower((u.email)::text) = $1)", Some("u")),
             [Use::Equality(cast)]
+        );
+    }
+
+    #[test]
+    fn values_may_be_left_out() {
+        let owner = [Use::Equality(key_of("owner"))];
+        assert_eq!(uses("(owner = ?)", Some("t")), owner);
+        assert_eq!(
+            uses("((owner = ANY (?)) AND (j ? 'a'::text))", Some("t")),
+            owner
         );
     }
 

@@ -4,7 +4,7 @@ use larder_database::{Connection, Error as DatabaseError, sql};
 use serde::Deserialize;
 
 use super::advice::{Ground, judge, missing_index, unserved};
-use super::candidate::candidates;
+use super::candidate::{candidates, grouped};
 use super::node::Node;
 use super::tables::Tables;
 use super::{CODES, explain, trial};
@@ -64,6 +64,7 @@ pub(crate) async fn examine(
         tables: Tables::default(),
         explained: Explained::default(),
         failed: 0,
+        first_failure: String::new(),
         untried: false,
     };
     let given = options.statements.iter().map(|text| Statement {
@@ -92,8 +93,9 @@ struct Examination<'a> {
     options: &'a Options,
     tables: Tables,
     explained: Explained,
-    /// How many texts could not be planned.
+    /// How many texts could not be planned, and why the first could not.
     failed: usize,
+    first_failure: String,
     /// An index was proposed that nobody has tried out.
     untried: bool,
 }
@@ -137,7 +139,12 @@ impl Examination<'_> {
                 Ok(()) => {}
                 Err(Unanswered::Lost(error)) => return Err(error),
                 // Its text has no value where the server needs one to plan, or its tables are gone.
-                Err(Unanswered::Refused(_)) => self.failed += 1,
+                Err(Unanswered::Refused(refusal)) => {
+                    if self.failed == 0 {
+                        self.first_failure = refusal.why;
+                    }
+                    self.failed += 1;
+                }
             }
         }
         Ok(())
@@ -173,16 +180,16 @@ impl Examination<'_> {
         let mut findings = judge(&root, &ground);
         findings.extend(unserved(&root, &ground, &candidates));
         findings.extend(off(statement, &root, &ground));
-        for candidate in &candidates {
+        for group in grouped(candidates) {
             let Some(schema) = self.server.extensions.get("hypopg") else {
                 self.untried = true;
-                findings.push(missing_index(candidate, &root, None));
+                findings.extend(missing_index(&group, &root, None));
                 continue;
             };
             let text = &statement.text;
-            let tried = trial::try_out(connection, schema, text, root.cost, candidate).await;
+            let tried = trial::try_out(connection, schema, text, root.cost, &group).await;
             match tried {
-                Ok(Some(trial)) => findings.push(missing_index(candidate, &root, Some(trial))),
+                Ok(Some(trial)) => findings.extend(missing_index(&group, &root, Some(trial))),
                 // The planner would not use it, or nobody can build it.
                 Ok(None) | Err(Unanswered::Refused(_)) => {}
                 Err(lost) => return Err(lost),
@@ -220,7 +227,10 @@ impl Examination<'_> {
         if self.failed > 0 {
             self.explained.not_checked.push(NotChecked::new(
                 CODES,
-                format!("{} of the statements that take most time cannot be planned without their values", self.failed),
+                format!(
+                    "{} of the statements that take most time cannot be planned without their values: {}",
+                    self.failed, self.first_failure
+                ),
                 "give them with values: --statement 'SELECT ...'",
             ));
         }

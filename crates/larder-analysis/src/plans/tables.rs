@@ -11,6 +11,10 @@ use crate::connection::{Unanswered, ask};
 const TABLE: &str = "
     SELECT greatest(c.reltuples, u.n_live_tup, 0)::float8 AS rows,
            pg_catalog.pg_table_size(c.oid)::int8 AS bytes,
+           CASE WHEN c.relispartition THEN
+             (SELECT pg_catalog.format('%I.%I', m.nspname, r.relname)
+              FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace m ON m.oid = r.relnamespace
+              WHERE r.oid = pg_catalog.pg_partition_root(c.oid)) END AS whole,
            (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                      'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, NULL),
                      'distinct', s.n_distinct, 'nulls', s.null_frac, 'width', s.avg_width,
@@ -41,6 +45,8 @@ pub(super) struct Tables(BTreeMap<(String, String), Option<Table>>);
 pub(super) struct Table {
     pub(super) rows: f64,
     pub(super) bytes: f64,
+    /// The partitioned table that it is a part of, quoted.
+    pub(super) whole: Option<String>,
     columns: Option<Vec<Column>>,
     /// The columns of each index, as SQL writes them.
     pub(super) indexes: Vec<Vec<String>>,
@@ -159,6 +165,7 @@ impl Table {
         Self {
             rows,
             bytes: rows * 100.0,
+            whole: None,
             columns: Some(columns),
             indexes: Vec::new(),
         }

@@ -26,22 +26,23 @@ struct Made {
     bytes: i64,
 }
 
-/// Tries it out on a statement; `None` if the planner would not use it, or would gain little.
+/// Tries them out together on a statement; `None` if the planner would not use them, or would gain
+/// little.
 pub(super) async fn try_out(
     connection: &mut Connection,
     schema: &str,
     statement: &str,
     before: f64,
-    candidate: &Candidate,
+    candidates: &[Candidate],
 ) -> Result<Option<Trial>, Unanswered> {
-    let made = make(connection, schema, candidate).await;
+    let made = make(connection, schema, candidates).await;
     let planned = match &made {
-        Ok(Some(_)) => Some(explain::plan(connection, statement, false).await),
-        _ => None,
+        Ok(_) => Some(explain::plan(connection, statement, false).await),
+        Err(_) => None,
     };
     let reset = format!("SELECT 1 AS one FROM {schema}.hypopg_reset()");
     ask(connection, sql(reset)).await?;
-    let (Some(made), Some(planned)) = (made?, planned) else {
+    let (made, Some(planned)) = (made?, planned) else {
         return Ok(None);
     };
     let Some(root) = Node::root(&planned?) else {
@@ -52,9 +53,9 @@ pub(super) async fn try_out(
     /// How far the real index may be from the one that was tried.
     const MARGIN: f64 = 1.1;
     let after = MARGIN * root.cost;
-    let is_worth = root.uses_index(&made.name) && after <= WORTH * before;
-    let bytes = made.bytes as f64;
-    Ok(is_worth.then_some(Trial {
+    let is_used = made.iter().any(|made| root.uses_index(&made.name));
+    let bytes = made.iter().map(|made| made.bytes as f64).sum();
+    Ok((is_used && after <= WORTH * before).then_some(Trial {
         before,
         after,
         bytes,
@@ -64,14 +65,18 @@ pub(super) async fn try_out(
 async fn make(
     connection: &mut Connection,
     schema: &str,
-    candidate: &Candidate,
-) -> Result<Option<Made>, Unanswered> {
-    let question = format!(
-        "SELECT h.indexname::text AS name, {schema}.hypopg_relation_size(h.indexrelid)::int8 AS bytes
-         FROM {schema}.hypopg_create_index(:definition) h"
-    );
-    let question = sql(question).bind("definition", candidate.sql(""));
-    let rows = ask(connection, question).await?;
-    let made = rows.into_iter().next();
-    Ok(made.and_then(|row| serde_json::from_value(row).ok()))
+    candidates: &[Candidate],
+) -> Result<Vec<Made>, Unanswered> {
+    let mut made = Vec::new();
+    for candidate in candidates {
+        let question = format!(
+            "SELECT h.indexname::text AS name,
+                    {schema}.hypopg_relation_size(h.indexrelid)::int8 AS bytes
+             FROM {schema}.hypopg_create_index(:definition) h"
+        );
+        let question = sql(question).bind("definition", candidate.sql());
+        let rows = ask(connection, question).await?.into_iter();
+        made.extend(rows.filter_map(|row| serde_json::from_value(row).ok()));
+    }
+    Ok(made)
 }

@@ -16,6 +16,9 @@ const TABLES: &str = "
       SELECT 1 + i % 20000, now() - i * interval '1 min', i % 50 <> 0 FROM generate_series(1, 50000) i;
     CREATE INDEX orders_customer_at ON orders (customer, at);
     CREATE INDEX orders_open ON orders (at) WHERE NOT done;
+    CREATE TABLE addresses (id bigint PRIMARY KEY, customer bigint NOT NULL REFERENCES customers);
+    INSERT INTO addresses SELECT i, i FROM generate_series(1, 20000) i;
+    CREATE INDEX addresses_customer ON addresses (customer);
     CREATE TABLE small (id int PRIMARY KEY, customer bigint REFERENCES customers);
     INSERT INTO small SELECT i, i FROM generate_series(1, 50) i;
     CREATE TABLE parts (id bigint, kind int, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
@@ -29,6 +32,7 @@ const WORK: &str = "
     SELECT * FROM orders WHERE customer = 7 ORDER BY at DESC LIMIT 10;
     SELECT count(*) FROM orders WHERE NOT done AND at > now() - interval '1 day';
     SELECT * FROM small WHERE customer = 7;
+    SELECT * FROM addresses WHERE id = 7;
     SELECT count(*) FROM orders;
     UPDATE customers SET city = 'city 8' WHERE id = 9;
     SELECT o.id, c.email FROM orders o JOIN customers c ON c.id = o.customer WHERE o.id = 12";

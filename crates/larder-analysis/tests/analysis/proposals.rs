@@ -115,6 +115,39 @@ async fn an_index_that_is_applied_makes_the_statement_as_cheap_as_promised() {
 }
 
 #[tokio::test]
+async fn a_partitioned_table_gets_one_index_for_all_its_partitions() {
+    let shop = Shop::open().await;
+    shop.execute(
+        "CREATE TABLE \"Lines\" (id bigint, at int, item int) PARTITION BY RANGE (at);
+         CREATE TABLE lines_1 PARTITION OF \"Lines\" FOR VALUES FROM (0) TO (10);
+         CREATE TABLE lines_2 PARTITION OF \"Lines\" FOR VALUES FROM (10) TO (20);
+         CREATE TABLE lines_3 PARTITION OF \"Lines\" FOR VALUES FROM (20) TO (30);
+         INSERT INTO \"Lines\" SELECT i, i % 30, i / 30 FROM generate_series(1, 120000) i;
+         ANALYZE \"Lines\"",
+    )
+    .await;
+    let statement = "SELECT * FROM \"Lines\" WHERE item = $1";
+    let mut options = at_once();
+    options.statements = vec![statement.to_owned()];
+    options.only = vec!["index-missing".to_owned()];
+    options.explained = 0;
+    let analysis = shop.analyze(&options).await;
+    assert_eq!(found(&analysis), [("index-missing", "public.\"Lines\"")]);
+    let finding = &analysis.findings[0];
+    let cure = finding.cure_sql.as_deref().unwrap();
+    assert_eq!(cure, "CREATE INDEX ON public.\"Lines\" (item);");
+    assert!(finding.cost.contains("wait"), "{}", finding.cost);
+    shop.execute(cure).await;
+    shop.execute("ANALYZE \"Lines\"").await;
+    let (cost, plan) = planned(&shop, statement).await;
+    assert!(
+        cost <= number(finding, "cost after, at most"),
+        "{cost}: {plan}"
+    );
+    assert_eq!(found(&shop.analyze(&options).await), []);
+}
+
+#[tokio::test]
 async fn a_statement_that_is_run_shows_what_estimates_hide() {
     let shop = Shop::open().await;
     shop.execute(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use larder_analysis::{History, KeepingAdvice, Options, Severity};
+use larder_analysis::{History, Options, Seen, Severity};
 
 use super::Error;
 use crate::settings::Settings;
@@ -65,7 +65,7 @@ pub(crate) struct Analyze {
     /// Compare by the readings in this file, and add none.
     #[arg(long, value_name = "FILE", conflicts_with = "save")]
     compare: Option<PathBuf>,
-    /// Statistics of an instance as JSON, to say how long its results should be kept.
+    /// What an instance says of itself, as JSON: its statements, and how long results are kept.
     #[arg(long, value_name = "FILE")]
     statistics: Option<PathBuf>,
     #[command(flatten)]
@@ -99,7 +99,7 @@ impl Analyze {
             options.history = Some(History::load(path)?);
         }
         if let Some(path) = &self.statistics {
-            options.keeping = keeping(path)?;
+            options.seen = seen(path)?;
         }
         Ok(options)
     }
@@ -119,7 +119,7 @@ fn statement(given: &str) -> Result<String, Error> {
     })
 }
 
-fn keeping(path: &std::path::Path) -> Result<Vec<KeepingAdvice>, Error> {
+fn seen(path: &std::path::Path) -> Result<Seen, Error> {
     let failed = |reason: String| Error::File {
         what: "statistics",
         path: path.display().to_string(),
@@ -127,5 +127,5 @@ fn keeping(path: &std::path::Path) -> Result<Vec<KeepingAdvice>, Error> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let statistics = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-    KeepingAdvice::from_statistics(&statistics).map_err(|error| failed(error.to_string()))
+    Seen::from_json(&statistics).map_err(|error| failed(error.to_string()))
 }

@@ -114,5 +114,7 @@ fn what_cannot_be_compared_says_why() {
         database_oid: 8,
         ..reading(1, 9000, 90_000.0)
     };
-    assert!(compared(vec![other], &last).is_err());
+    let of_other = compared(vec![reading(25, 0, 0.0), reading(24, 1, 1.0), other], &last);
+    let of_other = of_other.unwrap_err();
+    assert!(of_other.contains("an hour ago"), "{of_other}");
 }

@@ -29,7 +29,7 @@ fn orders() -> Tables {
 fn proposed(plan: Value, tables: &Tables) -> Vec<String> {
     let root = Node::root(&json!([{ "Plan": plan }])).unwrap();
     let found = candidates(&root, tables, &Thresholds::default());
-    found.iter().map(|one| one.sql("")).collect()
+    found.iter().map(|one| one.sql()).collect()
 }
 
 #[test]
