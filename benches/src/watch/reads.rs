@@ -15,14 +15,15 @@ use crate::report::{Figure, Group};
 /// What watching may cost.
 const GOAL: f64 = 1.03;
 
-/// Reads in a round: some milliseconds, so that neighbours have the same machine.
-const READS: usize = 32;
+/// Reads in a round: a millisecond, so that neighbours have the same machine and many a round
+/// passes without an interruption.
+const READS: usize = 16;
 
 /// Rounds before those that count.
 const WARM_UP: usize = 20;
 
 pub(super) async fn measure(instances: &Instances, effort: Effort) -> Result<Group> {
-    let rounds = effort.choose(3_000, 300);
+    let rounds = effort.choose(6_000, 600);
     let mut times: [Vec<f64>; 3] = Default::default();
     for round in 0..WARM_UP + rounds {
         let ids = &instances.ids;

@@ -12,13 +12,16 @@ use tokio::net::TcpListener;
 
 use crate::error::{Error, Result};
 
-/// Between two scrapes.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How many ask: on a busy machine an answer takes longer than the pause between two scrapes.
+const ASKING: u32 = 8;
 
-/// Somebody who scrapes while told to. It ends when it is dropped.
+/// Between two scrapes of one of them: 100 a second of all.
+const PAUSE: Duration = Duration::from_millis(10 * ASKING as u64);
+
+/// Those who scrape while told to. They end when this is dropped.
 pub(super) struct Scraper {
     shared: Arc<Shared>,
-    thread: Option<std::thread::JoinHandle<std::io::Result<()>>>,
+    threads: Vec<std::thread::JoinHandle<std::io::Result<()>>>,
 }
 
 #[derive(Default)]
@@ -30,18 +33,19 @@ struct Shared {
 }
 
 impl Scraper {
-    /// Serves the page in this runtime, as a service would; asks from a thread beside it, as
+    /// Serves the page in this runtime, as a service would; asks from threads beside it, as
     /// Prometheus would from another process.
     pub(super) async fn start(larder: &Larder) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(serve(listener, larder.clone()));
         let shared = Arc::new(Shared::default());
-        let told = Arc::clone(&shared);
-        Ok(Self {
-            shared,
-            thread: Some(std::thread::spawn(move || ask(address, &told))),
-        })
+        let threads = (0..ASKING).map(|number| {
+            let told = Arc::clone(&shared);
+            std::thread::spawn(move || ask(address, PAUSE / ASKING * number, &told))
+        });
+        let threads = threads.collect();
+        Ok(Self { shared, threads })
     }
 
     pub(super) fn scrape(&self, on: bool) {
@@ -58,14 +62,13 @@ impl Scraper {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Ends it.
+    /// Ends them.
     pub(super) fn stop(mut self) -> Result<()> {
         self.shared.ends.store(true, Ordering::Relaxed);
-        let ended = self.thread.take().map(std::thread::JoinHandle::join);
-        match ended {
-            Some(Ok(ended)) => Ok(ended?),
-            _ => Err(Error::Panicked),
+        for thread in self.threads.drain(..) {
+            thread.join().map_err(|_| Error::Panicked)??;
         }
+        Ok(())
     }
 }
 
@@ -98,20 +101,20 @@ async fn serve(listener: TcpListener, larder: Larder) -> std::io::Result<()> {
     }
 }
 
-fn ask(address: SocketAddr, shared: &Shared) -> std::io::Result<()> {
+fn ask(address: SocketAddr, offset: Duration, shared: &Shared) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let mut due = Instant::now();
+    let mut due = Instant::now() + offset;
     while !shared.ends.load(Ordering::Relaxed) {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        // What was missed is not made up for.
+        due = (due + PAUSE).max(Instant::now());
         if shared.scrapes.load(Ordering::Relaxed) {
             stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n")?;
             let bytes = page(&mut stream)?;
             shared.bytes.store(bytes, Ordering::Relaxed);
             shared.made.fetch_add(1, Ordering::Relaxed);
         }
-        // By the clock: a scrape that took long is followed by the next one sooner.
-        due = (due + PAUSE).max(Instant::now().checked_sub(PAUSE).unwrap_or(due));
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     Ok(())
 }
