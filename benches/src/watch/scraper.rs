@@ -62,11 +62,16 @@ impl Scraper {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Ends them.
-    pub(super) fn stop(mut self) -> Result<()> {
+    /// Ends them. Waited for beside the runtime: it has to answer those who still ask.
+    pub(super) async fn stop(mut self) -> Result<()> {
         self.shared.ends.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            thread.join().map_err(|_| Error::Panicked)??;
+        let threads = std::mem::take(&mut self.threads);
+        let joining = tokio::task::spawn_blocking(move || {
+            let ended = threads.into_iter().map(std::thread::JoinHandle::join);
+            ended.collect::<Vec<_>>()
+        });
+        for ended in joining.await.map_err(|_| Error::Panicked)? {
+            ended.map_err(|_| Error::Panicked)??;
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ pub(super) async fn measure(larder: &Larder, effort: Effort) -> Result<Group> {
     }
     let rate = scraper.made() as f64 / scraped.as_secs_f64();
     let bytes = scraper.bytes();
-    scraper.stop()?;
+    scraper.stop().await?;
     Ok(group(&without, &with).note(format!(
         "{CLIENTS} clients read by key, without a pause, in turns of {} ms; figures are of turns, a \
          ratio is the median of those of neighbours. {rate:.0} scrapes a second of {bytes} bytes.",
