@@ -69,6 +69,14 @@ pub(crate) enum Bench {
         cargo xtask bench warm --quick --json")]
     Warm(Options),
 
+    /// What watching costs: pooled point reads with everything on, and while somebody scrapes.
+    ///
+    /// Needs a PostgreSQL in LARDER_TEST_DATABASE_URL, on which it makes a database of its own.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench watch\n  \
+        cargo xtask bench watch --quick --json")]
+    Watch(Options),
+
     /// The process that `warm` kills and starts again.
     #[command(hide = true)]
     WarmProcess,

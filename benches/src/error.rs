@@ -15,6 +15,10 @@ pub(crate) enum Error {
     #[error(transparent)]
     Database(#[from] larder_database::Error),
 
+    /// An instance.
+    #[error(transparent)]
+    Larder(#[from] larder::Error),
+
     /// A pool.
     #[error(transparent)]
     Pool(#[from] larder_pool::Error),

@@ -12,6 +12,7 @@
 //! - [`outage`]: reads while Redis is killed or slow.
 //! - [`overload`]: twice what the database can carry, on Larder's pool and on plain bb8.
 //! - [`rows`]: what row precision is worth.
+//! - [`watch`]: what metrics, statistics, health and scrapes cost.
 //! - [`warm`]: what the database sees of a process that is restarted under load.
 //!
 //! Exit codes: 0 measured, 1 something failed, 2 the arguments are wrong, 130 interrupted.
@@ -35,6 +36,7 @@ mod rows;
 mod servers;
 mod table;
 mod warm;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -66,7 +68,8 @@ async fn main() -> ExitCode {
     | Bench::Outage(options)
     | Bench::Overload(options)
     | Bench::Rows(options)
-    | Bench::Warm(options)) = &bench
+    | Bench::Warm(options)
+    | Bench::Watch(options)) = &bench
     else {
         return ExitCode::from(FAILED);
     };
@@ -80,6 +83,7 @@ async fn main() -> ExitCode {
             Bench::Outage(_) => outage::run(effort).await,
             Bench::Overload(_) => overload::run(effort).await,
             Bench::Rows(_) => rows::run(effort).await,
+            Bench::Watch(_) => watch::run(effort).await,
             Bench::Warm(_) | Bench::WarmProcess => warm::run(effort).await,
         }
     });

@@ -101,6 +101,8 @@ Usage: cargo xtask bench <bench> [--json] [--quick]
           row precision and without.
   warm    What the database sees of a process that is killed under load and started
           again: without a second tier, with Redis, and with warming.
+  watch   Pooled point reads with metrics, statistics, health and exporter on beside a
+          pool that nobody watches, and reads under a hundred scrapes a second.
 
 Options:
   --json    one JSON object on standard output, times in nanoseconds

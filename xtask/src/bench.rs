@@ -20,7 +20,9 @@ const PACKAGE: [&str; 2] = ["--package", "larder-benches"];
 const PEERS: [&str; 2] = ["--manifest-path", "peers/Cargo.toml"];
 
 /// The benches that there are, by the words that name them.
-pub(crate) const NAMES: [&str; 7] = ["cache", "log", "outage", "overload", "pool", "rows", "warm"];
+pub(crate) const NAMES: [&str; 8] = [
+    "cache", "log", "outage", "overload", "pool", "rows", "warm", "watch",
+];
 
 /// Runs a bench.
 pub(crate) fn run(options: &BenchOptions) -> Result<()> {
@@ -28,7 +30,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     let mut variables: Vec<(&str, OsString)> = Vec::new();
     let servers = match options.name {
         "cache" => Servers::find_for_bench(&[&Postgres, &Redis])?,
-        "overload" | "pool" | "rows" => Servers::find_for_bench(&[&Postgres])?,
+        "overload" | "pool" | "rows" | "watch" => Servers::find_for_bench(&[&Postgres])?,
         // Servers for tests keep nothing safe, and that is most of what a transaction costs: only
         // a server that is started for this bench may be set up otherwise.
         "log" => {

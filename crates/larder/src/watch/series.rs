@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use larder_database::{
-    Database, FollowerStatistics, RedisStatistics, SecondTierStatistics, ShadowStatistics,
+    ConnectionStatistics, Database, FollowerStatistics, RedisStatistics, SecondTierStatistics,
+    ShadowStatistics,
 };
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::{
     CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading, Scrape,
     SecondTierReading, SessionReading, ShadowReading,
 };
+use larder_pool::{LaneStatus, PoolStatus};
 
 /// Reads everything; gives it under the predecessor's names too if `legacy_names`.
 pub(super) fn publish(
@@ -19,9 +21,10 @@ pub(super) fn publish(
     legacy_names: bool,
 ) {
     let name = database.instance_name();
-    pool(database).publish(scrape, name, legacy_names);
-    sessions(database).publish(scrape, name);
-    lanes(database).publish(scrape, name);
+    let status = database.pool_status();
+    pool(&status).publish(scrape, name, legacy_names);
+    sessions(&status, &database.connection_statistics()).publish(scrape, name);
+    lanes(&status.lanes).publish(scrape, name);
     cache(database).publish(scrape, name, "l1", legacy_names);
     if let Some(statistics) = database.follower_statistics() {
         follower(&statistics).publish(scrape, name);
@@ -39,8 +42,7 @@ pub(super) fn publish(
     database.services().publish(scrape);
 }
 
-fn pool(database: &Database) -> PoolReading {
-    let pool = database.pool_status();
+fn pool(pool: &PoolStatus) -> PoolReading {
     PoolReading {
         idle: pool.idle as u64,
         used: pool.in_use as u64,
@@ -65,9 +67,7 @@ fn pool(database: &Database) -> PoolReading {
     }
 }
 
-fn sessions(database: &Database) -> SessionReading {
-    let pool = database.pool_status();
-    let connections = database.connection_statistics();
+fn sessions(pool: &PoolStatus, connections: &ConnectionStatistics) -> SessionReading {
     SessionReading {
         lent: connections.acquired,
         timeouts: connections.timeouts,
@@ -80,8 +80,7 @@ fn sessions(database: &Database) -> SessionReading {
     }
 }
 
-fn lanes(database: &Database) -> LaneReading {
-    let lanes = database.pool_status().lanes;
+fn lanes(lanes: &LaneStatus) -> LaneReading {
     let reasons = lanes.bypassed.iter();
     LaneReading {
         open: lanes.open as u64,
