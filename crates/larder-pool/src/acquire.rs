@@ -85,11 +85,12 @@ impl Pool {
             return None;
         };
         let mut lease = Lease::new(pooled, Arc::clone(&self.0));
-        if !self.is_alive(lease.pooled()).await {
+        let now = Instant::now();
+        if !self.is_alive(lease.pooled(), now).await {
             lease.pooled().connection.condemn();
             return None;
         }
-        lease.hold(place, caller);
+        lease.hold(place, caller, now);
         Some(Session::new(lease))
     }
 
