@@ -1,6 +1,8 @@
 //! Installing what is missing with the system's package manager, where that
 //! needs no question; else saying exactly what to install.
 
+mod hypopg;
+
 use std::process::{Command, Stdio};
 
 use crate::account;
@@ -103,14 +105,20 @@ pub(crate) fn ensure(
             None => return Err(Error::Missing(instructions(manager, &missing))),
         }
     }
-    services
+    let found: Vec<Installation> = services
         .iter()
         .map(|service| {
             service
                 .find()
                 .ok_or_else(|| Error::Missing(instructions(PackageManager::detect(), &[*service])))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    for (service, installation) in services.iter().zip(&found) {
+        if service.name() == "postgres" {
+            hypopg::ensure(installation, may_install);
+        }
+    }
+    Ok(found)
 }
 
 /// How the manager may be run without a question: as it is, or through sudo.
@@ -126,10 +134,27 @@ fn right(manager: PackageManager) -> Option<&'static [&'static str]> {
 }
 
 fn install(manager: PackageManager, sudo: &[&str], missing: &[&dyn Service]) -> Result<()> {
-    let commands = manager.commands(&packages(manager, missing));
+    let packages = packages(manager, missing);
+    match run(manager, sudo, &packages, &titles(missing))? {
+        None => Ok(()),
+        Some(failed) => Err(Error::Missing(format!(
+            "{failed} failed\n{}",
+            instructions(Some(manager), missing)
+        ))),
+    }
+}
+
+/// Runs the commands that install these packages; gives the one that failed, if one did.
+fn run(
+    manager: PackageManager,
+    sudo: &[&str],
+    packages: &[&str],
+    title: &str,
+) -> Result<Option<String>> {
+    let commands = manager.commands(packages);
     let last = commands.len().saturating_sub(1);
     for (index, words) in commands.iter().enumerate() {
-        say(&format!("{} (for {})", words.join(" "), titles(missing)));
+        say(&format!("{} (for {title})", words.join(" ")));
         let mut line: Vec<&str> = sudo.to_vec();
         line.push("env");
         line.extend(manager.variables());
@@ -143,14 +168,10 @@ fn install(manager: PackageManager, sudo: &[&str], missing: &[&dyn Service]) -> 
         let status = process::foreground(&mut command)?;
         // A list of packages that cannot be refreshed may still be good enough.
         if !status.success() && index == last {
-            return Err(Error::Missing(format!(
-                "{} failed\n{}",
-                words.join(" "),
-                instructions(Some(manager), missing)
-            )));
+            return Ok(Some(words.join(" ")));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn packages(manager: PackageManager, services: &[&dyn Service]) -> Vec<&'static str> {

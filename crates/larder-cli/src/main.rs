@@ -1,5 +1,6 @@
 //! The `larder` program: one file per command, dispatched here.
 
+mod analyze;
 mod cache;
 mod config;
 mod doctor;
@@ -21,6 +22,7 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Analyze(Box<analyze::Analyze>),
     Cache(cache::Arguments),
     Config(config::Arguments),
     Doctor(doctor::Doctor),
@@ -28,6 +30,7 @@ enum Command {
 
 fn main() -> Exit {
     match Program::parse().command {
+        Command::Analyze(analyze) => analyze.run(),
         Command::Cache(arguments) => cache::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Doctor(doctor) => doctor.run(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use larder_config::{Config, Error, Profile};
+use larder_config::{Config, ConfigLoader, Error, Profile};
 
 /// The profile and the file, where they are not to be found as a service finds them.
 #[derive(Debug, Args)]
@@ -19,6 +19,14 @@ pub(crate) struct Settings {
 impl Settings {
     /// What a service would load here and now.
     pub(crate) fn load(self) -> Result<Config, Error> {
+        self.load_with(|loader| loader)
+    }
+
+    /// The same, with what else the command line says.
+    pub(crate) fn load_with(
+        self,
+        change: impl FnOnce(ConfigLoader) -> ConfigLoader,
+    ) -> Result<Config, Error> {
         // Whether the service has the embedded database built in cannot be known here.
         let mut loader = Config::loader().embedded_available(true);
         if let Some(profile) = self.profile {
@@ -27,7 +35,7 @@ impl Settings {
         if let Some(file) = self.file {
             loader = loader.file(file);
         }
-        loader.load()
+        change(loader).load()
     }
 }
 

@@ -1,0 +1,309 @@
+//! The plans of statements: those that were given, and those that took most time.
+
+use larder_database::{Connection, Error as DatabaseError, sql};
+use serde::Deserialize;
+
+use super::advice::{Ground, judge, missing_index, unserved};
+use super::candidate::candidates;
+use super::node::Node;
+use super::tables::Tables;
+use super::{CODES, explain, trial};
+use crate::checks::one_line;
+use crate::connection::{Unanswered, ask, run};
+use crate::quantity::{count, milliseconds};
+use crate::server::Server;
+use crate::{AnalysisFinding, Confidence, Error, NotChecked, Options, Severity};
+
+/// What the plans have shown.
+#[derive(Debug, Default)]
+pub(crate) struct Explained {
+    pub(crate) findings: Vec<AnalysisFinding>,
+    pub(crate) not_checked: Vec<NotChecked>,
+    /// How many statements had a plan.
+    pub(crate) statements: usize,
+}
+
+/// Those that only read or change rows: others have no plan.
+const STATEMENTS: &str = "
+    SELECT s.query AS text, pg_catalog.sum(s.calls)::int8 AS calls,
+           pg_catalog.sum(s.total_exec_time)::float8 AS total,
+           pg_catalog.sum(s.rows)::int8 AS rows
+    FROM {pg_stat_statements}.pg_stat_statements s
+    JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+    WHERE d.datname = pg_catalog.current_database()
+      AND s.query ~* '^[[:space:](]*(select|with|update|delete|merge)'
+      AND s.query !~* 'pg_catalog|pg_stat_|information_schema|hypopg'
+    GROUP BY s.query
+    ORDER BY total DESC LIMIT :explained";
+
+/// A statement whose plan is looked at.
+#[derive(Debug, Clone, Deserialize)]
+struct Statement {
+    text: String,
+    #[serde(default)]
+    calls: i64,
+    /// Milliseconds.
+    #[serde(default)]
+    total: f64,
+    #[serde(default)]
+    rows: i64,
+    /// Whoever asks for it has named it.
+    #[serde(skip)]
+    is_given: bool,
+}
+
+/// Looks at all plans.
+pub(crate) async fn examine(
+    connection: &mut Connection,
+    server: &Server,
+    options: &Options,
+) -> Result<Explained, Error> {
+    let mut examination = Examination {
+        server,
+        options,
+        tables: Tables::default(),
+        explained: Explained::default(),
+        failed: 0,
+        first_failure: String::new(),
+        untried: false,
+    };
+    let given = options.statements.iter().map(|text| Statement {
+        text: text.clone(),
+        calls: 0,
+        total: 0.0,
+        rows: 0,
+        is_given: true,
+    });
+    for statement in given {
+        let examined = examination.statement(connection, &statement).await;
+        examined.map_err(|error| match error {
+            Unanswered::Lost(error) => Error::Database(error),
+            Unanswered::Refused(refusal) => Error::Statement {
+                statement: one_line(&statement.text),
+                reason: refusal.why,
+            },
+        })?;
+    }
+    examination.known(connection).await?;
+    Ok(examination.finish())
+}
+
+struct Examination<'a> {
+    server: &'a Server,
+    options: &'a Options,
+    tables: Tables,
+    explained: Explained,
+    /// How many texts could not be planned, and why the first could not.
+    failed: usize,
+    first_failure: String,
+    /// An index was proposed that nobody has tried out.
+    untried: bool,
+}
+
+impl Examination<'_> {
+    /// The statements that the server knows.
+    async fn known(&mut self, connection: &mut Connection) -> Result<(), DatabaseError> {
+        let Some(schema) = self.server.extensions.get("pg_stat_statements") else {
+            self.explained.not_checked.push(NotChecked::new(
+                CODES,
+                "pg_stat_statements is not installed in this database: which statements there are is not known",
+                "add it to shared_preload_libraries, restart the server, and run CREATE EXTENSION pg_stat_statements; or give statements with --statement",
+            ));
+            return Ok(());
+        };
+        let text = STATEMENTS.replace("{pg_stat_statements}", schema);
+        let most = i64::try_from(self.options.explained).unwrap_or(i64::MAX);
+        let rows = match ask(connection, sql(text).bind("explained", most)).await {
+            Ok(rows) => rows,
+            Err(Unanswered::Lost(error)) => return Err(error),
+            Err(Unanswered::Refused(refusal)) => {
+                let refused = NotChecked::new(CODES, refusal.why, refusal.cure);
+                self.explained.not_checked.push(refused);
+                return Ok(());
+            }
+        };
+        match run(connection, explain::GENERIC).await {
+            Ok(()) => {}
+            Err(Unanswered::Lost(error)) => return Err(error),
+            Err(Unanswered::Refused(refusal)) => {
+                let refused = NotChecked::new(CODES, refusal.why, refusal.cure);
+                self.explained.not_checked.push(refused);
+                return Ok(());
+            }
+        }
+        for row in rows {
+            let Ok(statement) = serde_json::from_value::<Statement>(row) else {
+                continue;
+            };
+            match self.statement(connection, &statement).await {
+                Ok(()) => {}
+                Err(Unanswered::Lost(error)) => return Err(error),
+                // Its text has no value where the server needs one to plan, or its tables are gone.
+                Err(Unanswered::Refused(refusal)) => {
+                    if self.failed == 0 {
+                        self.first_failure = refusal.why;
+                    }
+                    self.failed += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn statement(
+        &mut self,
+        connection: &mut Connection,
+        statement: &Statement,
+    ) -> Result<(), Unanswered> {
+        if statement.is_given {
+            run(connection, explain::GENERIC).await?;
+        }
+        let plan = self.plan(connection, statement).await?;
+        let Some(root) = Node::root(&plan) else {
+            return Ok(());
+        };
+        self.explained.statements += 1;
+        match self.tables.learn(connection, &root).await {
+            Ok(()) => {}
+            Err(Unanswered::Refused(refusal)) => {
+                let refused = NotChecked::new(CODES, refusal.why, refusal.cure);
+                self.explained.not_checked.push(refused);
+            }
+            Err(lost) => return Err(lost),
+        }
+        let ground = Ground {
+            tables: &self.tables,
+            thresholds: &self.options.thresholds,
+            server: Some(self.server),
+        };
+        let candidates = candidates(&root, &self.tables, &self.options.thresholds);
+        let mut findings = judge(&root, &ground);
+        findings.extend(unserved(&root, &ground, &candidates));
+        findings.extend(off(statement, &root, &ground));
+        for candidate in &candidates {
+            let Some(schema) = self.server.extensions.get("hypopg") else {
+                self.untried = true;
+                findings.push(missing_index(candidate, &root, None));
+                continue;
+            };
+            let text = &statement.text;
+            let tried = trial::try_out(connection, schema, text, root.cost, candidate).await;
+            match tried {
+                Ok(Some(trial)) => findings.push(missing_index(candidate, &root, Some(trial))),
+                // The planner would not use it, or nobody can build it.
+                Ok(None) | Err(Unanswered::Refused(_)) => {}
+                Err(lost) => return Err(lost),
+            }
+        }
+        let findings = findings
+            .into_iter()
+            .map(|finding| told_of(finding, statement));
+        self.explained.findings.extend(findings);
+        Ok(())
+    }
+
+    /// The plan, with what happened where the statement may be run.
+    async fn plan(
+        &mut self,
+        connection: &mut Connection,
+        statement: &Statement,
+    ) -> Result<serde_json::Value, Unanswered> {
+        let is_run = statement.is_given && self.options.run_statements;
+        let text = &statement.text;
+        match explain::plan(connection, text, is_run).await {
+            Err(Unanswered::Refused(refusal)) if is_run => {
+                let why = format!("`{}` was not run: {}", one_line(text), refusal.why);
+                let cure = "only what reads is run, and within the time for each question";
+                let refused =
+                    NotChecked::new(&["plan-row-estimate", "plan-hash-spills"], why, cure);
+                self.explained.not_checked.push(refused);
+                explain::plan(connection, text, false).await
+            }
+            plan => plan,
+        }
+    }
+
+    fn finish(mut self) -> Explained {
+        if self.failed > 0 {
+            self.explained.not_checked.push(NotChecked::new(
+                CODES,
+                format!(
+                    "{} of the statements that take most time cannot be planned without their values: {}",
+                    self.failed, self.first_failure
+                ),
+                "give them with values: --statement 'SELECT ...'",
+            ));
+        }
+        if self.untried {
+            self.explained.not_checked.push(NotChecked::new(
+                &["index-missing"],
+                "hypopg is not installed: the indexes that are proposed were not tried out",
+                "install the package of hypopg for the server (Debian: postgresql-NN-hypopg), and run CREATE EXTENSION hypopg",
+            ));
+        }
+        self.explained
+    }
+}
+
+/// With the statement that shows it.
+fn told_of(finding: AnalysisFinding, statement: &Statement) -> AnalysisFinding {
+    let finding = finding.evidence("statement", one_line(&statement.text));
+    match statement.calls {
+        0 => finding,
+        calls => finding
+            .evidence("calls", count(calls as f64))
+            .evidence("time in all", milliseconds(statement.total)),
+    }
+}
+
+/// Whether the planner has facts for its estimates without values. Of what is greater than any value
+/// it expects a third, of `ANY` ten values: that says nothing.
+fn is_estimated(root: &Node) -> bool {
+    let is_guess = |text: &String| {
+        text.contains('$') && (text.contains(['<', '>', '~', '@', '?']) || text.contains("ANY"))
+    };
+    let nodes = root.all().into_iter();
+    let mut conditions = nodes.flat_map(|node| [&node.filter, &node.index_condition]);
+    !conditions.any(|text| text.as_ref().is_some_and(is_guess))
+}
+
+/// Whether the statement gives far more or fewer rows than the planner expects of any values.
+fn off(statement: &Statement, root: &Node, ground: &Ground<'_>) -> Option<AnalysisFinding> {
+    const MANY: f64 = 1_000.0;
+    let thresholds = ground.thresholds;
+    let is_read = root
+        .all()
+        .iter()
+        .all(|node| !matches!(node.kind.as_str(), "ModifyTable" | "Limit"));
+    if statement.calls < thresholds.statement_calls || !is_read || !is_estimated(root) {
+        return None;
+    }
+    let real = statement.rows as f64 / statement.calls as f64;
+    let (less, more) = (real.min(root.rows).max(1.0), real.max(root.rows));
+    // What is expected of any values is rougher than what is expected of one.
+    if more < MANY || more / less < 10.0 * thresholds.estimate_factor {
+        return None;
+    }
+    let relations = root.all().into_iter().filter_map(|node| {
+        let relation = node.relation.as_deref()?;
+        Some(crate::identifier::qualified(
+            node.schema.as_deref(),
+            relation,
+        ))
+    });
+    let tables: Vec<String> = relations.collect();
+    let title = format!(
+        "the planner expects {} rows of a statement that gives {}",
+        count(root.rows),
+        count(real)
+    );
+    let finding = AnalysisFinding::new("plan-row-estimate", Severity::Notice, tables.join(", "), title)
+        .evidence("expected", count(root.rows))
+        .evidence("real, in the mean", count(real))
+        .advice("let the server learn the values again; where that changes nothing, run it with --run and usual values to see which table it is")
+        .confidence(Confidence::Low);
+    Some(finding.cure(
+        format!("ANALYZE {};", tables.join(", ")),
+        "seconds: it reads a sample; lets others read and write",
+    ))
+}

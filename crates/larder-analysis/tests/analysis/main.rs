@@ -1,0 +1,9 @@
+//! What an analysis finds in databases on a real server, with `pg_stat_statements` and `hypopg`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod clean;
+mod planted;
+mod proposals;
+mod rights;
+mod shop;
