@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::process;
 use crate::programs;
 use crate::service::{Installation, Service};
+use crate::tool::Tool;
 
 /// The package managers that xtask knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,32 +86,64 @@ impl PackageManager {
     }
 }
 
+/// Something that may be missing.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Service(&'static dyn Service),
+    Tool(&'static Tool),
+}
+
+impl Wanted {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Service(service) => service.title(),
+            Self::Tool(tool) => tool.title,
+        }
+    }
+
+    fn requirement(self) -> &'static str {
+        match self {
+            Self::Service(service) => service.requirement(),
+            Self::Tool(tool) => tool.requirement,
+        }
+    }
+
+    fn packages(self, manager: PackageManager) -> &'static [&'static str] {
+        match self {
+            Self::Service(service) => service.packages(manager),
+            Self::Tool(tool) => (tool.packages)(manager),
+        }
+    }
+
+    /// The variable that names a server of the user's own, which makes this one needless.
+    fn user_variable(self) -> Option<&'static str> {
+        match self {
+            Self::Service(service) => Some(service.user_variable()),
+            Self::Tool(_) => None,
+        }
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            Self::Service(service) => service.find().is_some(),
+            Self::Tool(tool) => tool.is_there(),
+        }
+    }
+}
+
 /// Finds the programs of these services, and installs them first if need be.
 pub(crate) fn ensure(
     services: &[&'static dyn Service],
     may_install: bool,
 ) -> Result<Vec<Installation>> {
-    let missing: Vec<&dyn Service> = services
-        .iter()
-        .copied()
-        .filter(|service| service.find().is_none())
-        .collect();
-    if !missing.is_empty() {
-        let manager = PackageManager::detect();
-        match manager
-            .filter(|_| may_install)
-            .and_then(|manager| Some((manager, right(manager)?)))
-        {
-            Some((manager, sudo)) => install(manager, sudo, &missing)?,
-            None => return Err(Error::Missing(instructions(manager, &missing))),
-        }
-    }
+    provide(services.iter().copied().map(Wanted::Service), may_install)?;
     let found: Vec<Installation> = services
         .iter()
         .map(|service| {
-            service
-                .find()
-                .ok_or_else(|| Error::Missing(instructions(PackageManager::detect(), &[*service])))
+            service.find().ok_or_else(|| {
+                let missing = [Wanted::Service(*service)];
+                Error::Missing(instructions(PackageManager::detect(), &missing))
+            })
         })
         .collect::<Result<_>>()?;
     for (service, installation) in services.iter().zip(&found) {
@@ -119,6 +152,32 @@ pub(crate) fn ensure(
         }
     }
     Ok(found)
+}
+
+/// Sees to it that these programs are there.
+pub(crate) fn ensure_tools(tools: &[&'static Tool], may_install: bool) -> Result<()> {
+    provide(tools.iter().copied().map(Wanted::Tool), may_install)
+}
+
+/// Installs what is missing of these.
+fn provide(wanted: impl Iterator<Item = Wanted> + Clone, may_install: bool) -> Result<()> {
+    let missing: Vec<Wanted> = wanted.clone().filter(|wanted| !wanted.is_there()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let manager = PackageManager::detect();
+    match manager
+        .filter(|_| may_install)
+        .and_then(|manager| Some((manager, right(manager)?)))
+    {
+        Some((manager, sudo)) => install(manager, sudo, &missing)?,
+        None => return Err(Error::Missing(instructions(manager, &missing))),
+    }
+    let missing: Vec<Wanted> = wanted.filter(|wanted| !wanted.is_there()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Missing(instructions(manager, &missing)))
 }
 
 /// How the manager may be run without a question: as it is, or through sudo.
@@ -133,7 +192,7 @@ fn right(manager: PackageManager) -> Option<&'static [&'static str]> {
     }
 }
 
-fn install(manager: PackageManager, sudo: &[&str], missing: &[&dyn Service]) -> Result<()> {
+fn install(manager: PackageManager, sudo: &[&str], missing: &[Wanted]) -> Result<()> {
     let packages = packages(manager, missing);
     match run(manager, sudo, &packages, &titles(missing))? {
         None => Ok(()),
@@ -174,27 +233,27 @@ fn run(
     Ok(None)
 }
 
-fn packages(manager: PackageManager, services: &[&dyn Service]) -> Vec<&'static str> {
-    services
+fn packages(manager: PackageManager, wanted: &[Wanted]) -> Vec<&'static str> {
+    wanted
         .iter()
-        .flat_map(|service| service.packages(manager))
+        .flat_map(|wanted| wanted.packages(manager))
         .copied()
         .collect()
 }
 
-fn titles(services: &[&dyn Service]) -> String {
-    services
+fn titles(wanted: &[Wanted]) -> String {
+    wanted
         .iter()
-        .map(|service| service.title())
+        .map(|wanted| wanted.title())
         .collect::<Vec<_>>()
         .join(", ")
 }
 
 /// What to install, and how.
-fn instructions(manager: Option<PackageManager>, missing: &[&dyn Service]) -> String {
+fn instructions(manager: Option<PackageManager>, missing: &[Wanted]) -> String {
     let mut text = "failed to find what the tests need:".to_owned();
-    for service in missing {
-        text.push_str(&format!("\n  {}", service.requirement()));
+    for wanted in missing {
+        text.push_str(&format!("\n  {}", wanted.requirement()));
     }
     if let Some(manager) = manager {
         text.push_str("\ninstall it:");
@@ -209,9 +268,13 @@ fn instructions(manager: Option<PackageManager>, missing: &[&dyn Service]) -> St
     } else {
         text.push_str("\ninstall it with the package manager of your system");
     }
-    text.push_str("\nor name servers of your own for the tests:");
-    for service in missing {
-        text.push_str(&format!(" {}", service.user_variable()));
+    let variables: Vec<&str> = missing
+        .iter()
+        .filter_map(|wanted| wanted.user_variable())
+        .collect();
+    if !variables.is_empty() {
+        text.push_str("\nor name servers of your own for the tests: ");
+        text.push_str(&variables.join(" "));
     }
     text
 }
@@ -219,7 +282,7 @@ fn instructions(manager: Option<PackageManager>, missing: &[&dyn Service]) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service;
+    use crate::{service, tool};
 
     #[test]
     fn packages_stand_in_the_last_command() {
@@ -229,18 +292,23 @@ mod tests {
         assert!(commands[1].join(" ").ends_with(" one two"));
     }
 
+    fn all() -> Vec<Wanted> {
+        let services = service::ALL.into_iter().map(Wanted::Service);
+        services.chain(tool::ALL.map(Wanted::Tool)).collect()
+    }
+
     #[test]
-    fn every_service_has_packages_everywhere() {
-        for service in service::ALL {
+    fn everything_has_packages_everywhere() {
+        for wanted in all() {
             for manager in PackageManager::ALL {
-                assert!(!service.packages(manager).is_empty(), "{}", service.name());
+                assert!(!wanted.packages(manager).is_empty(), "{}", wanted.title());
             }
         }
     }
 
     #[test]
     fn instructions_name_what_is_missing_and_how_to_get_it() {
-        let text = instructions(Some(PackageManager::Apk), &service::ALL);
+        let text = instructions(Some(PackageManager::Apk), &all());
         for part in [
             "PostgreSQL 15",
             "Redis",
@@ -248,8 +316,18 @@ mod tests {
             "DATABASE_URL",
             "REDIS_URL",
             "PgBouncer",
+            "promtool",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    #[test]
+    fn no_server_stands_in_for_a_program() {
+        let text = instructions(Some(PackageManager::Apt), &tool::ALL.map(Wanted::Tool));
+        assert!(
+            text.ends_with("--no-install-recommends prometheus"),
+            "{text}"
+        );
     }
 }

@@ -9,6 +9,7 @@
 //!   [`differential`](mod@differential), [`pooler`](mod@pooler), [`demo`]: a command each.
 //! - [`repeat`]: tests that are run again and again.
 //! - [`service`]: what a server is to xtask; [`postgres`], [`redis`] and [`pgbouncer`] are the ones so far.
+//! - [`tool`]: a program that tests start by themselves.
 //! - [`servers`]: which ones a run uses; [`instances`]: servers started together, stopped together, whatever happens.
 //! - [`schema`]: the text that `diesel print-schema` prints; [`catalog`] reads what it needs.
 //! - [`process`], [`interrupts`]: running programs, Ctrl-C.
@@ -44,6 +45,7 @@ mod service;
 mod services;
 mod test;
 mod tidy;
+mod tool;
 mod workspace;
 
 use std::process::ExitCode;

@@ -9,11 +9,13 @@ use serde_json::Value;
 use crate::arguments::TestOptions;
 use crate::console::say;
 use crate::error::{Error, Result};
+use crate::install;
 use crate::instances::Instances;
 use crate::process;
 use crate::repeat;
 use crate::servers::{RunningServers, Servers};
 use crate::service;
+use crate::tool;
 use crate::workspace;
 
 /// Runs the tests.
@@ -21,6 +23,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<()> {
     let mut phases = Phases::start();
     Instances::sweep()?;
     let servers = Servers::find(&service::ALL, !options.no_install)?;
+    install::ensure_tools(&tool::ALL, !options.no_install)?;
     phases.done("preparing");
     let result = run_phases(options, servers, &mut phases);
     phases.report();
