@@ -21,8 +21,9 @@ use url::{ParseError, Url};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What keeps Chromium from asking the world for anything.
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
     "--headless",
+    "--hide-scrollbars",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",

@@ -194,6 +194,7 @@ class Chart {
           size: 52,
           space: 36,
           gap: 4,
+          splits: definition.isLogarithmic ? (_, __, min, max) => decades(min, max) : undefined,
           values: (_, ticks) => ticks.map((tick) => label(tick, definition.unit)),
         },
       ],
@@ -281,6 +282,13 @@ function decade(value, isAbove) {
   if (!value || value <= 0) return null;
   const power = isAbove ? Math.ceil(Math.log10(value)) : Math.floor(Math.log10(value));
   return 10 ** Math.min(5, Math.max(-2, power));
+}
+
+/** The powers of ten from one to another. */
+function decades(min, max) {
+  const powers = [];
+  for (let power = min; power <= max * 1.001; power *= 10) powers.push(power);
+  return powers;
 }
 
 /** What stands beside a line of the grid. */
