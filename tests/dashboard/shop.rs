@@ -43,6 +43,7 @@ impl Shop {
             .set("health.window", "10s")
             .set("health.max_response_time", "30s")
             .set("health.max_acquire_wait", "30s")
+            .set("health.max_redis_time", "30s")
             .set("health.max_slow_share", 1.0)
             .set("health.max_disk_use", 1.0)
             .set("admin.enabled", true)

@@ -295,6 +295,7 @@ function decades(min, max) {
 function label(tick, unit) {
   if (tick == null) return null;
   if (tick === 0) return "0";
+  if (unit === milliseconds && tick >= 1000) return `${tick / 1000} s`;
   return unit === percent ? `${Math.round(tick * 100)} %` : unit(tick).replace("/s", "");
 }
 
