@@ -326,7 +326,7 @@ mod tests {
     fn no_server_stands_in_for_a_program() {
         let text = instructions(Some(PackageManager::Apt), &tool::ALL.map(Wanted::Tool));
         assert!(
-            text.ends_with("--no-install-recommends prometheus"),
+            text.ends_with("--no-install-recommends prometheus chromium chromium-driver"),
             "{text}"
         );
     }

@@ -5,7 +5,7 @@ use crate::install::PackageManager;
 use crate::programs;
 
 /// The programs that tests use.
-pub(crate) const ALL: [&Tool; 1] = [&PROMETHEUS];
+pub(crate) const ALL: [&Tool; 2] = [&PROMETHEUS, &CHROMIUM];
 
 /// Prometheus reads the metrics of a running instance and checks the rules in `ops/`.
 const PROMETHEUS: Tool = Tool {
@@ -15,6 +15,19 @@ const PROMETHEUS: Tool = Tool {
     packages: |manager| match manager {
         PackageManager::Apt | PackageManager::Apk | PackageManager::Brew => &["prometheus"],
         PackageManager::Dnf => &["golang-github-prometheus"],
+    },
+};
+
+/// Chromium looks at the dashboard, driven by ChromeDriver.
+const CHROMIUM: Tool = Tool {
+    title: "Chromium",
+    requirement: "Chromium and ChromeDriver: the programs chromium and chromedriver",
+    programs: &["chromium", "chromedriver"],
+    packages: |manager| match manager {
+        PackageManager::Apt => &["chromium", "chromium-driver"],
+        PackageManager::Apk => &["chromium", "chromium-chromedriver"],
+        PackageManager::Dnf => &["chromium", "chromedriver"],
+        PackageManager::Brew => &["chromium", "chromedriver"],
     },
 };
 

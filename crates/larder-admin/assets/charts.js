@@ -29,6 +29,8 @@ const CHARTS = [
       { column: "p95_ms", name: "p95", colour: "--c1" },
       { column: "p50_ms", name: "p50", colour: "--c2" },
     ],
+    // One that took seconds would press all others to the ground.
+    isLogarithmic: true,
     bands: [[1, 2, "--c4"], [2, 3, "--c1"]],
   },
   {
@@ -72,6 +74,11 @@ const CHARTS = [
     ],
   },
 ];
+
+const LOGARITHMIC = {
+  distr: 3,
+  range: (_, min, max) => [0.1, 10].map((factor, index) => decade(index ? max : min, index) ?? factor),
+};
 
 const SERVICE_COLOURS = ["--c1", "--c2", "--c3", "--c4", "--c5", "--faint"];
 
@@ -174,11 +181,11 @@ class Chart {
       width,
       height: 168,
       legend: { show: false },
-      padding: [8, 14, 0, 0],
+      padding: [8, 22, 0, 0],
       cursor: { sync: { key: "larder" }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
       scales: {
         x: { time: true, range: () => this.range() },
-        y: { range: (_, __, max) => [0, most ?? nice(Math.max(max ?? 0, definition.floor ?? 0))] },
+        y: definition.isLogarithmic ? LOGARITHMIC : { range: (_, __, max) => [0, most ?? nice(Math.max(max ?? 0, definition.floor ?? 0))] },
       },
       axes: [
         { ...axis, size: 24, space: 64, values: (_, ticks) => ticks.map(moment) },
@@ -187,6 +194,7 @@ class Chart {
           size: 52,
           space: 36,
           gap: 4,
+          splits: definition.isLogarithmic ? (_, __, min, max) => decades(min, max) : undefined,
           values: (_, ticks) => ticks.map((tick) => label(tick, definition.unit)),
         },
       ],
@@ -269,9 +277,25 @@ function nice(value) {
   return (step ?? 15) * power;
 }
 
+/** The power of ten below or above a value, between 10 µs and 100 s. */
+function decade(value, isAbove) {
+  if (!value || value <= 0) return null;
+  const power = isAbove ? Math.ceil(Math.log10(value)) : Math.floor(Math.log10(value));
+  return 10 ** Math.min(5, Math.max(-2, power));
+}
+
+/** The powers of ten from one to another. */
+function decades(min, max) {
+  const powers = [];
+  for (let power = min; power <= max * 1.001; power *= 10) powers.push(power);
+  return powers;
+}
+
 /** What stands beside a line of the grid. */
 function label(tick, unit) {
+  if (tick == null) return null;
   if (tick === 0) return "0";
+  if (unit === milliseconds && tick >= 1000) return `${tick / 1000} s`;
   return unit === percent ? `${Math.round(tick * 100)} %` : unit(tick).replace("/s", "");
 }
 

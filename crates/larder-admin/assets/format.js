@@ -37,7 +37,8 @@ export function seconds(value) {
   if (value < 10) return `${value.toFixed(1)} s`;
   if (value < 60) return `${Math.floor(value)} s`;
   const minutes = Math.floor(value / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(value % 60)} s`;
+  const rest = Math.floor(value % 60);
+  if (minutes < 60) return rest === 0 ? `${minutes} min` : `${minutes} min ${rest} s`;
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ${minutes % 60} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;

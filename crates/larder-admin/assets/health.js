@@ -105,6 +105,21 @@ function showChecks(probes) {
   });
 }
 
+/** The last changes of the status, each with the first of its reasons. */
+export function showChanges({ transitions }) {
+  const create = () => make("li", {}, make("time"), make("b"), make("span"));
+  keep(byId("changes"), transitions.slice(0, 5), (change) => change.at, create, (item, change) => {
+    const [time, status, reason] = item.children;
+    attribute(item, "data-status", change.to);
+    attribute(time, "datetime", change.at);
+    text(time, clock(change.at));
+    text(status, WORDS[change.to]);
+    const [first = "", ...others] = change.reasons;
+    text(reason, others.length > 0 ? `${first} (and ${others.length} more)` : first);
+    attribute(item, "title", change.reasons.join("; ") || null);
+  });
+}
+
 /** A strip of the last 15 minutes: one piece for each run of the same status. */
 export function showTimeline(history) {
   const strip = byId("timeline");

@@ -4,7 +4,7 @@ import { actions } from "./actions.js";
 import { Charts, chooseRange } from "./charts.js";
 import { byId, text } from "./elements.js";
 import { seconds } from "./format.js";
-import { showHealth, showTimeline } from "./health.js";
+import { showChanges, showHealth, showTimeline } from "./health.js";
 import { listen } from "./live.js";
 import { statements } from "./statements.js";
 import * as tables from "./tables.js";
@@ -43,6 +43,7 @@ function append(sample) {
 function show(picture) {
   append(picture.sample);
   showHealth(picture);
+  showChanges(picture);
   showTimeline(history);
   fillTiles(picture, history);
   charts.draw();

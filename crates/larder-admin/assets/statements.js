@@ -129,6 +129,7 @@ function advise(finding) {
   for (const [name, value] of finding.evidence ?? []) {
     item.append(make("span", { class: "faint" }, ` ${name}: ${value}`));
   }
+  if (finding.advice) item.append(make("p", {}, finding.advice));
   if (finding.cure_sql) item.append(make("pre", { class: "sql", tabindex: "0" }, finding.cure_sql));
   return item;
 }

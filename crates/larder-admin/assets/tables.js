@@ -81,6 +81,7 @@ export function pool(picture) {
     ["free", Math.max(0, most - pool.used - pool.idle)],
   ];
   keep(gauge, kinds, ([kind]) => kind, ([kind]) => make("span", { class: kind }), (part, [, share]) => {
+    part.hidden = share === 0;
     part.style.flexGrow = share;
   });
   attribute(gauge, "aria-label", `${pool.used} in use, ${pool.idle} idle, of at most ${most}`);

@@ -23,8 +23,11 @@ const TILES = [
     name: "Errors",
     column: "errors",
     value: (sample) => (sample.statements > 0 ? percent(sample.errors / sample.statements) : "0 %"),
-    note: ({ sample }) => `${number(sample.errors)}/s failed · ${number(sample.slow)}/s slow`,
-    level: (picture) => (picture.sample.errors > 0 ? "warning" : null),
+    note: ({ sample }) =>
+      sample.refused > 0
+        ? `${number(sample.refused)}/s got no connection`
+        : `${number(sample.errors)}/s failed · ${number(sample.slow)}/s slow`,
+    level: ({ sample }) => (sample.errors + sample.refused > 0 ? "warning" : null),
   },
   {
     name: "Pool",

@@ -96,7 +96,6 @@ impl Admin {
 
     /// The pages as a router, to be merged or nested into that of a service. The links in them are
     /// relative, so any place will do.
-    #[must_use]
     pub fn router(&self) -> Router {
         pages::router(Arc::clone(&self.0))
     }

@@ -48,7 +48,10 @@ impl Events {
 
     /// The latest first, so many at most.
     pub(crate) fn latest(&self, limit: usize) -> Vec<Event> {
-        self.last.iter().rev().take(limit).cloned().collect()
+        let mut latest: Vec<Event> = self.last.iter().cloned().collect();
+        latest.sort_by_key(|event| std::cmp::Reverse((event.at, event.id)));
+        latest.truncate(limit);
+        latest
     }
 
     /// Notes something. The text of the last of several of a kind stays.
@@ -103,8 +106,11 @@ impl Events {
                 Status::Unknown => format!("{} at the first check", transition.to),
                 from => format!("{from} to {}", transition.to),
             };
-            if !transition.reasons.is_empty() {
-                text += &format!(": {}", transition.reasons.join("; "));
+            if let Some((first, others)) = transition.reasons.split_first() {
+                text += &format!(": {}", shortened(first));
+                if !others.is_empty() {
+                    text += &format!(" (and {} more)", others.len());
+                }
             }
             self.note_at(transition.at, level, "health", text, 1);
         }
@@ -172,6 +178,15 @@ impl Events {
             return;
         };
         self.note(level, "cache", text, 1);
+    }
+}
+
+/// As much of a reason as fits an event; the report has it whole.
+fn shortened(reason: &str) -> String {
+    const LONGEST: usize = 160;
+    match reason.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", reason[..end].trim_end()),
+        None => reason.to_owned(),
     }
 }
 

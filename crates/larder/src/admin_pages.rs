@@ -121,7 +121,6 @@ impl Larder {
     /// # drop(app);
     /// # }
     /// ```
-    #[must_use]
     pub fn admin_router(&self) -> Router {
         self.admin_pages().pages().router()
     }

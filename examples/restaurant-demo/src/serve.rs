@@ -51,7 +51,8 @@ impl Server {
         // From here on there may be errors that a client is not told.
         larder::init_tracing(&logging(larder)?)?;
         let guest = restaurant_api::guest(larder).await?;
-        let invitation = invitation(self.address, reads, guest.id.0);
+        let dashboard = larder.admin_address();
+        let invitation = invitation(self.address, dashboard, reads, guest.id.0);
         if json {
             // Standard output has the report and nothing else.
             eprint!("{invitation}");
@@ -75,8 +76,16 @@ fn logging(larder: &Larder) -> Result<LoggingConfig, Error> {
     Ok(larder.config().logging.clone())
 }
 
-/// Three things to try.
-fn invitation(address: SocketAddr, reads: &Reads, guest: i64) -> String {
+/// Three things to try, and where to watch.
+fn invitation(
+    address: SocketAddr,
+    dashboard: Option<SocketAddr>,
+    reads: &Reads,
+    guest: i64,
+) -> String {
+    let dashboard = dashboard.map_or_else(String::new, |dashboard| {
+        format!("Dashboard http://{dashboard}/dashboard\n")
+    });
     let url = format!("http://{address}");
     let (latitude, longitude) = (reads.place.latitude(), reads.place.longitude());
     let word = utf8_percent_encode(&reads.word, NON_ALPHANUMERIC);
@@ -94,6 +103,7 @@ fn invitation(address: SocketAddr, reads: &Reads, guest: i64) -> String {
         "Serving   {url} until Ctrl-C. Try\n          \
          curl '{url}/restaurants/nearby?latitude={latitude:.6}&longitude={longitude:.6}&radius_km=2&limit=5'\n          \
          curl '{url}/restaurants/search?q={word}&limit=5'\n          \
-         curl {url}{path} -H 'Content-Type: application/json' -d '{body}'\n"
+         curl {url}{path} -H 'Content-Type: application/json' -d '{body}'\n\
+         {dashboard}"
     )
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State as Given};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use larder_analysis::{AnalysisFinding, plan_advice};
 use larder_database::StatementSummary;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,18 +60,28 @@ pub(super) async fn statements(
     Json(StatementLine::slowest(&state.parts.database, limit))
 }
 
+/// A statement with its plan, and what that suggests.
+#[derive(Serialize)]
+pub(super) struct Explained {
+    #[serde(flatten)]
+    statement: StatementSummary,
+    advice: Vec<AnalysisFinding>,
+}
+
 /// One statement with its plan.
 pub(super) async fn statement(
     Given(state): Given<Arc<State>>,
     Path(fingerprint): Path<String>,
-) -> Result<Json<StatementSummary>, Problem> {
+) -> Result<Json<Explained>, Problem> {
     let mut statements = state.parts.database.statements().into_iter();
     let found = statements.find(|statement| statement.fingerprint == fingerprint);
-    let found = found.ok_or_else(|| {
+    let statement = found.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "there is no statement of this fingerprint, or no more",
         )
     })?;
-    Ok(Json(found))
+    let plan = statement.plan.as_ref();
+    let advice = plan.map_or_else(Vec::new, |plan| plan_advice(&plan.json));
+    Ok(Json(Explained { statement, advice }))
 }

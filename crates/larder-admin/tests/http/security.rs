@@ -1,0 +1,165 @@
+//! Who is let in, and what browsers are told.
+
+use larder_health::Finding;
+use serde_json::Value;
+
+use crate::support::{Pages, TOKEN, header, send, status};
+
+const GUARDED: [&str; 8] = [
+    "/healthz",
+    "/metrics",
+    "/dashboard",
+    "/api/context",
+    "/api/overview",
+    "/api/history",
+    "/api/statements",
+    "/api/live",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_only_names_of_this_machine_are_answered() {
+    let pages = Pages::serve(&[]).await;
+    for path in GUARDED {
+        let rebound = pages.get(path).header("Host", "evil.example:7432");
+        assert_eq!(status(rebound).await, 421, "{path}");
+    }
+    let named = pages.get("/api/overview").header("Host", "localhost:7432");
+    assert_eq!(status(named).await, 200);
+    // Probes come by any name, and learn a word.
+    for path in ["/livez", "/readyz"] {
+        let request = pages.get(path).header("Host", "10.1.2.3:7432");
+        assert_ne!(status(request).await, 421, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_asked_for_everywhere_but_by_probes() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    pages.find(Finding::healthy()).await;
+    for path in GUARDED {
+        let missing = if path == "/dashboard" { 303 } else { 401 };
+        assert_eq!(pages.status(path).await, missing, "{path}");
+        let wrong = pages.get(path).bearer_auth("a-token-that-nobody-guessed");
+        assert_eq!(status(wrong).await, missing, "{path}");
+        let right = pages.get(path).bearer_auth(TOKEN);
+        let answered = status(right).await;
+        assert!(answered == 200 || path == "/metrics", "{path}: {answered}");
+    }
+    for path in ["/api/actions/invalidate", "/api/actions/cancel"] {
+        assert_eq!(status(pages.post(path)).await, 401, "{path}");
+    }
+    let refused = send(pages.get("/api/overview")).await;
+    assert!(header(&refused, "www-authenticate").starts_with("Bearer"));
+    assert_eq!(pages.status("/livez").await, 200);
+    assert_eq!(pages.status("/readyz").await, 200);
+    // The name does not matter to who has the token.
+    let request = pages.get("/api/overview").header("Host", "db.internal");
+    assert_eq!(status(request.bearer_auth(TOKEN)).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_lets_in_until_the_visitor_leaves() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    let refused = send(pages.get("/dashboard")).await;
+    assert_eq!(header(&refused, "location"), "login");
+
+    let wrong = send(pages.post("/login").form(&[("token", "wrong")])).await;
+    assert_eq!(wrong.status(), 401);
+    assert_eq!(header(&wrong, "set-cookie"), "");
+    assert!(wrong.text().await.unwrap().contains("not the right one"));
+
+    let foreign = pages.post("/login").form(&[("token", TOKEN)]);
+    let foreign = foreign.header("Origin", "http://evil.example");
+    assert_eq!(status(foreign).await, 401);
+
+    let right = send(pages.post("/login").form(&[("token", TOKEN)])).await;
+    assert_eq!(right.status(), 303);
+    assert_eq!(header(&right, "location"), "dashboard");
+    let cookie = header(&right, "set-cookie");
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{part} in {cookie}");
+    }
+    assert!(!cookie.contains(TOKEN));
+    let cookie = cookie.split(';').next().unwrap();
+    let inside = |path: &str| pages.get(path).header("Cookie", cookie);
+    assert_eq!(status(inside("/dashboard")).await, 200);
+    assert_eq!(status(inside("/api/overview")).await, 200);
+
+    let leave = pages.post("/logout").header("Cookie", cookie);
+    assert_eq!(status(leave).await, 303);
+    assert_eq!(status(inside("/api/overview")).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_forbids_what_browsers_could_do_with_it() {
+    let pages = Pages::serve(&[]).await;
+    let others = [
+        "/livez",
+        "/login",
+        "/dashboard/main.js",
+        "/dashboard/nothing",
+        "/nowhere",
+    ];
+    for path in GUARDED.into_iter().chain(others) {
+        let answer = send(pages.get(path)).await;
+        let policy = header(&answer, "content-security-policy");
+        assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
+        assert!(policy.contains("script-src 'self'"), "{path}: {policy}");
+        assert!(
+            policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(header(&answer, "x-frame-options"), "DENY", "{path}");
+        assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
+        assert_eq!(
+            header(&answer, "x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_shows_a_secret() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    let url = std::env::var("LARDER_TEST_DATABASE_URL").unwrap_or_default();
+    let password = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@'));
+    let password = password.and_then(|(user, _)| user.split_once(':'));
+    let password = password.map_or("a password that is not there", |(_, password)| password);
+    for path in GUARDED.into_iter().filter(|path| *path != "/api/live") {
+        let text = send(pages.get(path).bearer_auth(TOKEN))
+            .await
+            .text()
+            .await
+            .unwrap();
+        assert!(!text.contains(TOKEN), "{path}");
+        assert!(!text.contains(password), "{path}");
+    }
+    assert!(!format!("{:?}", pages.admin).contains(TOKEN));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mounted_beneath_a_path_the_links_hold() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    let router = larder_admin::axum::Router::new().nest("/internal", pages.admin.router());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/internal", listener.local_addr().unwrap());
+    tokio::spawn(async move { larder_admin::axum::serve(listener, router).await });
+    // Follows where it is sent, as a browser does: to the form beside the dashboard.
+    let form = reqwest::get(format!("{base}/dashboard")).await.unwrap();
+    assert_eq!(form.status(), 200);
+    assert_eq!(form.url().as_str(), format!("{base}/login"));
+    let script = reqwest::get(format!("{base}/dashboard/main.js"))
+        .await
+        .unwrap();
+    assert_eq!(script.status(), 200);
+    let client = reqwest::Client::new();
+    let overview = client
+        .get(format!("{base}/api/overview"))
+        .bearer_auth(TOKEN);
+    let overview: Value = overview.send().await.unwrap().json().await.unwrap();
+    assert!(overview["health"]["status"].is_string(), "{overview}");
+}
