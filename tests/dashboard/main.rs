@@ -4,7 +4,6 @@
 //! what it saw in `target/dashboard`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-#![recursion_limit = "256"]
 
 mod browser;
 mod shop;

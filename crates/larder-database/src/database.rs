@@ -12,8 +12,7 @@ use larder_cache::l2::RedisStatistics;
 use larder_cache::{Cache, CacheStatistics, Key, KeyContext};
 use larder_metrics::{
     CacheRecorder, ConnectionStatistics, InstanceName, LatencyCounts, LatencyStatistics,
-    QueryRecorder,
-    QueryStatistics, ServiceRegistry, WindowStatistics,
+    QueryRecorder, QueryStatistics, ServiceRegistry, WindowStatistics,
 };
 use larder_pool::{
     AsyncClosure, CancelRequest, CommitOutcome, Connection, Observer, Pool, PoolObserver,

@@ -13,6 +13,7 @@ mod stage;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
@@ -167,18 +168,22 @@ impl Connector {
     /// # Cancel safety
     ///
     /// Dropped, it leaves nothing behind but a half-open socket that closes by itself.
-    pub(crate) async fn connect(&self) -> Result<Connection, Error> {
-        let observer = &self.shared.watch.observer;
-        let started = Instant::now();
-        let error = match Search::new(self).run().await {
-            Ok(connection) => {
-                observer.tell(|observer| observer.connected(started.elapsed()));
-                return Ok(connection);
-            }
-            Err(error) => Arc::new(error),
-        };
-        observer.tell(|observer| observer.connect_failed(&error));
-        Err(Error::Connect(error))
+    // Of one type for all: what is around it, up to the futures of users, would otherwise name
+    // everything down to the socket, which is more than the compiler follows.
+    pub(crate) fn connect(&self) -> BoxFuture<'_, Result<Connection, Error>> {
+        Box::pin(async {
+            let observer = &self.shared.watch.observer;
+            let started = Instant::now();
+            let error = match Search::new(self).run().await {
+                Ok(connection) => {
+                    observer.tell(|observer| observer.connected(started.elapsed()));
+                    return Ok(connection);
+                }
+                Err(error) => Arc::new(error),
+            };
+            observer.tell(|observer| observer.connect_failed(&error));
+            Err(Error::Connect(error))
+        })
     }
 
     /// Waits until every connection is closed, which needs them to be dropped first.
