@@ -198,9 +198,9 @@ async fn fault_11_reads_that_share_a_connection() {
     let caller = async |db: &Database, run: i64| {
         let together = futures::join!(count(db, run), count(db, run), count(db, run));
         assert_eq!(together, (0, 0, 0));
-        mark(&mut *db.session().await.unwrap(), run, 1)
-            .await
-            .unwrap();
+        let mut session = db.session().await.unwrap();
+        mark(&mut session, run, 1).await.unwrap();
+        drop(session);
         for _ in 0..3 {
             assert_eq!(count(db, run).await, 1);
         }
