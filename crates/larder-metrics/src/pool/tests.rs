@@ -22,6 +22,7 @@ fn statistics_are_exact() {
         errors: 3,
         consecutive_errors: 3,
         acquired: 1,
+        waited_us: 1_000,
         timeouts: 1,
         retries: 0,
         retry_refusals: 0,
