@@ -1,9 +1,14 @@
 //! The connection of a transaction is terminated after BEGIN, before anything ran.
 
+use std::time::Duration;
+
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use larder_database::{CacheMode, Database, DatabaseOptions, ErrorKind};
+use larder_testing::proxy::Proxy;
+use tokio::time::timeout;
 
 use super::support::{Runs, process, terminate};
-use crate::support::{accounts, backend, balance, open, withdraw};
+use crate::support::{PATIENCE, accounts, backend, balance, open, withdraw};
 
 #[tokio::test]
 async fn fault_03_the_transaction_is_begun_again_unseen() {
@@ -67,6 +72,49 @@ async fn fault_03_a_connection_that_is_dead_at_begin_is_replaced() {
         .await
         .unwrap();
     assert_eq!(balance(test.database(), 1).await, 70);
+}
+
+#[tokio::test]
+async fn fault_03_whoever_holds_the_other_connection_is_known() {
+    let test = accounts().await;
+    let db = open(&test, |options| {
+        (options.pool.size, options.pool.overflow) = (1, 0);
+    })
+    .await;
+    let mut session = db.session().await.unwrap();
+    let before = process(&mut session).await.unwrap();
+    terminate(&test, before).await;
+    let after = session.transaction(async |conn| process(conn).await);
+    assert_ne!(after.await.unwrap(), before);
+    // He who has it would wait for himself, and is told so.
+    let nested = timeout(PATIENCE, db.session()).await.unwrap();
+    let kind = ErrorKind::Pool(larder_pool::ErrorKind::NestedCheckout);
+    assert_eq!(nested.unwrap_err().kind(), kind);
+}
+
+#[tokio::test]
+async fn fault_03_a_server_that_does_not_come_back_is_not_waited_for_beyond_the_deadline() {
+    let test = accounts().await;
+    let proxy = Proxy::start(test.url()).unwrap();
+    let mut options = DatabaseOptions::from_url(&proxy.url()).unwrap();
+    options.cache.mode = CacheMode::Local;
+    (options.pool.size, options.pool.overflow) = (1, 0);
+    let db = Database::open(options).await.unwrap();
+    let limit = Duration::from_millis(500);
+    let late = db.within(limit, async {
+        db.transaction(async |conn| {
+            // The connection is gone, and the next one is never answered.
+            proxy.hold();
+            proxy.cut();
+            withdraw(conn, 1, 30).await?;
+            Ok::<_, larder_database::Error>(())
+        })
+        .await
+    });
+    let late = timeout(PATIENCE, late).await.unwrap();
+    assert!(late.is_err());
+    proxy.resume();
+    assert_eq!(balance(&db, 1).await, 100);
 }
 
 #[tokio::test]

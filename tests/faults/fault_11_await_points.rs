@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diesel::QueryResult;
+use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures::TryStreamExt;
-use larder_database::{Database, RetryPolicy, sql};
+use larder_database::{Database, RetryPolicy, Scope, sql};
 use larder_pool::Connection;
 
 use super::sweep::{Sweep, run_from_nothing};
@@ -175,6 +175,76 @@ async fn fault_11_a_cached_read_that_several_wait_for() {
     };
     let points = sweep.run(0, caller, after).await;
     assert!(points >= 6, "{points}");
+}
+
+diesel::table! {
+    /// What a caller has done.
+    marks (run, part) {
+        run -> BigInt,
+        part -> BigInt,
+    }
+}
+
+#[tokio::test]
+async fn fault_11_reads_that_share_a_connection() {
+    let sweep = Sweep::with_lanes().await;
+    let count = async |db: &Database, run: i64| {
+        let count = marks::table.filter(marks::run.eq(run)).count();
+        count.get_result::<i64>(&mut db.reader()).await.unwrap()
+    };
+    // Prepared before on each, as it is once in the life of a connection.
+    count(&sweep.db, 0).await;
+    let before = sweep.db.pool_status().lanes.reads;
+    let caller = async |db: &Database, run: i64| {
+        let together = futures::join!(count(db, run), count(db, run), count(db, run));
+        assert_eq!(together, (0, 0, 0));
+        mark(&mut *db.session().await.unwrap(), run, 1)
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            assert_eq!(count(db, run).await, 1);
+        }
+    };
+    // Whoever comes next gets his own answer, and not one that somebody has left.
+    let after = async |db: &Database, run: i64| {
+        let count = count(db, run);
+        let count = tokio::time::timeout(crate::support::PATIENCE, count).await;
+        assert!([0, 1].contains(&count.unwrap()));
+    };
+    let points = sweep.run(1, caller, after).await;
+    assert!(points >= 10, "{points}");
+    assert!(sweep.db.pool_status().lanes.reads > before);
+}
+
+#[tokio::test]
+async fn fault_11_on_behalf_of_a_tenant() {
+    const TENANT: &str = "SELECT coalesce(current_setting('app.tenant', true), '')";
+    let caller = async |db: &Database, run: i64| {
+        let scoped = db.scoped(Scope::new().tenant("a")).unwrap();
+        let marked = scoped.transaction(async |conn| {
+            mark(conn, run, 1).await?;
+            let tenant: String = sql(TENANT).fetch_scalar_on(conn).await?;
+            assert_eq!(tenant, "a");
+            mark(conn, run, 2).await?;
+            Ok::<_, larder_database::Error>(())
+        });
+        marked.await.unwrap();
+        // Each in a transaction of its own.
+        let tenant: String = scoped.sql(TENANT).fetch_scalar().await.unwrap();
+        assert_eq!(tenant, "a");
+        let delete = scoped.sql("DELETE FROM marks WHERE run < 0");
+        delete.execute().await.unwrap();
+    };
+    // Nobody else finds it, on whichever connection.
+    let after = async |db: &Database, _| {
+        let (mut one, mut two) = (db.session().await.unwrap(), db.session().await.unwrap());
+        for session in [&mut one, &mut two] {
+            let left: String = sql(TENANT).fetch_scalar_on(session).await.unwrap();
+            assert_eq!(left, "");
+        }
+    };
+    let points = Sweep::new().await.run(2, caller, after).await;
+    assert!(points >= 16, "{points}");
 }
 
 #[tokio::test]

@@ -83,6 +83,8 @@ pub(super) struct Sweep {
     pub(super) db: Database,
     test: TestDatabase,
     proxy: Proxy,
+    /// How many connections the caller may have, idle.
+    connections: usize,
 }
 
 impl Sweep {
@@ -99,7 +101,20 @@ impl Sweep {
             .await
             .unwrap();
         proxy.throttle(RATE);
-        Self { db, test, proxy }
+        Self {
+            db,
+            test,
+            proxy,
+            connections: CONNECTIONS,
+        }
+    }
+
+    /// The same with its lanes open.
+    pub(super) async fn with_lanes() -> Self {
+        let mut sweep = Self::new().await;
+        sweep.connections += sweep.db.open_lanes().await.unwrap();
+        assert!(sweep.connections > CONNECTIONS);
+        sweep
     }
 
     /// Drops a caller at each await point. It leaves `parts` marks of its run, or none; it is given
@@ -143,10 +158,11 @@ impl Sweep {
     async fn assert_nothing_left(&self, place: &str) {
         let status = || self.db.pool_status();
         until(&format!("gauges are back: {place}"), || {
-            status().in_use == 0 && status().waiting == 0
+            let status = status();
+            (status.in_use, status.waiting, status.lanes.in_flight) == (0, 0, 0)
         })
         .await;
-        self.assert_server_is_idle(CONNECTIONS).await;
+        self.assert_server_is_idle(self.connections).await;
         let served = timeout(PATIENCE, self.db.sql("SELECT 1").fetch_scalar::<i32>()).await;
         assert_eq!(served.unwrap().unwrap(), 1, "{place}");
     }

@@ -135,6 +135,33 @@ async fn a_statement_that_takes_too_long_runs_on_the_pool_then_and_later() {
 }
 
 #[tokio::test]
+async fn a_read_on_a_lane_keeps_the_deadline_of_its_request() {
+    let test = notes().await;
+    let db = prepared(&test, |options| {
+        // Neither ends it before.
+        options.pool.lanes.statement_timeout = 10 * PATIENCE;
+        options.pool.lanes.slow_after = 10 * PATIENCE;
+    })
+    .await;
+    let held = Held::begin(&test).await;
+    let limit = Duration::from_millis(50);
+    let reading = db.within(limit, async { Ok::<_, Error>(sum(&db).await) });
+    let late = tokio::time::timeout(PATIENCE, reading).await.unwrap();
+    let late = late.unwrap().unwrap_err().to_string();
+    assert!(late.contains("the deadline of the request, 50ms"), "{late}");
+    // Nothing was ended on the server for that: others are on the same connection.
+    let waiting = "SELECT count(*) = 1 FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let is_waiting: bool = test.database().sql(waiting).fetch_scalar().await.unwrap();
+    assert!(is_waiting);
+    held.end().await;
+    until("the lane is empty", || lanes(&db).in_flight == 0).await;
+    let before = lanes(&db).reads;
+    assert_eq!(sum(&db).await.unwrap(), [100, 100]);
+    assert_eq!(lanes(&db).reads, before + 1);
+}
+
+#[tokio::test]
 async fn a_caller_whose_time_is_up_leaves_the_lane_as_it_is() {
     let test = notes().await;
     let db = prepared(&test, |_| {}).await;

@@ -1,6 +1,8 @@
 //! What is refused in a scope, and how it is told.
 
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use larder_database::{Error, ErrorKind, Scope, sql};
+use larder_pool::ErrorKind as PoolErrorKind;
 
 use super::{Shop, bodies, tenant};
 
@@ -67,6 +69,20 @@ async fn a_scope_inside_a_transaction_of_another_is_refused() {
     for error in refused {
         assert_eq!(error.unwrap().kind(), ErrorKind::OtherScope);
     }
+    // A reader, by which Diesel's queries run.
+    let refused = a.transaction(async |_| {
+        let one = diesel::dsl::sql::<diesel::sql_types::Integer>("1");
+        let mut reader = b.reader();
+        let refused = diesel::select(one).get_result::<i32>(&mut reader).await;
+        let refused = reader.explain(refused.unwrap_err());
+        assert_eq!(refused.kind(), PoolErrorKind::OtherSettings, "{refused}");
+        let refused = reader.batch_execute("SELECT 1").await;
+        let refused = reader.explain(refused.unwrap_err());
+        assert_eq!(refused.kind(), PoolErrorKind::OtherSettings, "{refused}");
+        a.reader().batch_execute("SELECT 1").await?;
+        Ok::<_, Error>(())
+    });
+    refused.await.unwrap();
     // A transaction on nobody's behalf is nobody else's.
     let inside = db.transaction(async |_| b.sql("SELECT 1").execute().await);
     inside.await.unwrap();

@@ -58,6 +58,12 @@ pub enum Error {
         in_use: usize,
     },
 
+    /// A reader under settings was asked from within a transaction under other ones.
+    #[error(
+        "run a statement under other settings than the transaction that its task has open: use the transaction's own connection, or read after it"
+    )]
+    OtherSettings,
+
     /// A statement failed.
     #[error("run a statement: {}", reason(.source, .server.as_deref()))]
     Statement {
@@ -139,6 +145,8 @@ pub enum ErrorKind {
     ShutDown,
     /// The pool could not be drained in time.
     Drain,
+    /// A reader under settings was asked from within a transaction under other ones.
+    OtherSettings,
     /// A statement failed.
     Statement,
     /// A transaction was rolled back although its closure returned `Ok`.
@@ -166,6 +174,7 @@ impl Error {
             Self::NestedCheckout(_) => ErrorKind::NestedCheckout,
             Self::ShutDown { .. } => ErrorKind::ShutDown,
             Self::Drain { .. } => ErrorKind::Drain,
+            Self::OtherSettings => ErrorKind::OtherSettings,
             Self::Statement { .. } => ErrorKind::Statement,
             Self::Aborted { .. } => ErrorKind::Aborted,
             Self::GivenUpInside => ErrorKind::GivenUpInside,
@@ -179,7 +188,10 @@ impl Error {
     /// What a program may do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Options(_) | Self::GivenUpInside | Self::NestedCheckout(_) => ErrorClass::Caller,
+            Self::Options(_)
+            | Self::GivenUpInside
+            | Self::NestedCheckout(_)
+            | Self::OtherSettings => ErrorClass::Caller,
             Self::Connect(error) => error.class(),
             // Doing it again at once would be more of what there is too much of.
             Self::Acquire(_)

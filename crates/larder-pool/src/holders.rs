@@ -137,7 +137,8 @@ pub(crate) struct Holders(Mutex<Vec<Arc<Slot>>>);
 
 /// Who holds one connection, as long as it is open.
 pub(crate) struct Slot {
-    link: Weak<Link>,
+    /// It may be another one by now, where the first was lost.
+    link: Mutex<Weak<Link>>,
     hold: Mutex<Option<Hold>>,
     /// He who has it is another than he who asked for it.
     moved: AtomicBool,
@@ -156,7 +157,7 @@ pub(crate) struct Standstill(Vec<(usize, u64)>);
 impl Holders {
     pub(crate) fn add(&self, link: &Arc<Link>) -> Arc<Slot> {
         let slot = Arc::new(Slot {
-            link: Arc::downgrade(link),
+            link: Mutex::new(Arc::downgrade(link)),
             hold: Mutex::new(None),
             moved: AtomicBool::new(false),
         });
@@ -229,7 +230,7 @@ impl Slot {
     fn holder(&self) -> Option<Holder> {
         let held = self.held();
         let hold = held.as_ref()?;
-        let is_busy = self.link.upgrade().is_some_and(|link| link.is_busy());
+        let is_busy = self.link().is_some_and(|link| link.is_busy());
         Some(Holder {
             held_for: hold.since.elapsed(),
             is_busy,
@@ -257,8 +258,18 @@ impl Slot {
 
     /// How many statements have been sent on it, if none is running.
     fn idle_at(&self) -> Option<u64> {
-        let link = self.link.upgrade()?;
+        let link = self.link()?;
         (!link.is_busy()).then(|| link.sent())
+    }
+
+    /// It goes on over another link.
+    pub(crate) fn is_now(&self, link: &Arc<Link>) {
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(link);
+    }
+
+    fn link(&self) -> Option<Arc<Link>> {
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        link.upgrade()
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Hold>> {

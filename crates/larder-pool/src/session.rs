@@ -155,8 +155,8 @@ impl Lease {
 
     pub(crate) fn hold(&mut self, place: Place, caller: Caller, now: Instant) {
         self.place = Some(place);
-        let pool = Arc::clone(&self.pool);
-        self.pooled.connection.belong_to(Some(pool));
+        let (pool, slot) = (Arc::clone(&self.pool), Arc::clone(&self.pooled.slot));
+        self.pooled.connection.belong_to(pool, slot);
         self.asked = Some(caller.runner());
         self.pooled.slot.hold(caller, now);
     }

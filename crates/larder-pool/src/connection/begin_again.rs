@@ -8,15 +8,59 @@ use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::result::Error as DieselError;
+use tokio::time::timeout;
 
 use super::Connection;
 use crate::error_class::ErrorClass;
+use crate::holders::Slot;
 use crate::pool::Inner;
+use crate::{Error, deadline};
+
+/// Where a connection goes back to.
+pub(super) struct Home {
+    pool: Arc<Inner>,
+    /// Who has it.
+    slot: Arc<Slot>,
+}
+
+impl Home {
+    /// Another connection, when it is its turn and within the time that the request has.
+    async fn connect(&self) -> Result<Connection, Error> {
+        let Inner {
+            counters,
+            connector,
+            options,
+            shelf,
+            ..
+        } = &*self.pool;
+        if shelf.is_shut() {
+            return Err(Error::ShutDown {
+                pool: options.name.clone(),
+            });
+        }
+        let connecting = timeout(options.acquire_timeout, counters.supply.connect(connector));
+        let connected = deadline::in_time("a connection in place of one that was lost", connecting);
+        match connected.await {
+            Some(Ok(connected)) => connected,
+            Some(Err(_)) => Err(Error::Lost {
+                cause: format!(
+                    "no other connection could be made within {:?}",
+                    options.acquire_timeout
+                ),
+                server: None,
+            }),
+            None => Err(Error::DeadlineExceeded {
+                limit: deadline::limit().unwrap_or_default(),
+                waited_for: Some("a connection in place of one that was lost"),
+            }),
+        }
+    }
+}
 
 impl Connection {
-    /// The pool that lends it, and takes it back.
-    pub(crate) fn belong_to(&mut self, pool: Option<Arc<Inner>>) {
-        self.home = pool;
+    /// The pool that lends it, and where that notes who has it.
+    pub(crate) fn belong_to(&mut self, pool: Arc<Inner>, slot: Arc<Slot>) {
+        self.home = Some(Home { pool, slot });
     }
 
     /// Whether the connection was lost, as far as this side knows.
@@ -73,8 +117,9 @@ impl Connection {
         let Some(home) = &self.home else {
             return Err(DieselError::BrokenTransactionManager);
         };
-        let fresh = home.connector.connect().await;
+        let fresh = home.connect().await;
         let fresh = fresh.map_err(|error| DieselError::QueryBuilderError(Box::new(error)))?;
+        home.slot.is_now(&fresh.link);
         let lost = std::mem::replace(&mut self.link, fresh.link);
         self.opened = fresh.opened;
         self.link.go_on_from(&lost);

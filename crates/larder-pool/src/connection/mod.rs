@@ -63,11 +63,11 @@ pub(crate) use self::transaction_manager::CommitFailure;
 
 use larder_sql::SessionEffect;
 
+use self::begin_again::Home;
 use self::link::refuse_transaction_control;
 use crate::connect_options::ConnectOptions;
 use crate::connector::Connector;
 use crate::observer::Observer;
-use crate::pool::Inner;
 use crate::server_error::ServerError;
 use crate::{AsyncClosure, TransactionSettings, current};
 
@@ -97,7 +97,7 @@ pub struct Connection {
     condemned: bool,
     /// The pool that has lent it: where another connection comes from if this one is lost before
     /// anything depends on it.
-    home: Option<Arc<Inner>>,
+    home: Option<Home>,
 }
 
 impl Connection {

@@ -10,7 +10,7 @@ use tokio_postgres::Statement as Prepared;
 use super::moment::Moment;
 use super::replies::{Ended, Limits, Replies};
 use super::request::Request;
-use crate::connection::{Link, Origin};
+use crate::connection::{Link, Origin, StatementTimeout};
 use crate::connector::Connector;
 use crate::{ConnectOptions, Error};
 
@@ -141,17 +141,43 @@ pub(super) fn settings(
     options: &ConnectOptions,
     statement_timeout: Duration,
 ) -> Vec<(String, String)> {
-    let stated = options.settings.iter().rev();
-    let stated = stated
-        .filter(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"))
-        .find_map(|(_, value)| value.trim().trim_end_matches("ms").parse::<u128>().ok());
     let limit = statement_timeout.as_millis().max(1);
-    // 0 is no limit at all.
-    let limit = stated
-        .filter(|stated| *stated > 0)
-        .map_or(limit, |stated| limit.min(stated));
+    let limit = match StatementTimeout::of(options) {
+        // 0 is no limit at all.
+        StatementTimeout::Milliseconds(stated @ 1..) => limit.min(stated.into()),
+        _ => limit,
+    };
     vec![
         ("default_transaction_read_only".to_owned(), "on".to_owned()),
         ("statement_timeout".to_owned(), limit.to_string()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn the_shorter_limit_counts() {
+        for (stated, expected) in [
+            (None, "1000"),
+            (Some("60s"), "1000"),
+            (Some("1min"), "1000"),
+            (Some("0"), "1000"),
+            (Some("500ms"), "500"),
+            (Some("500"), "500"),
+        ] {
+            let mut options = ConnectOptions::parse("postgres://db/shop").unwrap();
+            if let Some(stated) = stated {
+                options = options.setting("statement_timeout", stated);
+            }
+            let settings = settings(&options, Duration::from_secs(1));
+            let limit = settings
+                .iter()
+                .find(|(name, _)| name == "statement_timeout");
+            assert_eq!(limit.unwrap().1, expected, "{stated:?}");
+        }
+    }
 }

@@ -81,6 +81,9 @@ impl Pool {
         settings: Option<&TransactionSettings>,
     ) -> Result<Session, Error> {
         match settings {
+            Some(settings) if self.is_in_transaction_under_others(settings) => {
+                Err(Error::OtherSettings)
+            }
             Some(settings) => self.session_with(settings).await,
             None => self.session().await,
         }

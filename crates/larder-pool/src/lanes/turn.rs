@@ -13,8 +13,8 @@ use super::statements::LaneStatement;
 use super::status::BypassReason;
 use super::watched::Watched;
 use crate::connection::{Observation, Origin, Question, Statement, begin_shared};
-use crate::server_error::{ServerError, to_diesel};
-use crate::{Error, OwnedQuery, Row};
+use crate::server_error::{ServerError, to_diesel, too_late};
+use crate::{Error, OwnedQuery, Row, deadline};
 
 /// The right to send a query on a lane, which was chosen for it.
 pub struct LaneTurn {
@@ -92,7 +92,24 @@ impl LaneTurn {
         }
     }
 
+    /// Runs the statement, within the time that the request has. Nobody else's statement may be
+    /// ended for that, so the caller leaves, and what is answered later is thrown away.
     pub(super) async fn run(
+        self,
+        statement: Statement,
+        as_of: bool,
+    ) -> Result<(WholeRows, Option<String>), Failure> {
+        let answered = self.run_without_deadline(statement, as_of);
+        match deadline::in_time("an answer of the database", answered).await {
+            Some(answered) => answered,
+            None => Err(Failure::Failed(Error::Statement {
+                source: too_late(deadline::limit().unwrap_or_default()),
+                server: None,
+            })),
+        }
+    }
+
+    async fn run_without_deadline(
         self,
         statement: Statement,
         as_of: bool,

@@ -63,17 +63,25 @@ impl StatementTimeout {
     }
 }
 
-/// A value of the setting, in the two units in which Larder writes it.
+/// A value of the setting, in the units that PostgreSQL takes for times.
 fn milliseconds(value: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 6] = [
+        ("us", 1),
+        ("ms", 1_000),
+        ("min", 60_000_000),
+        ("s", 1_000_000),
+        ("h", 3_600_000_000),
+        ("d", 86_400_000_000),
+    ];
     let value = value.trim();
-    let (digits, factor) = if let Some(digits) = value.strip_suffix("ms") {
-        (digits, 1)
-    } else if let Some(digits) = value.strip_suffix('s') {
-        (digits, 1000)
-    } else {
-        (value, 1)
+    let with_unit = |(unit, microseconds): &(&str, u64)| {
+        let digits = value.strip_suffix(unit)?;
+        Some((digits, *microseconds))
     };
-    digits.trim().parse::<u64>().ok()?.checked_mul(factor)
+    let (digits, microseconds) = UNITS.iter().find_map(with_unit).unwrap_or((value, 1_000));
+    let number = digits.trim().parse::<u64>().ok()?;
+    // The server rounds to what the setting is kept in.
+    Some((number.checked_mul(microseconds)? + 500) / 1_000)
 }
 
 /// The limit that the session of a link has now, in milliseconds; 0 for its usual one.
@@ -143,8 +151,11 @@ mod tests {
             (Some("0"), Some(2000)),
             (Some("1500"), None),
             (Some("1s"), None),
+            (Some("1min"), Some(2000)),
+            (Some("1 h"), Some(2000)),
+            (Some("1900000us"), None),
             // It might be shorter.
-            (Some("1min"), None),
+            (Some("1.5min"), None),
         ] {
             let timeout = StatementTimeout::of(&options(value));
             assert_eq!(timeout.within(left), expected, "{value:?}");
