@@ -207,13 +207,19 @@ fn explain(probes: &mut [Watched], at: DateTime<Utc>, now: Instant, number: u64)
             _ => None,
         })
         .collect();
+    // What follows from something that is only left is only left too.
+    let left: Vec<Option<usize>> = left
+        .iter()
+        .zip(&origins)
+        .map(|(own, origin)| own.or_else(|| left.get((*origin)?).copied().flatten()))
+        .collect();
     let causes = causes(probes, &origins, &left, at);
     let names: Vec<String> = probes
         .iter()
         .map(|probe| probe.report.name.clone())
         .collect();
     for ((probe, origin), left) in probes.iter_mut().zip(origins).zip(left) {
-        let name = origin.or(left).and_then(|cause| names.get(cause));
+        let name = left.or(origin).and_then(|cause| names.get(cause));
         probe.follow(name.map(String::as_str), left.is_some());
     }
     causes

@@ -45,7 +45,7 @@ section! {
         }
         /// Names of checks that inform and do not count for the status, such as cache or process.
         inform_only: Vec<String> {
-            default: Everywhere("cache,process"),
+            default: Everywhere("cache,process,disk"),
         }
         /// From which duration of a check on the database counts as degraded.
         max_response_time: Duration {

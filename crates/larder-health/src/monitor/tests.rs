@@ -546,6 +546,32 @@ async fn what_is_left_of_a_cause_that_is_over_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_follows_from_what_is_left_does_not_count_either() {
+    let (bad, well) = (Finding::degraded("bad"), Finding::healthy());
+    let memory = Duration::from_secs(600);
+    let monitor = of(vec![
+        explaining(
+            "server",
+            [bad.clone(), well],
+            &["connections"],
+            Duration::ZERO,
+        ),
+        explaining("connections", [bad.clone()], &["acquire"], memory),
+        explaining("acquire", [bad], &[], memory),
+    ]);
+    let report = monitor.check_now().await;
+    assert_eq!(report.causes[0].explains, ["connections", "acquire"]);
+    let report = monitor.check_now().await;
+    assert_eq!(report.status, Status::Healthy, "{report}");
+    assert!(report.causes.is_empty());
+    for name in ["connections", "acquire"] {
+        let probe = report.probe(name).unwrap();
+        assert_eq!(probe.follows.as_deref(), Some("server"));
+        assert!(!probe.counts);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_well_again_after_the_cause_is_a_cause_of_its_own() {
     let (bad, well) = (Finding::degraded("bad"), Finding::healthy());
     let after = [bad.clone(), bad.clone(), well.clone(), bad.clone()];

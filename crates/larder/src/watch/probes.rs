@@ -29,8 +29,12 @@ use crate::DatabaseKind;
 /// Migrations that the database should have.
 pub(crate) type ExpectedMigrations = Arc<dyn MigrationSource<Pg> + Send + Sync>;
 
+/// How long what follows from a fault may take to come back after it: connections are made again
+/// after a pause, and who waited comes first.
+const RECOVERY: Duration = Duration::from_secs(15);
+
 /// When the probe on the left is bad, those on the right are bad because of it.
-const EXPLANATIONS: [(&str, &[&str]); 9] = [
+const EXPLANATIONS: [(&str, &[&str]); 8] = [
     (
         "database",
         &[
@@ -47,7 +51,6 @@ const EXPLANATIONS: [(&str, &[&str]); 9] = [
             "cache",
         ],
     ),
-    ("disk", &["statements"]),
     ("server", &["connections", "pool", "acquire", "follower"]),
     ("connections", &["pool", "acquire", "follower"]),
     ("migrations", &["statements"]),
@@ -118,6 +121,7 @@ where
         .map_or([].as_slice(), |(_, explained)| *explained);
     probe(name, ask)
         .deadline(deadline)
+        .memory(RECOVERY)
         .explaining(explains.iter().copied())
 }
 

@@ -8,7 +8,7 @@ use larder_health::thresholds::HitRate;
 use larder_health::{Finding, Probe, Status};
 
 use super::super::lately::Lately;
-use super::{Context, asking, reading};
+use super::{Context, RECOVERY, asking, reading};
 
 /// The longest that Redis is waited for. Whoever reads waits far shorter.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ pub(super) fn hits(context: &Context<'_>) -> Arc<dyn Probe> {
             "see larder.cache_advice(): a longer TTL, tables that are written all the time, a cache that is too small".to_owned()
         })
     };
-    Arc::new(reading(context, "cache", read).memory(health.window))
+    Arc::new(reading(context, "cache", read).memory(health.window.max(RECOVERY)))
 }
 
 pub(super) fn redis(context: &Context<'_>) -> Arc<dyn Probe> {
@@ -45,7 +45,8 @@ pub(super) fn redis(context: &Context<'_>) -> Arc<dyn Probe> {
     let max = context.config.health.max_redis_time;
     let limit = PATIENCE.min(context.config.health.check_timeout).max(max);
     let ask = move || {
-        let (database, is_first) = (database.clone(), since.elapsed() < connecting);
+        let is_first = since.elapsed() < connecting && database.redis_available() != Some(true);
+        let database = database.clone();
         async move { look(&database, is_first, max, limit).await }
     };
     // Everything works without it.

@@ -16,6 +16,10 @@ pub(super) const SILENT: Diagnosis = (
 pub(super) fn of(error: &Error) -> Diagnosis {
     match error {
         Error::Pool(larder_pool::Error::Connect(error)) => of_connect(error),
+        Error::Pool(larder_pool::Error::ShutDown { .. }) => (
+            "shut_down",
+            "this instance was shut down: send it nothing more, and start another one",
+        ),
         _ => (
             "error",
             "see the log of the server: it answers, and refuses what it is asked",

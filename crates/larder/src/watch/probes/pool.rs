@@ -8,7 +8,7 @@ use larder_health::thresholds::{FailedConnections, PoolUse};
 use larder_health::{Finding, Probe, Status};
 
 use super::super::lately::Lately;
-use super::{Context, diagnosis, reading};
+use super::{Context, RECOVERY, diagnosis, reading};
 
 pub(super) fn connections(context: &Context<'_>) -> Arc<dyn Probe> {
     let health = &context.config.health;
@@ -17,7 +17,7 @@ pub(super) fn connections(context: &Context<'_>) -> Arc<dyn Probe> {
         max: health.max_failed_connections.into(),
     };
     let read = move || failed_connections(&database, threshold, window);
-    Arc::new(reading(context, "connections", read).memory(window))
+    Arc::new(reading(context, "connections", read).memory(window.max(RECOVERY)))
 }
 
 fn failed_connections(
@@ -118,5 +118,5 @@ pub(super) fn acquire(context: &Context<'_>) -> Arc<dyn Probe> {
             .of_fault("waits")
             .cured_by(|| "hold sessions shorter, or raise pool.size and pool.overflow".to_owned())
     };
-    Arc::new(reading(context, "acquire", read).memory(health.window))
+    Arc::new(reading(context, "acquire", read).memory(health.window.max(RECOVERY)))
 }

@@ -145,9 +145,9 @@ fn disk_of(directory: &Path, max: f64) -> Finding {
     let Ok(disk) = rustix::fs::statvfs(directory) else {
         return Finding::unknown("the disk of the server is not one of this machine");
     };
-    // What only root may use counts as used.
-    let (free, all) = (disk.f_bavail as f64, disk.f_blocks as f64);
-    let share = if all > 0.0 { 1.0 - free / all } else { 0.0 };
+    // As df counts it: what is kept for root is neither used nor free.
+    let (used, free) = (disk.f_blocks - disk.f_bfree, disk.f_bavail);
+    let share = used as f64 / (used + free).max(1) as f64;
     let percent = |share: f64| (share * 1_000.0).round() / 10.0;
     let finding = match share > max {
         true => Finding::degraded(format!(

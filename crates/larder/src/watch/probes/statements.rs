@@ -6,7 +6,7 @@ use larder_health::thresholds::ErrorRate;
 use larder_health::{Finding, Probe};
 
 use super::super::lately::Lately;
-use super::{Context, reading};
+use super::{Context, RECOVERY, reading};
 
 /// A few statements say nothing yet.
 const ENOUGH: u64 = 20;
@@ -25,7 +25,7 @@ pub(super) fn errors(context: &Context<'_>) -> Arc<dyn Probe> {
             "see the log for the statements that fail and their SQLSTATE, by db_response_status_code in the metrics: a bad release, a missing right, a missing column".to_owned()
         })
     };
-    Arc::new(reading(context, "statements", read).memory(window))
+    Arc::new(reading(context, "statements", read).memory(window.max(RECOVERY)))
 }
 
 pub(super) fn slow(context: &Context<'_>) -> Arc<dyn Probe> {
@@ -60,5 +60,5 @@ pub(super) fn slow(context: &Context<'_>) -> Arc<dyn Probe> {
             "see which statements are slow and their plans (larder.slow_queries(), larder analyze): a missing index, a lock, a server that is busy".to_owned()
         })
     };
-    Arc::new(reading(context, "slow", read).memory(health.window))
+    Arc::new(reading(context, "slow", read).memory(health.window.max(RECOVERY)))
 }

@@ -1,4 +1,4 @@
-//! Health: what is asked, what it takes to be well, and what is remembered.
+//! What is asked, what it takes to be well, and what is remembered.
 
 use larder::Larder;
 use larder::health::Status;
@@ -26,10 +26,18 @@ async fn an_instance_that_works_is_healthy() {
         [
             "database",
             "statements",
+            "slow",
             "connections",
             "pool",
+            "acquire",
             "cache",
-            "follower"
+            "follower",
+            "log",
+            "server",
+            "replicas",
+            "disk",
+            "migrations",
+            "process"
         ]
     );
     assert!(report.since.is_some() && report.last_check.is_some());
@@ -140,6 +148,9 @@ async fn a_database_that_is_gone_is_unhealthy_and_well_again_when_it_is_back() {
         let report = monitor.check_now().await;
         assert_eq!(report.status, expected, "{report}");
     }
+    // What callers ask is counted, what the checks ask is not.
+
+    assert!(larder.db().session().await.is_err());
     assert!(larder.statistics().connections.errors > 0);
     allow(true).await.unwrap();
     let report = monitor.check_now().await;
