@@ -243,7 +243,7 @@ impl TransactionBuilder {
             },
             Some(CommitFailure::Refused(reply)) => Error::CommitRefused(Box::new(reply)),
             Some(CommitFailure::Lost(cause)) => Error::Lost {
-                server: session.link().farewell().cloned().map(Box::new),
+                server: session.link().farewell().map(Box::new),
                 cause,
             },
             Some(CommitFailure::Unknown(unknown)) => Error::CommitOutcomeUnknown(Box::new(unknown)),

@@ -210,8 +210,9 @@ impl Link {
     }
 
     /// What the server said when it hung up, if it said something.
-    pub(crate) fn farewell(&self) -> Option<&ServerError> {
-        self.lost.get()?.server.as_ref()
+    pub(crate) fn farewell(&self) -> Option<ServerError> {
+        let lost = self.lost.get().and_then(|lost| lost.server.clone());
+        lost.or_else(|| self.journal().farewell.clone())
     }
 
     /// Changes how long a statement may stay without an answer; gives what it was.

@@ -18,11 +18,16 @@ use super::row::Row;
 /// deferred constraint, a serialization failure at its implicit commit), and whoever
 /// reads one row and no further has to hear of that.
 pub struct Rows<'conn> {
+    // On the heap: it is handed from one future to the next around it, and each has room for it.
+    running: Box<Running>,
+    /// While rows are to come, nothing else is done with the connection: no commit.
+    _connection: PhantomData<&'conn mut Connection>,
+}
+
+struct Running {
     answer: Answer,
     ticket: Ticket,
     ahead: Option<Row>,
-    /// While rows are to come, nothing else is done with the connection: no commit.
-    _connection: PhantomData<&'conn mut Connection>,
 }
 
 impl Rows<'_> {
@@ -31,24 +36,29 @@ impl Rows<'_> {
     const DISCARDED_ON_DROP: usize = 64;
 
     pub(super) fn new(answer: Answer, ticket: Ticket) -> Self {
-        Self {
+        let running = Running {
             answer,
             ticket,
             ahead: None,
+        };
+        Self {
+            running: Box::new(running),
             _connection: PhantomData,
         }
     }
 
     /// How many rows the statement touched; known once the stream is at its end.
     pub(super) fn affected(&self) -> u64 {
-        self.answer.affected()
+        self.running.answer.affected()
     }
 
     /// The snapshot that was asked for before the statement, if it was.
     pub(super) fn take_snapshot(&mut self) -> Option<String> {
-        self.answer.take_snapshot()
+        self.running.answer.take_snapshot()
     }
+}
 
+impl Running {
     /// What the server sends next.
     fn poll_server(&mut self, context: &mut Context<'_>) -> Poll<Option<QueryResult<Row>>> {
         if self.ticket.is_answered() {
@@ -83,17 +93,17 @@ impl Stream for Rows<'_> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            match ready!(self.poll_server(context)) {
+            match ready!(self.running.poll_server(context)) {
                 Some(Ok(row)) => {
-                    if let Some(before) = self.ahead.replace(row) {
+                    if let Some(before) = self.running.ahead.replace(row) {
                         return Poll::Ready(Some(Ok(before)));
                     }
                 }
                 Some(Err(error)) => {
-                    self.ahead = None;
+                    self.running.ahead = None;
                     return Poll::Ready(Some(Err(error)));
                 }
-                None => return Poll::Ready(self.ahead.take().map(Ok)),
+                None => return Poll::Ready(self.running.ahead.take().map(Ok)),
             }
         }
     }
@@ -103,7 +113,7 @@ impl Drop for Rows<'_> {
     fn drop(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..Self::DISCARDED_ON_DROP {
-            match self.poll_server(&mut context) {
+            match self.running.poll_server(&mut context) {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return,
             }

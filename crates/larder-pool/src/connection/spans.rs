@@ -11,6 +11,12 @@ use tracing::span::Id;
 
 use crate::observer::StatementOutcome;
 
+/// Whether anybody may want spans. The macro makes their fields also where nobody does, for the
+/// crate `log`, if any crate of the program has switched that on.
+fn is_wanted() -> bool {
+    tracing::span_enabled!(target: "larder::span", tracing::Level::TRACE)
+}
+
 /// A connection on loan.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SessionSpan {
@@ -22,6 +28,9 @@ pub(crate) struct SessionSpan {
 impl SessionSpan {
     /// A connection has been lent.
     pub(crate) fn begin(pool: &str) -> Self {
+        if !is_wanted() {
+            return Self::default();
+        }
         let span = tracing::trace_span!(
             target: "larder::span",
             "session",
@@ -48,6 +57,9 @@ impl SessionSpan {
 
 /// A statement is about to be sent, in a session or else in what the current task does.
 pub(crate) fn statement(profile: &StatementProfile, pool: &str, session: &SessionSpan) -> Span {
+    if !is_wanted() {
+        return Span::none();
+    }
     // With a parent or without: the macro writes down which of both it is.
     macro_rules! span {
         ($($parent:tt)*) => {

@@ -50,7 +50,7 @@ async fn health_is_a_report_and_a_status() {
     let api = Api::start().await;
     let answer = api.get("/health?from=a-load-balancer").await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.json()["status"], "healthy");
+    assert_eq!(answer.json()["status"], "healthy", "{answer:?}");
 
     api.larder.shutdown().await.unwrap();
     for (checks, code, status) in [(1, 200, "degraded"), (2, 503, "unhealthy")] {

@@ -43,6 +43,8 @@ pub(super) struct Journal {
     pub(super) has_written: bool,
     /// What is known of the id of the transaction that is open.
     pub(super) transaction_id: TransactionId,
+    /// What the server said when it hung up, in the answer to a question of Larder's own.
+    pub(super) farewell: Option<ServerError>,
     /// The two sides no longer agree on what comes next.
     pub(super) out_of_step: bool,
     /// What statements outside of a transaction may have written whose answer nobody read.

@@ -142,8 +142,9 @@ impl Link {
         };
         let mut ticket = Ticket::new(self);
         ticket.watch(observation);
-        // Each pinned here: what wraps a future would hold it twice.
-        let sent = pin!(self.client.query_raw(prepared, &statement.binds.values));
+        // On the heap, since it is large and everything around would be larger; and pinned here,
+        // since what wraps a future would hold it twice.
+        let sent = Box::pin(self.client.query_raw(prepared, &statement.binds.values));
         let sent = pin!(self.asking_behind(sent));
         match self.answer(sent).await? {
             Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),

@@ -129,7 +129,7 @@ impl Ticket {
         } else {
             self.link.journal().out_of_step = true;
             // The server may have said why before, when nobody was asking.
-            reply = self.link.farewell().cloned();
+            reply = self.link.farewell();
         }
         let mut in_doubt = false;
         if let Some(observation) = self.end() {

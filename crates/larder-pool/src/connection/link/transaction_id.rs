@@ -15,6 +15,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::answer::{Reply, id_in};
 use super::{Link, Ticket};
+use crate::server_error::ServerError;
 use crate::trouble::{Doubt, ServerIdentity};
 
 const ID: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned()";
@@ -115,7 +116,11 @@ impl Link {
             // The statement has written nothing; the next one may.
             Ok(None) => {}
             // It comes after a failure, or is one: a request to cancel hit it. COMMIT has to ask.
-            Err(_) => journal.given_up = true,
+            Err(error) => {
+                journal.given_up = true;
+                // Nobody else hears it: it was said in answer to this.
+                journal.farewell = ServerError::of(&error).filter(ServerError::ends_connection);
+            }
         }
     }
 
