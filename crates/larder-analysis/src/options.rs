@@ -13,12 +13,14 @@ pub struct Options {
     /// Findings that are less severe are left out. [`Severity::Notice`] by default: none is.
     pub min_severity: Severity,
     /// Statements whose plans are looked at, beside those that `pg_stat_statements` knows. None by
-    /// default. Each is one statement, with values or with `$1` in their place.
+    /// default. Each is one statement, with values or with `$1` in their place. Planning one may
+    /// call functions that it names: give only what you trust with your rights.
     pub statements: Vec<String>,
     /// Whether [`statements`](Self::statements) that only read are run, to see how many rows there
     /// really are and what spills to disk. Off by default.
     pub run_statements: bool,
-    /// How many statements of `pg_stat_statements` are explained, those first that took most time
+    /// How many statements of `pg_stat_statements` that the role itself has run are explained, as
+    /// planning what others wrote would give them its rights: those first that took most time
     /// in all. 20 by default.
     pub explained: usize,
     /// How long each question to the server may take. 30 s by default.

@@ -9,7 +9,8 @@ use crate::Error;
 use crate::connection::{Unanswered, ask};
 
 /// Whether something is old enough is known at least since the server runs, where its statistics
-/// were never reset: a restart keeps them, a crash resets them.
+/// were never reset. A restart keeps them. A crash loses them and, where the postmaster outlives it,
+/// leaves no other trace than a reset of the statistics of the background writer.
 const FACTS: &str = "
     SELECT pg_catalog.current_database() AS database,
            pg_catalog.quote_ident(pg_catalog.current_database()) AS quoted_database,
@@ -19,7 +20,8 @@ const FACTS: &str = "
            pg_catalog.pg_is_in_recovery() AS is_standby,
            d.oid::int8 AS database_oid,
            extract(epoch FROM pg_catalog.now()
-             - coalesce(s.stats_reset, pg_catalog.pg_postmaster_start_time()))::float8
+             - greatest(coalesce(s.stats_reset, pg_catalog.pg_postmaster_start_time()),
+                        (SELECT b.stats_reset FROM pg_catalog.pg_stat_bgwriter b)))::float8
              AS statistics_age,
            pg_catalog.pg_database_size(d.oid)::int8 AS database_size
     FROM pg_catalog.pg_database d

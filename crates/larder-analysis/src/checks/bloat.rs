@@ -166,15 +166,13 @@ fn table(row: Relation, context: &Context<'_>) -> Option<AnalysisFinding> {
     let name = &row.name;
     Some(
         row.finding("table-bloat", &OF_TABLES, context)?
-            .advice("let it be where the table will grow again: new rows fill the space. Else write it anew, with pg_repack where nobody may wait. pgstattuple_approx tells exactly")
-            .cure(
-                format!("VACUUM (FULL, ANALYZE) {name};"),
-                format!(
-                    "everybody who reads or writes {name} waits until it is done ({}); needs {} of space meanwhile",
-                    time_class(size - empty),
-                    bytes(size - empty)
-                ),
-            ),
+            // It is an estimate, and its cure stops everybody: nothing to be run without a thought.
+            .advice(format!("let it be where the table will grow again: new rows fill the space. Else, when pgstattuple_approx has told exactly, write it anew: with pg_repack, or, where everybody may wait, with VACUUM (FULL, ANALYZE) {name}"))
+            .costs(format!(
+                "with VACUUM FULL everybody who reads or writes {name} waits until it is done ({}); written anew it needs {} of space meanwhile",
+                time_class(size - empty),
+                bytes(size - empty)
+            )),
     )
 }
 
@@ -196,8 +194,11 @@ fn index(row: Relation, context: &Context<'_>) -> Option<AnalysisFinding> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
+    use crate::Thresholds;
+    use crate::server::Server;
 
     #[test]
     fn what_is_full_is_not_bloated() {
@@ -225,5 +226,26 @@ mod tests {
         };
         let (_, share) = emptied.empty(&OF_TABLES, 8192.0);
         assert!((0.8..0.95).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn what_stops_everybody_is_advised_and_no_cure_to_be_run() {
+        let emptied = Relation {
+            name: "public.t".to_owned(),
+            rows: 1_000_000.0,
+            bytes: 1 << 30,
+            width: 8.0,
+            columns: 1.0,
+            fill: 100.0,
+        };
+        let context = Context {
+            server: &Server::default(),
+            thresholds: &Thresholds::default(),
+        };
+        let finding = table(emptied, &context).unwrap();
+        assert_eq!(finding.cure_sql, None);
+        let statement = "VACUUM (FULL, ANALYZE) public.t";
+        assert!(finding.advice.contains(statement), "{}", finding.advice);
+        assert!(finding.cost.contains("waits"), "{}", finding.cost);
     }
 }

@@ -99,20 +99,27 @@ fn unused(row: Unused, context: &Context<'_>) -> Option<AnalysisFinding> {
     .evidence("rows written", count(row.writes as f64))
     .evidence("statistics count for", seconds(facts.statistics_age))
     .evidence("definition", &row.definition);
-    let (confidence, advice) = match (row.standbys, row.is_of_expression) {
-        (0, false) => (
-            Confidence::Medium,
-            "drop it, unless it is kept for a report that runs less often than the statistics are old",
-        ),
-        (0, true) => (
-            Confidence::Low,
-            "drop it, unless the planner needs what it knows of its expression: compare plans before",
-        ),
-        _ => (
-            Confidence::Low,
-            "drop it, unless the standbys read it: each counts its own reads",
-        ),
+    let mut confidence = Confidence::Low;
+    let mut advice = match (row.standbys, row.is_of_expression) {
+        (0, false) => {
+            confidence = Confidence::Medium;
+            "drop it, unless it is kept for a report that runs less often than the statistics are old"
+        }
+        (0, true) => {
+            "drop it, unless the planner needs what it knows of its expression: compare plans before"
+        }
+        _ => "drop it, unless the standbys read it: each counts its own reads",
+    }
+    .to_owned();
+    let age = match row.age {
+        Some(age) => seconds(age),
+        None => {
+            confidence = Confidence::Low;
+            advice += "; it may be new, and nothing has had the time to use it: how old it is is not known where track_commit_timestamp is off or was off when it was built";
+            "not known".to_owned()
+        }
     };
+    let finding = finding.evidence("age of the index", age);
     Some(finding.advice(advice).confidence(confidence).cure(
         format!("DROP INDEX CONCURRENTLY {};", row.index),
         format!(
@@ -123,7 +130,8 @@ fn unused(row: Unused, context: &Context<'_>) -> Option<AnalysisFinding> {
     ))
 }
 
-/// Not one that is being built.
+/// Not one that is being built. Which one that is, the server does not tell of other roles' sessions;
+/// their locks it shows to everybody, and whoever builds an index holds one on the table.
 const INVALID: &str = concat!(
     "
     SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS index,
@@ -143,7 +151,12 @@ const INVALID: &str = concat!(
     "
       AND NOT (i.indisvalid AND i.indisready AND i.indislive)
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p
-                      WHERE p.index_relid = c.oid OR p.relid = t.oid)"
+                      WHERE p.index_relid = c.oid OR p.relid = t.oid
+                         OR (p.relid IS NULL
+                             AND EXISTS (SELECT FROM pg_catalog.pg_locks l
+                                         JOIN pg_catalog.pg_database d ON d.oid = l.database
+                                         WHERE d.datname = pg_catalog.current_database()
+                                           AND l.pid = p.pid AND l.relation = t.oid)))"
 );
 
 #[derive(Deserialize)]
@@ -195,4 +208,47 @@ fn invalid(row: Invalid, _: &Context<'_>) -> Option<AnalysisFinding> {
                 format!("{reads}; lets others read and write"),
             ),
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::Thresholds;
+    use crate::server::Server;
+
+    fn judged(age: Option<f64>) -> Option<AnalysisFinding> {
+        let row = Unused {
+            index: "public.i".to_owned(),
+            table: "public.t".to_owned(),
+            bytes: 1 << 30,
+            reads: 1_000,
+            writes: 0,
+            is_of_expression: false,
+            definition: String::new(),
+            age,
+            standbys: 0,
+        };
+        let context = Context {
+            server: &Server::default(),
+            thresholds: &Thresholds::default(),
+        };
+        unused(row, &context)
+    }
+
+    #[test]
+    fn an_index_that_may_be_new_is_accused_with_doubt() {
+        const DAY: f64 = 86_400.0;
+        let known = judged(Some(30.0 * DAY)).unwrap();
+        assert_eq!(known.confidence, Confidence::Medium);
+        assert!(!known.advice.contains("new"), "{}", known.advice);
+        let unknown = judged(None).unwrap();
+        assert_eq!(unknown.confidence, Confidence::Low);
+        assert!(
+            unknown.advice.contains("it may be new"),
+            "{}",
+            unknown.advice
+        );
+        assert_eq!(judged(Some(DAY)), None);
+    }
 }

@@ -20,7 +20,8 @@ pub(super) const CHECKS: &[Check] = &[Check {
 /// The evidence that names the index on whose account another one is superfluous.
 pub(crate) const STAYS: &str = "the one that stays";
 
-/// A column of a key is its definition with operator class, collation and direction.
+/// A column of a key is its definition with operator class and its options, collation and direction.
+/// Whether nulls count as equal is known from PostgreSQL 15 on; before, they never do.
 const INDEXES: &str = concat!(
     "
     SELECT c.oid::int8 AS oid, t.oid::int8 AS table_oid,
@@ -29,13 +30,20 @@ const INDEXES: &str = concat!(
            a.amname AS method,
            ARRAY(SELECT pg_catalog.concat_ws(' ',
                    pg_catalog.pg_get_indexdef(c.oid, k + 1, true),
-                   i.indclass[k], i.indcollation[k], i.indoption[k])
+                   i.indclass[k], i.indcollation[k], i.indoption[k],
+                   (SELECT pg_catalog.array_to_string(o.attoptions, ',')
+                    FROM pg_catalog.pg_attribute o
+                    WHERE o.attrelid = c.oid AND o.attnum = k + 1))
                  FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k) AS keys,
            ARRAY(SELECT pg_catalog.pg_get_indexdef(c.oid, k + 1, true)
                  FROM pg_catalog.generate_series(i.indnkeyatts::int4, i.indnatts - 1) k
                  ORDER BY k) AS included,
            pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
+           pg_catalog.array_to_string(c.reloptions, ',') AS options,
            i.indisunique AS is_unique,
+           coalesce((pg_catalog.to_jsonb(i)->>'indnullsnotdistinct')::bool, false)
+             AS has_equal_nulls,
+           NOT i.indimmediate AS is_deferrable,
            i.indisreplident OR i.indisclustered
              OR EXISTS (SELECT FROM pg_catalog.pg_constraint f WHERE f.conindid = c.oid)
              AS is_needed,
@@ -63,7 +71,13 @@ struct Index {
     keys: Vec<String>,
     included: Vec<String>,
     predicate: Option<String>,
+    /// How it is stored, such as `fillfactor=70`.
+    options: Option<String>,
     is_unique: bool,
+    /// A second null is refused where it is unique.
+    has_equal_nulls: bool,
+    /// What is there twice is refused when the transaction ends, or not before the statement does.
+    is_deferrable: bool,
     /// A constraint stands on it, or replication.
     is_needed: bool,
     bytes: i64,
@@ -77,8 +91,9 @@ impl Index {
         let same = self.method == other.method
             && self.keys == other.keys
             && self.predicate == other.predicate
-            && self.includes_no_more_than(other);
-        if !same || self.is_needed || (self.is_unique && !other.is_unique) {
+            && self.includes_no_more_than(other)
+            && self.finds_no_more_than(other);
+        if !same || self.is_needed || !self.keeps_the_rule_of(other) {
             return false;
         }
         // Else each would be the duplicate of the other.
@@ -98,6 +113,19 @@ impl Index {
             && self.includes_no_more_than(other)
             && !self.is_needed
             && !self.is_unique
+    }
+
+    /// Whether nothing can be written after it is gone that it would have refused. Of two rules that
+    /// differ in nulls or in their time, neither is given up.
+    fn keeps_the_rule_of(&self, other: &Self) -> bool {
+        let rule = |index: &Self| (index.has_equal_nulls, index.is_deferrable);
+        !self.is_unique || (other.is_unique && rule(self) == rule(other))
+    }
+
+    /// In B-trees and hash indexes options say how full pages are. In others they say what is found,
+    /// and how fast.
+    fn finds_no_more_than(&self, other: &Self) -> bool {
+        matches!(self.method.as_str(), "btree" | "hash") || self.options == other.options
     }
 
     fn includes_no_more_than(&self, other: &Self) -> bool {
@@ -178,7 +206,10 @@ mod tests {
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
             included: Vec::new(),
             predicate: None,
+            options: None,
             is_unique: false,
+            has_equal_nulls: false,
+            is_deferrable: false,
             is_needed: false,
             bytes: 1 << 20,
             definition: String::new(),
@@ -211,6 +242,55 @@ mod tests {
         assert!(plain.is_beginning_of(&longer));
         assert!(!unique.is_beginning_of(&longer));
         assert!(!needed.is_beginning_of(&longer));
+    }
+
+    #[test]
+    fn of_two_rules_that_differ_both_stay() {
+        let unique = |oid| Index {
+            is_unique: true,
+            ..index(oid, &["a"])
+        };
+        let once = unique(1);
+        let null_once = Index {
+            has_equal_nulls: true,
+            ..unique(2)
+        };
+        let at_the_end = Index {
+            is_deferrable: true,
+            is_needed: true,
+            ..unique(3)
+        };
+        for (one, other) in [
+            (&once, &null_once),
+            (&once, &at_the_end),
+            (&null_once, &at_the_end),
+        ] {
+            assert!(!one.is_duplicate_of(other), "{one:?} {other:?}");
+            assert!(!other.is_duplicate_of(one), "{other:?} {one:?}");
+        }
+        assert!(unique(4).is_duplicate_of(&once));
+        // What keeps no rule goes on account of each of them.
+        let plain = index(5, &["a"]);
+        assert!(plain.is_duplicate_of(&null_once) && plain.is_duplicate_of(&at_the_end));
+    }
+
+    #[test]
+    fn options_matter_where_they_change_what_is_found() {
+        let with = |oid, method: &str, options: &str| Index {
+            method: method.to_owned(),
+            options: Some(options.to_owned()),
+            ..index(oid, &["a"])
+        };
+        let (coarse, fine) = (
+            with(1, "brin", "pages_per_range=128"),
+            with(2, "brin", "pages_per_range=1"),
+        );
+        assert!(!coarse.is_duplicate_of(&fine) && !fine.is_duplicate_of(&coarse));
+        let (full, looser) = (
+            with(3, "btree", "fillfactor=100"),
+            with(4, "btree", "fillfactor=70"),
+        );
+        assert!(looser.is_duplicate_of(&full));
     }
 
     #[test]

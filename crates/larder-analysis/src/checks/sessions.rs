@@ -48,10 +48,11 @@ fn session(row: Session, context: &Context<'_>) -> Option<AnalysisFinding> {
     let age = row.age.unwrap_or_default();
     let state = row.state.as_deref().unwrap_or_default();
     let is_idle = state.starts_with("idle in transaction");
-    let idle = row.state_age.filter(|_| is_idle).unwrap_or_default();
+    let limit = thresholds.idle_in_transaction.as_secs_f64();
+    let idle = row.state_age.filter(|age| is_idle && *age >= limit);
     let pid = row.pid;
     let application = row.application.as_deref().unwrap_or_default();
-    let (code, title) = if idle >= thresholds.idle_in_transaction.as_secs_f64() {
+    let (code, title) = if let Some(idle) = idle {
         (
             "session-idle-in-transaction",
             format!(
@@ -75,19 +76,68 @@ fn session(row: Session, context: &Context<'_>) -> Option<AnalysisFinding> {
         true => Severity::Warning,
         false => Severity::Notice,
     };
-    let limit = "its locks are held and dead rows are kept meanwhile";
-    Some(
-        AnalysisFinding::new(code, severity, format!("session {pid}"), title)
-            .evidence("role", row.role.as_deref().unwrap_or_default())
-            .evidence("application", application)
-            .evidence("state", state)
-            .evidence("its transaction began", format!("{} ago", seconds(age)))
-            .evidence("transactions since", count(row.transactions as f64))
-            .evidence("sessions that wait for it", row.waiting)
-            .advice(format!("end it, and see where the application leaves transactions open; {limit}. idle_in_transaction_session_timeout ends such sessions by itself"))
+    let finding = AnalysisFinding::new(code, severity, format!("session {pid}"), title)
+        .evidence("role", row.role.as_deref().unwrap_or_default())
+        .evidence("application", application)
+        .evidence("state", state)
+        .evidence("its transaction began", format!("{} ago", seconds(age)))
+        .evidence("transactions since", count(row.transactions as f64))
+        .evidence("sessions that wait for it", row.waiting);
+    let harm = "its locks are held and dead rows are kept meanwhile";
+    Some(match idle {
+        Some(_) => finding
+            .advice(format!("end it, and see where the application leaves transactions open; {harm}. idle_in_transaction_session_timeout ends such sessions by itself"))
             .cure(
                 format!("SELECT pg_terminate_backend({pid});"),
                 "at once; its transaction is rolled back, and its client gets an error",
             ),
-    )
+        // It may be a backup or an import that somebody waits for, at rest between two statements.
+        None => finding
+            .advice(format!("find out what it does (pg_stat_activity has its statement) and whether that is meant to take so long; {harm}. Work in smaller pieces lets go of them in between"))
+            .costs("ended before it is done, all its work is rolled back and has to be done again"),
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::Thresholds;
+    use crate::server::Server;
+
+    const HOURS: f64 = 3.0 * 3_600.0;
+
+    fn judged(state: &str, state_age: f64) -> AnalysisFinding {
+        let row = Session {
+            pid: 7,
+            role: Some("app".to_owned()),
+            application: Some("import".to_owned()),
+            state: Some(state.to_owned()),
+            state_age: Some(state_age),
+            age: Some(HOURS),
+            transactions: 0,
+            waiting: 0,
+        };
+        let context = Context {
+            server: &Server::default(),
+            thresholds: &Thresholds::default(),
+        };
+        session(row, &context).unwrap()
+    }
+
+    #[test]
+    fn only_who_does_nothing_is_to_be_ended() {
+        for state in ["idle in transaction", "idle in transaction (aborted)"] {
+            let idle = judged(state, HOURS);
+            assert_eq!(idle.code, "session-idle-in-transaction");
+            let cure = idle.cure_sql.as_deref();
+            assert_eq!(cure, Some("SELECT pg_terminate_backend(7);"));
+        }
+        for (state, state_age) in [("active", HOURS), ("idle in transaction", 0.1)] {
+            let working = judged(state, state_age);
+            assert_eq!(working.code, "session-long-transaction");
+            assert_eq!(working.cure_sql, None);
+            assert!(working.advice.contains("what it does"), "{working:#?}");
+        }
+    }
 }

@@ -1,6 +1,10 @@
-//! The plans of statements: those that were given, and those that took most time.
+//! The plans of statements: those that were given, and those of the role itself that took most time.
+//!
+//! To plan a statement is to run some of it: the planner calls functions that are declared IMMUTABLE
+//! with values that it knows. So what another role has written is never planned with the rights of
+//! whoever analyses, who may be a superuser.
 
-use larder_database::{Connection, Error as DatabaseError, sql};
+use larder_database::{Connection, Error as DatabaseError, Sql, sql};
 use serde::Deserialize;
 
 use super::advice::{Ground, judge, missing_index, unserved};
@@ -23,18 +27,54 @@ pub(crate) struct Explained {
     pub(crate) statements: usize,
 }
 
-/// Those that only read or change rows: others have no plan.
-const STATEMENTS: &str = "
+/// What may be planned: what only reads or changes rows, as other statements have no plan, and does
+/// not ask of the server itself.
+macro_rules! with_plans {
+    () => {
+        "d.datname = pg_catalog.current_database()
+         AND s.query ~* '^[[:space:](]*(select|with|update|delete|merge)'
+         AND s.query !~* 'pg_catalog|pg_stat_|information_schema|hypopg'"
+    };
+}
+
+/// Those that the role itself has run. Roles are compared by name, as a cast to `regrole` would fold
+/// capital letters.
+const STATEMENTS: &str = concat!(
+    "
     SELECT s.query AS text, pg_catalog.sum(s.calls)::int8 AS calls,
            pg_catalog.sum(s.total_exec_time)::float8 AS total,
            pg_catalog.sum(s.rows)::int8 AS rows
     FROM {pg_stat_statements}.pg_stat_statements s
     JOIN pg_catalog.pg_database d ON d.oid = s.dbid
-    WHERE d.datname = pg_catalog.current_database()
-      AND s.query ~* '^[[:space:](]*(select|with|update|delete|merge)'
-      AND s.query !~* 'pg_catalog|pg_stat_|information_schema|hypopg'
+    WHERE ",
+    with_plans!(),
+    "
+      AND s.userid = (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
     GROUP BY s.query
-    ORDER BY total DESC LIMIT :explained";
+    ORDER BY total DESC LIMIT :explained"
+);
+
+/// Whose statements are left, those first that took most time.
+const OF_OTHERS: &str = concat!(
+    "
+    SELECT pg_catalog.pg_get_userbyid(s.userid) AS role, current_user AS asks
+    FROM {pg_stat_statements}.pg_stat_statements s
+    JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+    WHERE ",
+    with_plans!(),
+    "
+      AND s.userid <> (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
+    GROUP BY s.userid
+    ORDER BY pg_catalog.sum(s.total_exec_time) DESC"
+);
+
+/// Another role whose statements are known.
+#[derive(Debug, Deserialize)]
+struct Other {
+    role: String,
+    /// The role that analyses.
+    asks: String,
+}
 
 /// A statement whose plan is looked at.
 #[derive(Debug, Clone, Deserialize)]
@@ -111,17 +151,24 @@ impl Examination<'_> {
             ));
             return Ok(());
         };
+        if self.options.explained == 0 {
+            return Ok(());
+        }
         let text = STATEMENTS.replace("{pg_stat_statements}", schema);
+        let others = OF_OTHERS.replace("{pg_stat_statements}", schema);
         let most = i64::try_from(self.options.explained).unwrap_or(i64::MAX);
-        let rows = match ask(connection, sql(text).bind("explained", most)).await {
-            Ok(rows) => rows,
-            Err(Unanswered::Lost(error)) => return Err(error),
-            Err(Unanswered::Refused(refusal)) => {
-                let refused = NotChecked::new(CODES, refusal.why, refusal.cure);
-                self.explained.not_checked.push(refused);
-                return Ok(());
-            }
+        let Some(rows) = self
+            .ask(connection, sql(text).bind("explained", most))
+            .await?
+        else {
+            return Ok(());
         };
+        if let Some(others) = self.ask(connection, sql(others)).await? {
+            let others = others.into_iter();
+            let others = others.filter_map(|row| serde_json::from_value(row).ok());
+            let refused = of_others(&others.collect::<Vec<_>>());
+            self.explained.not_checked.extend(refused);
+        }
         match run(connection, explain::GENERIC).await {
             Ok(()) => {}
             Err(Unanswered::Lost(error)) => return Err(error),
@@ -148,6 +195,23 @@ impl Examination<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The rows of an answer; `None` if the server refuses, which is told.
+    async fn ask(
+        &mut self,
+        connection: &mut Connection,
+        question: Sql,
+    ) -> Result<Option<Vec<serde_json::Value>>, DatabaseError> {
+        match ask(connection, question).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(Unanswered::Lost(error)) => Err(error),
+            Err(Unanswered::Refused(refusal)) => {
+                let refused = NotChecked::new(CODES, refusal.why, refusal.cure);
+                self.explained.not_checked.push(refused);
+                Ok(None)
+            }
+        }
     }
 
     async fn statement(
@@ -243,6 +307,25 @@ impl Examination<'_> {
         }
         self.explained
     }
+}
+
+/// That the statements of other roles were not planned.
+fn of_others(others: &[Other]) -> Option<NotChecked> {
+    /// So many are named.
+    const MOST: usize = 5;
+    let asks = &others.first()?.asks;
+    let named = others.iter().take(MOST).map(|other| other.role.as_str());
+    let mut roles = named.collect::<Vec<_>>().join(", ");
+    if others.len() > MOST {
+        roles += &format!(" and {} more", others.len() - MOST);
+    }
+    Some(NotChecked::new(
+        CODES,
+        format!(
+            "the statements of other roles ({roles}) were not planned: the planner calls functions of theirs, and would do so with the rights of {asks}"
+        ),
+        "analyse as that role; or read the statement, and give it with --statement if it calls nothing that you do not trust",
+    ))
 }
 
 /// With the statement that shows it.

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod catalog;
 mod clean;
+mod others;
 mod planted;
 mod proposals;
 mod rights;

@@ -55,6 +55,11 @@ impl Shop {
         connect(&self.url()).await
     }
 
+    /// Another database handle of the same role, without connections of before.
+    pub(crate) async fn open_again(&self) -> Database {
+        open(&self.url()).await
+    }
+
     /// A database handle of another role.
     pub(crate) async fn open_as(&self, role: &str, password: &str) -> Database {
         let port = self.server.port();
