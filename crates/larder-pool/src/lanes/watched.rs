@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::request::{Request, WholeRows};
 use crate::connection::{Observation, SentStatement};
+use crate::deadline;
 use crate::server_error::ServerError;
 
 /// A read that is observed to its end, whatever that is.
@@ -50,7 +51,7 @@ impl Drop for Watched {
     fn drop(&mut self) {
         if let Some(observation) = self.0.take() {
             // A read leaves nothing to be told of later.
-            drop(observation.abandoned());
+            drop(observation.abandoned(deadline::passed().is_some()));
         }
     }
 }
