@@ -222,6 +222,9 @@ mod tests {
         assert_eq!(listed(2), "\n-- $1: int4\n-- $2: int4");
         assert!(listed(50).ends_with("\n-- $50: int4"));
         let many = listed(30_000);
-        assert!(many.ends_with("\n-- $50: int4\n-- and 29950 more"), "{many}");
+        assert!(
+            many.ends_with("\n-- $50: int4\n-- and 29950 more"),
+            "{many}"
+        );
     }
 }

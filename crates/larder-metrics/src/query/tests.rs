@@ -106,7 +106,8 @@ fn who_leaves_is_counted_and_no_failure() {
         assert_eq!((known.calls, known.errors), (3, 1));
     });
     let cancelled = lines(&page, "db_client_operation_duration_seconds_count");
-    let is_counted = |line: &&str| line.contains(r#"error_type="cancelled""#) && line.ends_with(" 1");
+    let is_counted =
+        |line: &&str| line.contains(r#"error_type="cancelled""#) && line.ends_with(" 1");
     assert!(cancelled.iter().any(is_counted), "{page}");
 }
 

@@ -321,7 +321,7 @@ impl Link {
     /// Whether what is given up now is given up because it takes too long, and not because the
     /// caller has no use for it. Nothing else is asked on a connection whose answer was late.
     fn is_late(&self) -> bool {
-        self.late.load(Ordering::Relaxed) || deadline::passed().is_some()
+        self.late.load(Ordering::Relaxed) || deadline::is_over()
     }
 
     fn answer_timeout(&self) -> Option<Duration> {

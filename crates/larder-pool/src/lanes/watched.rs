@@ -51,7 +51,60 @@ impl Drop for Watched {
     fn drop(&mut self) {
         if let Some(observation) = self.0.take() {
             // A read leaves nothing to be told of later.
-            drop(observation.abandoned(deadline::passed().is_some()));
+            drop(observation.abandoned(deadline::is_over()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::connection::Watch;
+    use crate::written::Written;
+    use crate::{EndedStatement, Observer, PoolObserver, StatementOutcome};
+
+    /// Whether each statement that ended was lost, or else its caller left.
+    #[derive(Default)]
+    struct Ends(Mutex<Vec<bool>>);
+
+    impl PoolObserver for Ends {
+        fn statement_ended(&self, statement: &EndedStatement<'_>) {
+            let is_lost = match statement.outcome {
+                StatementOutcome::Lost => true,
+                StatementOutcome::Abandoned => false,
+                other => panic!("{other:?}"),
+            };
+            self.0.lock().unwrap().push(is_lost);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_is_told_from_an_answer_that_does_not_come_in_time() {
+        let ends = Arc::new(Ends::default());
+        let watch = Watch::new("main", Observer::new(Arc::clone(&ends) as _));
+        let waiting = || async {
+            let profile = watch.profiles().of_text("SELECT 1");
+            let statement = Written {
+                profile,
+                keys: None,
+            };
+            let _watched = Watched::new(Observation::of_read(&watch, statement));
+            std::future::pending::<()>().await;
+        };
+        let soon = Duration::from_secs(1);
+        tokio::time::timeout(soon, waiting()).await.unwrap_err();
+        assert_eq!(*ends.0.lock().unwrap(), [false]);
+        // The caller leaves while there is time.
+        let request = deadline::within(2 * soon, tokio::time::timeout(soon, waiting()));
+        request.await.unwrap().unwrap_err();
+        assert_eq!(*ends.0.lock().unwrap(), [false, false]);
+        let request = deadline::within(soon, deadline::in_time("an answer", waiting()));
+        assert!(request.await.unwrap().is_none());
+        assert_eq!(*ends.0.lock().unwrap(), [false, false, true]);
+        deadline::within(soon, waiting()).await.unwrap_err();
+        assert_eq!(*ends.0.lock().unwrap(), [false, false, true, true]);
     }
 }
