@@ -123,8 +123,8 @@ mod tests {
         assert_eq!(sent.bound_bytes(), 70_003);
         let mut parameters = sent.parameters(false);
         assert_eq!(parameters.len(), 3);
-        assert_eq!(parameters.next().unwrap(), "bytea, 3 bytes");
-        assert_eq!(parameters.last().unwrap(), "bytea, 70000 bytes");
+        assert_eq!(parameters.next().as_deref(), Some("bytea, 3 bytes"));
+        assert_eq!(parameters.last().as_deref(), Some("bytea, 70000 bytes"));
     }
 
     #[test]

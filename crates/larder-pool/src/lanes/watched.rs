@@ -58,26 +58,33 @@ impl Drop for Watched {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
     use std::time::Duration;
+
+    use tokio::time::timeout;
 
     use super::*;
     use crate::connection::Watch;
     use crate::written::Written;
     use crate::{EndedStatement, Observer, PoolObserver, StatementOutcome};
 
-    /// Whether each statement that ended was lost, or else its caller left.
+    /// How each statement ended.
     #[derive(Default)]
-    struct Ends(Mutex<Vec<bool>>);
+    struct Ends(Mutex<Vec<&'static str>>);
+
+    impl Ends {
+        fn all(&self) -> MutexGuard<'_, Vec<&'static str>> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
 
     impl PoolObserver for Ends {
         fn statement_ended(&self, statement: &EndedStatement<'_>) {
-            let is_lost = match statement.outcome {
-                StatementOutcome::Lost => true,
-                StatementOutcome::Abandoned => false,
-                other => panic!("{other:?}"),
-            };
-            self.0.lock().unwrap().push(is_lost);
+            self.all().push(match statement.outcome {
+                StatementOutcome::Lost => "lost",
+                StatementOutcome::Abandoned => "abandoned",
+                _ => "otherwise",
+            });
         }
     }
 
@@ -95,16 +102,17 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let soon = Duration::from_secs(1);
-        tokio::time::timeout(soon, waiting()).await.unwrap_err();
-        assert_eq!(*ends.0.lock().unwrap(), [false]);
-        // The caller leaves while there is time.
-        let request = deadline::within(2 * soon, tokio::time::timeout(soon, waiting()));
-        request.await.unwrap().unwrap_err();
-        assert_eq!(*ends.0.lock().unwrap(), [false, false]);
+        assert!(timeout(soon, waiting()).await.is_err());
+        assert_eq!(*ends.all(), ["abandoned"]);
+        ends.all().clear();
+        // There is time, and the caller leaves.
+        let request = deadline::within(2 * soon, timeout(soon, waiting()));
+        assert!(request.await.is_ok_and(|left| left.is_err()));
+        assert_eq!(*ends.all(), ["abandoned"]);
+        ends.all().clear();
         let request = deadline::within(soon, deadline::in_time("an answer", waiting()));
-        assert!(request.await.unwrap().is_none());
-        assert_eq!(*ends.0.lock().unwrap(), [false, false, true]);
-        deadline::within(soon, waiting()).await.unwrap_err();
-        assert_eq!(*ends.0.lock().unwrap(), [false, false, true, true]);
+        assert!(request.await.is_ok_and(|answer| answer.is_none()));
+        assert!(deadline::within(soon, waiting()).await.is_err());
+        assert_eq!(*ends.all(), ["lost", "lost"]);
     }
 }

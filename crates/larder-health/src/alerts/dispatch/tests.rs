@@ -48,8 +48,7 @@ impl AlertSink for Pager {
 
     fn send(&self, alert: Arc<Alert>) -> BoxFuture<'_, Result<(), AlertError>> {
         self.sent.send(alert).unwrap();
-        let answer = (self.answer.lock().unwrap())();
-        answer
+        (self.answer.lock().unwrap())()
     }
 }
 
