@@ -11,7 +11,7 @@ pub(crate) const ALL: [&Tool; 2] = [&PROMETHEUS, &CHROMIUM];
 const PROMETHEUS: Tool = Tool {
     title: "Prometheus",
     requirement: "Prometheus: the programs prometheus and promtool",
-    programs: &["prometheus", "promtool"],
+    programs: &[&["prometheus"], &["promtool"]],
     packages: |manager| match manager {
         PackageManager::Apt | PackageManager::Apk | PackageManager::Brew => &["prometheus"],
         PackageManager::Dnf => &["golang-github-prometheus"],
@@ -21,8 +21,11 @@ const PROMETHEUS: Tool = Tool {
 /// Chromium looks at the dashboard, driven by ChromeDriver.
 const CHROMIUM: Tool = Tool {
     title: "Chromium",
-    requirement: "Chromium and ChromeDriver: the programs chromium and chromedriver",
-    programs: &["chromium", "chromedriver"],
+    requirement: "Chromium and ChromeDriver: the programs chromium (or google-chrome) and chromedriver",
+    programs: &[
+        &["chromium", "chromium-browser", "google-chrome"],
+        &["chromedriver"],
+    ],
     packages: |manager| match manager {
         PackageManager::Apt => &["chromium", "chromium-driver"],
         PackageManager::Apk => &["chromium", "chromium-chromedriver"],
@@ -38,8 +41,8 @@ pub(crate) struct Tool {
     pub(crate) title: &'static str,
     /// What has to be installed, in words.
     pub(crate) requirement: &'static str,
-    /// The names of its programs; all of them have to be there.
-    programs: &'static [&'static str],
+    /// Its programs, all of which have to be there, each with the names that it goes by.
+    programs: &'static [&'static [&'static str]],
     /// The packages that contain it.
     pub(crate) packages: fn(PackageManager) -> &'static [&'static str],
 }
@@ -47,9 +50,8 @@ pub(crate) struct Tool {
 impl Tool {
     /// Whether its programs are on this machine.
     pub(crate) fn is_there(&self) -> bool {
-        self.programs
-            .iter()
-            .all(|name| programs::in_path(name).is_some())
+        let is_there = |name: &&str| programs::in_path(name).is_some();
+        self.programs.iter().all(|names| names.iter().any(is_there))
     }
 }
 
@@ -63,7 +65,8 @@ mod tests {
             programs,
             ..PROMETHEUS
         };
-        assert!(tool(&["sh", "cat"]).is_there());
-        assert!(!tool(&["sh", "no-such-program"]).is_there());
+        assert!(tool(&[&["sh"], &["cat"]]).is_there());
+        assert!(!tool(&[&["sh"], &["no-such-program"]]).is_there());
+        assert!(tool(&[&["no-such-program", "sh"]]).is_there());
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn record(
             state = error.state();
             Some(QueryError::SqlState(state.as_str()))
         }
-        StatementOutcome::Abandoned => Some(QueryError::Class("cancelled")),
+        StatementOutcome::Abandoned => Some(QueryError::CANCELLED),
         _ => Some(QueryError::Class("connection")),
     };
     let recorded = queries.record(&QueryObservation {

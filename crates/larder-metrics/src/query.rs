@@ -42,16 +42,33 @@ pub struct QueryObservation<'a> {
     pub error: Option<QueryError<'a>>,
 }
 
+impl QueryObservation<'_> {
+    pub(crate) fn has_failed(&self) -> bool {
+        self.error.as_ref().is_some_and(QueryError::is_failure)
+    }
+}
+
 /// How a statement failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QueryError<'a> {
     /// The server refused it, with this SQLSTATE.
     SqlState(&'a str),
-    /// Anything else, by its class, such as `timeout` or `connection`.
+    /// Anything else, by its class, such as `timeout` or `connection`; see also
+    /// [`CANCELLED`](Self::CANCELLED).
     Class(&'static str),
 }
 
 impl QueryError<'_> {
+    /// The caller left before the end of the answer, as one whose client has hung up. It has a
+    /// series of its own and is no failure: neither the statement nor the server is to blame.
+    pub const CANCELLED: Self = Self::Class("cancelled");
+
+    /// Whether something is wrong where this happens often.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.as_str() != Self::CANCELLED.as_str()
+    }
+
     /// The SQLSTATE or the class.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -136,14 +153,14 @@ pub struct QueryRecorder {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct QueryStatistics {
-    /// Statements that ended, failed ones included.
+    /// Statements that ended, failed ones and those whose caller left included.
     pub total: u64,
     /// Reads that were answered by the cache and needed no statement. A recorder leaves it at
     /// 0: only the cache knows.
     pub cached: u64,
     /// Statements that took as long as the threshold or longer.
     pub slow: u64,
-    /// Statements that failed.
+    /// Statements that failed. Those whose caller left are not among them.
     pub failed: u64,
     /// The mean duration in milliseconds.
     pub avg_ms: f64,
@@ -190,7 +207,7 @@ impl QueryRecorder {
         let nanoseconds = u64::try_from(query.duration.as_nanos()).unwrap_or(u64::MAX);
         let slow = query.duration >= self.slow_threshold();
         let first = self.statements.record(second, query, slow);
-        self.window.add(second, query.error.is_some());
+        self.window.add(second, query.has_failed());
         self.recent.reach(second, &self.latencies);
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
         self.latencies.record(query.duration);

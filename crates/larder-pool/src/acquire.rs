@@ -66,13 +66,19 @@ impl Pool {
         Ok(Session::new(lease))
     }
 
-    /// A connection that is open and that nobody has use for now; `None` if there is none, and
-    /// where the pool has but one at all.
+    /// A connection that is open and that nobody has use for now; `None` if there is none, if it
+    /// is the last one that the next caller could have, and where the pool has but one at all.
     pub(crate) async fn spare_session(
         &self,
         location: &'static Location<'static>,
     ) -> Option<Session> {
-        if self.0.options.hard_maximum() < 2 || self.0.shelf.idle() == 0 {
+        let most = self.0.options.hard_maximum();
+        if !self.0.shelf.has_spare(most) {
+            return None;
+        }
+        // Nor the last place, where fewer may be in use than may be open.
+        let queue = &self.0.queue;
+        if queue.in_use().saturating_add(1) >= queue.limit() {
             return None;
         }
         let observer = &self.0.options.observer;

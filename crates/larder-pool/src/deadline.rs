@@ -137,6 +137,11 @@ pub(crate) fn passed() -> Option<Duration> {
     limit().filter(|_| remaining().is_some_and(|left| left < GRACE))
 }
 
+/// Whether the request of the current task has a deadline that has passed.
+pub(crate) fn is_over() -> bool {
+    remaining() == Some(Duration::ZERO)
+}
+
 /// The time that the request had in all, for errors.
 pub(crate) fn limit() -> Option<Duration> {
     CURRENT.try_with(|deadline| deadline.limit).ok()

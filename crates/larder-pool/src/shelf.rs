@@ -42,7 +42,35 @@ impl Shelf {
         usize::try_from(idle).unwrap_or(usize::MAX)
     }
 
+    /// Whether one of them can be taken and the next caller still gets one: that is idle too, or
+    /// that is opened for him, while fewer are open than `most`.
+    pub(crate) fn has_spare(&self, most: usize) -> bool {
+        let Some(state) = self.get().map(|pool| pool.state()) else {
+            return false;
+        };
+        is_spare(state.idle_connections, state.connections, most)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<bb8::Pool<Manager>>> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_spare(idle: u32, open: u32, most: usize) -> bool {
+    let may_grow = usize::try_from(open).is_ok_and(|open| open < most);
+    idle >= 2 || (idle == 1 && may_grow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_spare;
+
+    #[test]
+    fn the_last_connection_is_nobodys_to_spare() {
+        assert!(!is_spare(0, 3, 20), "nobody opens one for it");
+        assert!(is_spare(1, 3, 20));
+        assert!(!is_spare(1, 20, 20));
+        assert!(is_spare(2, 20, 20));
+        assert!(!is_spare(1, 1, 1), "a pool of one");
     }
 }

@@ -41,6 +41,10 @@ impl Notice {
     /// who looks for work from time to time.
     const LOOP: Duration = Duration::from_secs(10);
 
+    /// The most bytes, text and bound values together, that are sent again for a plan: a bulk
+    /// write would go over the network twice.
+    const HEAVIEST: usize = 64 << 10;
+
     /// How many wait for their plan at a time.
     const WAITING: usize = 8;
 
@@ -80,6 +84,7 @@ impl Notice {
         let now = Instant::now();
         let is_wanted = may_be_explained(statement.profile)
             && asks.capacity() > 0
+            && sent.text().len() + sent.bound_bytes() <= Self::HEAVIEST
             && self.budget.has_some(now)
             && statements.is_plan_due(fingerprint, Self::PLAN_AGE);
         if !is_wanted {
@@ -141,18 +146,40 @@ fn may_be_explained(profile: &StatementProfile) -> bool {
 
 /// A statement for people: with values only where they may be shown.
 fn example(statement: &EndedStatement<'_>, show_values: bool) -> String {
-    let mut text = match statement.sent {
-        Some(sent) if show_values => sent.text().to_owned(),
-        _ => statement.profile.normalised.to_string(),
+    let text = match statement.sent {
+        Some(sent) if show_values => sent.text(),
+        _ => &*statement.profile.normalised,
     };
+    let mut text = beginning(text);
     // Writing to a string does not fail.
     let milliseconds = statement.duration.as_micros() as f64 / 1e3;
     let _ = write!(text, "\n-- {milliseconds} ms, {} rows", statement.rows);
-    let parameters = statement.sent.map(|sent| sent.parameters(show_values));
-    for (index, parameter) in parameters.into_iter().flatten().enumerate() {
-        let _ = write!(text, "\n-- ${}: {parameter}", index + 1);
+    if let Some(sent) = statement.sent {
+        list(&mut text, sent.parameters(show_values));
     }
     text
+}
+
+/// As much of a text as somebody reads: one with thousands of rows in it is kept for each
+/// fingerprint.
+fn beginning(text: &str) -> String {
+    const LONGEST: usize = 8 << 10;
+    match text.get(..text.floor_char_boundary(LONGEST)) {
+        Some(cut) if cut.len() < text.len() => format!("{cut}..."),
+        _ => text.to_owned(),
+    }
+}
+
+/// A line for each of the first parameters, and one for how many more there are.
+fn list(text: &mut String, parameters: impl ExactSizeIterator<Item = String>) {
+    const MOST: usize = 50;
+    let more = parameters.len().saturating_sub(MOST);
+    for (index, parameter) in parameters.take(MOST).enumerate() {
+        let _ = write!(text, "\n-- ${}: {parameter}", index + 1);
+    }
+    if more > 0 {
+        let _ = write!(text, "\n-- and {more} more");
+    }
 }
 
 #[cfg(test)]
@@ -173,5 +200,31 @@ mod tests {
         assert!(asks(6, 2));
         assert!(!asks(6, 1));
         assert!(!asks(0, 20));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        assert_eq!(beginning("SELECT 1"), "SELECT 1");
+        let whole = "x".repeat(8 << 10);
+        assert_eq!(beginning(&whole), whole);
+        // Each has three bytes, and 8 KiB are no multiple of three.
+        let cut = beginning(&"\u{20ac}".repeat(10_000));
+        assert!(cut.ends_with("\u{20ac}...") && cut.len() <= (8 << 10) + 3);
+    }
+
+    #[test]
+    fn of_many_parameters_the_first_are_listed() {
+        let listed = |count: usize| {
+            let mut text = String::new();
+            list(&mut text, vec!["int4".to_owned(); count].into_iter());
+            text
+        };
+        assert_eq!(listed(2), "\n-- $1: int4\n-- $2: int4");
+        assert!(listed(50).ends_with("\n-- $50: int4"));
+        let many = listed(30_000);
+        assert!(
+            many.ends_with("\n-- $50: int4\n-- and 29950 more"),
+            "{many}"
+        );
     }
 }

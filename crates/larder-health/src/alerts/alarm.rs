@@ -111,10 +111,18 @@ impl Alarm {
 impl Incident {
     /// Whether the report has another status, or causes that were not told. That one of several
     /// is over is told with the next alert.
+    ///
+    /// A cause that stands may come to explain more: what is new there may be an outage of its
+    /// own, which nobody would hear of otherwise.
     fn differs_from(&self, report: &HealthReport) -> bool {
         let is_told = |cause: &Cause| {
             let mut told = self.causes.iter();
-            told.any(|told| told.probe == cause.probe && told.fault == cause.fault)
+            told.any(|told| {
+                let mut explained = cause.explains.iter();
+                told.probe == cause.probe
+                    && told.fault == cause.fault
+                    && explained.all(|name| told.explains.contains(name))
+            })
         };
         self.status != report.status || !report.causes.iter().all(is_told)
     }

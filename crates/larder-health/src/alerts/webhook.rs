@@ -8,9 +8,10 @@ use futures::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+use url::{Host, Url};
 
 use super::{Alert, AlertError, AlertSink};
 
@@ -40,19 +41,32 @@ pub enum WebhookError {
     /// The URL cannot be read; the text does not repeat it.
     #[error("read the URL of the webhook: write https://host/path")]
     Url,
+    /// It is `http://` to another machine: what is wrong here would be told in the clear, and the
+    /// URL itself, which lets others post.
+    #[error(
+        "use the webhook: it would send alerts over the network in the clear; write https://host/path, http:// is only for this machine"
+    )]
+    InTheClear,
     /// TLS cannot be set up.
     #[error("set up TLS for the webhook: {0}")]
     Tls(String),
 }
 
 impl Webhook {
-    /// A webhook at this URL. The secret signs what is posted.
+    /// A webhook at this URL: `https://`, or `http://` to this machine. The secret signs what is
+    /// posted.
     ///
     /// # Errors
     ///
     /// [`WebhookError`] if it could never be used. That nobody listens there is no error.
     pub fn new(url: &SecretString, secret: Option<SecretString>) -> Result<Self, WebhookError> {
         let url = Url::parse(url.expose_secret()).map_err(|_| WebhookError::Url)?;
+        match (url.scheme(), url.host()) {
+            ("https", Some(_)) => {}
+            ("http", Some(host)) if is_this_machine(&host) => {}
+            ("http", Some(_)) => return Err(WebhookError::InTheClear),
+            _ => return Err(WebhookError::Url),
+        }
         let client = Client::builder()
             .use_preconfigured_tls(tls()?)
             .redirect(Policy::none())
@@ -95,6 +109,14 @@ impl Webhook {
             status if status.is_server_error() => Err(AlertError::temporary(reason)),
             _ => Err(AlertError::permanent(reason)),
         }
+    }
+}
+
+fn is_this_machine(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 

@@ -86,6 +86,32 @@ fn statistics_are_exact() {
 }
 
 #[test]
+fn who_leaves_is_counted_and_no_failure() {
+    let page = rendered(QueryOptions::default(), |queries| {
+        for error in [
+            None,
+            Some(QueryError::CANCELLED),
+            Some(QueryError::Class("connection")),
+        ] {
+            queries.record(&QueryObservation {
+                error,
+                ..observation()
+            });
+        }
+        let lately = queries.window(Duration::from_secs(60));
+        assert_eq!((lately.calls, lately.failures), (3, 1));
+        let statistics = queries.statistics();
+        assert_eq!((statistics.total, statistics.failed), (3, 1));
+        let known = &queries.statements().summaries()[0];
+        assert_eq!((known.calls, known.errors), (3, 1));
+    });
+    let cancelled = lines(&page, "db_client_operation_duration_seconds_count");
+    let is_counted =
+        |line: &&str| line.contains(r#"error_type="cancelled""#) && line.ends_with(" 1");
+    assert!(cancelled.iter().any(is_counted), "{page}");
+}
+
+#[test]
 fn the_window_forgets() {
     let queries = QueryRecorder::new(QueryOptions {
         metrics: false,

@@ -72,7 +72,7 @@ impl Counted {
         if query.rows > 0 {
             self.rows.fetch_add(query.rows, Ordering::Relaxed);
         }
-        if query.error.is_some() {
+        if query.has_failed() {
             self.errors.fetch_add(1, Ordering::Relaxed);
         }
         if slow {

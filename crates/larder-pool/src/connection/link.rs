@@ -18,6 +18,7 @@ mod ticket;
 mod transaction_id;
 mod unnamed;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub(crate) struct Link {
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
     answer_timeout: Mutex<Option<Duration>>,
+    /// An answer has not come within its limit.
+    late: AtomicBool,
     lost: Arc<OnceLock<Lost>>,
     is_standby: bool,
     /// How long the server lets a statement run where no request has a deadline.
@@ -145,6 +148,7 @@ impl Link {
             journal: Mutex::new(Journal::default()),
             driver: driver.task,
             answer_timeout: Mutex::new(beginning.answer_timeout),
+            late: AtomicBool::new(false),
             lost: driver.lost,
             is_standby: driver.is_standby,
             statement_timeout: shared.statement_timeout,
@@ -298,9 +302,11 @@ impl Link {
             Some(_) => limit + Self::HEAD_START,
             None => limit,
         };
-        timeout(limit, statement)
-            .await
-            .map_err(|_| of_request.map_or_else(|| late(limit), too_late))
+        let answer = timeout(limit, statement).await;
+        answer.map_err(|_| {
+            self.late.store(true, Ordering::Relaxed);
+            of_request.map_or_else(|| late(limit), too_late)
+        })
     }
 
     /// The same for what has to be done whatever the request has left, as a ROLLBACK.
@@ -311,6 +317,12 @@ impl Link {
             Some(limit) => timeout(limit, statement).await.map_err(|_| late(limit)),
             None => Ok(statement.await),
         }
+    }
+
+    /// Whether what is given up now is given up because it takes too long, and not because the
+    /// caller has no use for it. Nothing else is asked on a connection whose answer was late.
+    fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed) || deadline::is_over()
     }
 
     fn answer_timeout(&self) -> Option<Duration> {

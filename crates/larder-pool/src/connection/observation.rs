@@ -361,9 +361,14 @@ impl Observation {
         self.report(error.map_or(StatementOutcome::Lost, StatementOutcome::Refused));
     }
 
-    /// Nobody waits for its answer any more. What it wrote has to be told once it is over.
-    pub(crate) fn abandoned(self) -> Effects {
-        self.report(StatementOutcome::Abandoned);
+    /// Nobody waits for its answer any more: the caller left, or it `is_late`. What it wrote has
+    /// to be told once it is over.
+    pub(crate) fn abandoned(self, is_late: bool) -> Effects {
+        // Whoever has had rows and left was answered in time.
+        self.report(match is_late && self.rows == 0 {
+            true => StatementOutcome::Lost,
+            false => StatementOutcome::Abandoned,
+        });
         if self.writes_now {
             self.effects()
         } else {

@@ -39,13 +39,18 @@ impl SentStatement {
     }
 
     /// What was bound to each parameter, in words: `int8, 8 bytes`, or with the value itself where
-    /// that is asked for and its type is a common one. Long values are cut.
-    pub fn parameters(&self, with_values: bool) -> Vec<String> {
+    /// that is asked for and its type is a common one. Long values are cut. There may be tens of
+    /// thousands; each is put into words when it is asked for.
+    pub fn parameters(&self, with_values: bool) -> impl ExactSizeIterator<Item = String> + '_ {
         let binds = &self.statement().binds;
         let pairs = binds.values.iter().zip(&binds.oids);
-        pairs
-            .map(|(value, oid)| parameter(value, *oid, with_values))
-            .collect()
+        pairs.map(move |(value, oid)| parameter(value, *oid, with_values))
+    }
+
+    /// How many bytes the bound values have together, in the server's form.
+    pub fn bound_bytes(&self) -> usize {
+        let values = self.statement().binds.values.iter();
+        values.flat_map(|Bind(value)| value).map(Vec::len).sum()
     }
 }
 
@@ -105,6 +110,21 @@ mod tests {
 
     fn shown(type_: &Type, bytes: &[u8], with_value: bool) -> String {
         parameter(&Bind(Some(bytes.to_vec())), type_.oid(), with_value)
+    }
+
+    #[test]
+    fn bound_values_are_weighed_and_put_into_words_one_by_one() {
+        let mut statement = Statement::nothing();
+        for value in [Some(vec![0; 3]), None, Some(vec![0; 70_000])] {
+            statement.binds.values.push(Bind(value));
+            statement.binds.oids.push(Type::BYTEA.oid());
+        }
+        let sent = SentStatement::of(Arc::new(statement));
+        assert_eq!(sent.bound_bytes(), 70_003);
+        let mut parameters = sent.parameters(false);
+        assert_eq!(parameters.len(), 3);
+        assert_eq!(parameters.next().as_deref(), Some("bytea, 3 bytes"));
+        assert_eq!(parameters.last().as_deref(), Some("bytea, 70000 bytes"));
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub(crate) type ExpectedMigrations = Arc<dyn MigrationSource<Pg> + Send + Sync>;
 /// after a pause, and who waited comes first.
 const RECOVERY: Duration = Duration::from_secs(15);
 
-/// When the probe on the left is bad, those on the right are bad because of it.
+/// When the probe on the left is bad, those on the right are bad because of it. A disk that is
+/// nearly full explains nothing: it is degraded for weeks, and statements work until it is full.
 const EXPLANATIONS: [(&str, &[&str]); 8] = [
     (
         "database",

@@ -44,7 +44,9 @@ impl Api {
             .set("cache.ttl", "1h")
             .set("cache.enabled", true)
             // After the first check nothing but requests shall use the database.
-            .set("health.check_interval", "1h");
+            .set("health.check_interval", "1h")
+            // Other tests have connections to the same server.
+            .set("health.max_server_connections", 1.0);
         let larder = change(builder).start().await.unwrap();
         while larder.health_monitor().report().last_check.is_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -132,3 +132,34 @@ fn what_is_resolved_says_what_it_was() {
     );
     assert!(alarm.due().is_none());
 }
+
+#[test]
+fn a_standing_cause_that_explains_more_is_told_again() {
+    let mut alarm = alarm(Degraded, None);
+    let now = Instant::now();
+    let kinds = [
+        ["statements"].as_slice(),
+        &["statements"],
+        &["statements", "pool"],
+        // That something is over is told with the next alert.
+        &["pool"],
+        &["pool", "statements"],
+        &["acquire"],
+    ]
+    .map(|explains| {
+        let mut report = report(Unhealthy, 7, &["slow"]);
+        report.causes[0].explains = explains.iter().map(ToString::to_string).collect();
+        let alert = alarm.note(&report, now)?;
+        Some((alert.kind, alert.causes[0].explains.join(" ")))
+    });
+    let told = |kind, explains: &str| Some((kind, explains.to_owned()));
+    let expected = [
+        told(Started, "statements"),
+        None,
+        told(Changed, "statements pool"),
+        None,
+        None,
+        told(Changed, "acquire"),
+    ];
+    assert_eq!(kinds, expected);
+}

@@ -147,3 +147,29 @@ async fn nobody_there_is_temporary_and_no_error_shows_the_url() {
     let error = Webhook::new(&"no URL hunter2".into(), None).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
+
+#[test]
+fn in_the_clear_only_to_this_machine() {
+    let new = |url: &str| Webhook::new(&url.into(), None);
+    for url in [
+        "https://example.com/hunter2",
+        "http://localhost/x",
+        "http://127.0.0.1:9/x",
+        "http://[::1]/x",
+    ] {
+        assert!(new(url).is_ok(), "{url}");
+    }
+    for url in [
+        "http://example.com/hunter2",
+        "http://10.0.0.1/hunter2",
+        "http://localhost.example.com/hunter2",
+    ] {
+        let error = new(url).unwrap_err();
+        assert!(matches!(error, WebhookError::InTheClear), "{url}: {error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+    for url in ["ftp://localhost/hunter2", "hunter2:", "https://"] {
+        let error = new(url).unwrap_err();
+        assert!(matches!(error, WebhookError::Url), "{url}: {error}");
+    }
+}

@@ -178,7 +178,8 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let unread = self.observation.take().map(Observation::abandoned);
+        let observation = self.observation.take();
+        let unread = observation.map(|observation| observation.abandoned(self.link.is_late()));
         if self.answered {
             return;
         }
@@ -254,7 +255,7 @@ impl Drop for Pending<'_> {
     fn drop(&mut self) {
         // Nothing of it has run, so nothing was written.
         if let Some(observation) = self.observation.take() {
-            drop(observation.abandoned());
+            drop(observation.abandoned(self.link.is_late()));
         }
     }
 }

@@ -20,15 +20,20 @@ const CONNECTIONS: &str = "\
          WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')))";
 
 /// On a standby how far it is behind itself, else how far its standbys are: how many there are, and
-/// the lag of the worst in seconds, which is NULL where the role may not see it.
+/// the lag of the worst in seconds, which is NULL where the role may not see it. A standby that
+/// receives nothing, but is fed from an archive, cannot tell. On the primary a backup and a standby
+/// that is being built are in the list, too; whose state the role may not see, its lag it may not
+/// see either.
 const REPLICAS: &str = "\
     SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN
         pg_catalog.jsonb_build_array(1, CASE
+            WHEN pg_catalog.pg_last_wal_receive_lsn() IS NULL THEN NULL
             WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
             ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END)
     ELSE
         (SELECT pg_catalog.jsonb_build_array(count(*), extract(epoch FROM max(replay_lag)))
-         FROM pg_catalog.pg_stat_replication)
+         FROM pg_catalog.pg_stat_replication
+         WHERE state = 'streaming' OR state IS NULL)
     END";
 
 /// Where the server keeps its data, if the role may know, and whether that is this machine.
