@@ -96,6 +96,10 @@ impl Admin {
 
     /// The pages as a router, to be merged or nested into that of a service. The links in them are
     /// relative, so any place will do.
+    ///
+    /// Without a token they answer only programs of this machine: serve the service's router with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, so that they know who asks. Where they
+    /// do not, they refuse everything but `/livez` and `/readyz`.
     pub fn router(&self) -> Router {
         pages::router(Arc::clone(&self.0))
     }

@@ -46,7 +46,9 @@ pub(crate) async fn serve(
     stopped: CancellationToken,
 ) -> io::Result<()> {
     let signal = stopped.clone().cancelled_owned();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(signal);
+    // Who has no token to show is let in by where he comes from.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(signal);
     let mut serving = std::pin::pin!(serving.into_future());
     tokio::select! {
         served = &mut serving => return served,

@@ -108,17 +108,23 @@ impl Larder {
     /// `/dashboard` and a JSON API beneath it, to be mounted in the service's own server. All of
     /// them are answered from memory. From the first call on, the counters are read each second.
     ///
-    /// Without the setting `admin.token` they answer only who asks for this machine by a name of
-    /// its own, such as `localhost`.
+    /// Without the setting `admin.token` they answer only programs of this machine, which ask for it
+    /// by a name of its own, such as `localhost`. Then the service's router must be served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, as below: where the pages do not know
+    /// who asks, they refuse everything but `/livez` and `/readyz`. Behind a proxy set the token.
     ///
     /// # Examples
     ///
     /// ```no_run
-    /// use larder::admin::axum::Router;
+    /// use std::net::SocketAddr;
     ///
-    /// # fn example(larder: larder::Larder) {
+    /// use larder::admin::axum::{self, Router};
+    /// use tokio::net::TcpListener;
+    ///
+    /// # async fn example(larder: larder::Larder) -> std::io::Result<()> {
     /// let app: Router = Router::new().nest("/internal", larder.admin_router());
-    /// # drop(app);
+    /// let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    /// axum::serve(TcpListener::bind("0.0.0.0:8080").await?, app).await
     /// # }
     /// ```
     pub fn admin_router(&self) -> Router {
