@@ -181,6 +181,8 @@ async fn every_answer_forbids_what_browsers_could_do_with_it() {
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
         assert_eq!(header(&answer, "x-frame-options"), "DENY", "{path}");
         assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
+        // Nothing for other sites, and the origin for the form of this one.
+        assert_eq!(header(&answer, "referrer-policy"), "same-origin", "{path}");
         assert_eq!(
             header(&answer, "x-content-type-options"),
             "nosniff",
