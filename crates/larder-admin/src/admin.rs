@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guard;
 use crate::sampler::Sampler;
+use crate::shared_picture::SharedPicture;
 use crate::{pages, server};
 
 /// What the pages show, and how they are kept.
@@ -67,6 +68,8 @@ pub(crate) struct State {
     pub(crate) sampler: Arc<Sampler>,
     /// Places for those who watch live.
     pub(crate) watchers: Arc<Semaphore>,
+    /// What they are shown.
+    pub(crate) picture: SharedPicture,
     stopped: CancellationToken,
     is_stopped: AtomicBool,
 }
@@ -89,6 +92,7 @@ impl Admin {
             guard,
             sampler,
             watchers: Arc::new(Semaphore::new(Self::MOST_WATCHERS)),
+            picture: SharedPicture::default(),
             stopped,
             is_stopped: AtomicBool::new(false),
         }))

@@ -41,6 +41,7 @@
 //! | `sampler` | a reading of the counters each second, kept for 15 minutes |
 //! | `events` | what happened lately, in words |
 //! | `picture` | what the dashboard is told of the moment |
+//! | `shared_picture` | the same, made once a second for all who watch |
 //! | `guard` | who may look, and what browsers may do with it |
 //! | `pages` | the pages |
 //! | `server` | a port of its own |
@@ -55,6 +56,7 @@ mod pages;
 mod picture;
 mod sampler;
 mod server;
+mod shared_picture;
 
 pub use axum;
 
