@@ -16,9 +16,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guard;
+use crate::pages;
 use crate::sampler::Sampler;
+use crate::server::{self, Limits};
 use crate::shared_picture::SharedPicture;
-use crate::{pages, server};
 
 /// What the pages show, and how they are kept.
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub(crate) struct State {
     pub(crate) watchers: Arc<Semaphore>,
     /// What they are shown.
     pub(crate) picture: SharedPicture,
+    /// Places for those who gave a wrong token and wait for the answer.
+    pub(crate) refused: Semaphore,
     stopped: CancellationToken,
     is_stopped: AtomicBool,
 }
@@ -77,6 +80,8 @@ pub(crate) struct State {
 impl Admin {
     /// How many may watch live at the same time.
     const MOST_WATCHERS: usize = 64;
+    /// How many may wait for the answer to a wrong token at the same time.
+    const MOST_REFUSED: usize = 8;
 
     /// The pages of an instance; starts the sampler.
     #[must_use]
@@ -93,6 +98,7 @@ impl Admin {
             sampler,
             watchers: Arc::new(Semaphore::new(Self::MOST_WATCHERS)),
             picture: SharedPicture::default(),
+            refused: Semaphore::new(Self::MOST_REFUSED),
             stopped,
             is_stopped: AtomicBool::new(false),
         }))
@@ -110,9 +116,12 @@ impl Admin {
 
     /// Serves the pages until they are [stopped](Self::stop).
     ///
+    /// At most 256 connections are served at the same time, and one that asks for nothing is closed
+    /// after 15 seconds.
+    ///
     /// # Errors
     ///
-    /// If the listener fails.
+    /// None so far: where the system gives no connection, it is tried again.
     ///
     /// # Cancel safety
     ///
@@ -122,7 +131,8 @@ impl Admin {
         let router = self.router();
         // Not held: the pages end with the instance and not with their server.
         drop(self);
-        server::serve(listener, router, stopped).await
+        server::serve(listener, router, stopped, Limits::default()).await;
+        Ok(())
     }
 
     /// The instance is shut down: `/readyz` says so from here on, nothing is sampled any more,

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
+use futures::future::{join, join_all};
 use larder_admin::axum::extract::ConnectInfo;
 use larder_admin::axum::{self, Extension, Router};
 use larder_health::Finding;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
-use crate::support::{Pages, TOKEN, header, send, status};
+use crate::support::{PATIENCE, Pages, TOKEN, header, send, status};
 
 const ON: (&str, &str) = ("admin.actions", "true");
 
@@ -157,6 +159,25 @@ async fn the_form_lets_in_until_the_visitor_leaves() {
     let leave = pages.post("/logout").header("Cookie", cookie);
     assert_eq!(status(leave).await, 303);
     assert_eq!(status(inside("/api/overview")).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_wrong_tokens_are_not_waited_for_and_the_right_one_lets_in() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    let log_in = |token: &str| status(pages.post("/login").form(&[("token", token)]));
+    let turned_away = async {
+        loop {
+            let answers = join_all((0..40).map(|_| log_in("wrong"))).await;
+            assert!(answers.iter().all(|status| matches!(status, 401 | 429)));
+            if answers.contains(&429) {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, turned_away).await.unwrap();
+    let wrong = join_all((0..40).map(|_| log_in("wrong")));
+    let (_, right) = join(wrong, log_in(TOKEN)).await;
+    assert_eq!(right, 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]
