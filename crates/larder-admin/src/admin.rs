@@ -16,8 +16,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guard;
+use crate::pages;
 use crate::sampler::Sampler;
-use crate::{pages, server};
+use crate::server::{self, Limits};
+use crate::shared_picture::SharedPicture;
 
 /// What the pages show, and how they are kept.
 #[derive(Debug, Clone)]
@@ -67,6 +69,10 @@ pub(crate) struct State {
     pub(crate) sampler: Arc<Sampler>,
     /// Places for those who watch live.
     pub(crate) watchers: Arc<Semaphore>,
+    /// What they are shown.
+    pub(crate) picture: SharedPicture,
+    /// Places for those who gave a wrong token and wait for the answer.
+    pub(crate) refused: Semaphore,
     stopped: CancellationToken,
     is_stopped: AtomicBool,
 }
@@ -74,6 +80,8 @@ pub(crate) struct State {
 impl Admin {
     /// How many may watch live at the same time.
     const MOST_WATCHERS: usize = 64;
+    /// How many may wait for the answer to a wrong token at the same time.
+    const MOST_REFUSED: usize = 8;
 
     /// The pages of an instance; starts the sampler.
     #[must_use]
@@ -89,6 +97,8 @@ impl Admin {
             guard,
             sampler,
             watchers: Arc::new(Semaphore::new(Self::MOST_WATCHERS)),
+            picture: SharedPicture::default(),
+            refused: Semaphore::new(Self::MOST_REFUSED),
             stopped,
             is_stopped: AtomicBool::new(false),
         }))
@@ -96,15 +106,22 @@ impl Admin {
 
     /// The pages as a router, to be merged or nested into that of a service. The links in them are
     /// relative, so any place will do.
+    ///
+    /// Without a token they answer only programs of this machine: serve the service's router with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, so that they know who asks. Where they
+    /// do not, they refuse everything but `/livez` and `/readyz`.
     pub fn router(&self) -> Router {
         pages::router(Arc::clone(&self.0))
     }
 
     /// Serves the pages until they are [stopped](Self::stop).
     ///
+    /// At most 256 connections are served at the same time, and one that asks for nothing is closed
+    /// after 15 seconds.
+    ///
     /// # Errors
     ///
-    /// If the listener fails.
+    /// None so far: where the system gives no connection, it is tried again.
     ///
     /// # Cancel safety
     ///
@@ -114,7 +131,8 @@ impl Admin {
         let router = self.router();
         // Not held: the pages end with the instance and not with their server.
         drop(self);
-        server::serve(listener, router, stopped).await
+        server::serve(listener, router, stopped, Limits::default()).await;
+        Ok(())
     }
 
     /// The instance is shut down: `/readyz` says so from here on, nothing is sampled any more,

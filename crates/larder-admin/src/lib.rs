@@ -26,9 +26,12 @@
 //!
 //! `/livez` and `/readyz` say one word and answer anybody. Everything else asks for the token of
 //! the settings, by `Authorization: Bearer` or by the form of the dashboard. Without a token it
-//! answers only who asks for this machine by a name of its own, so that no foreign web site can
-//! read it through a visitor's browser. The dashboard loads nothing from elsewhere and has neither
-//! inline scripts nor inline styles, and its headers forbid both.
+//! answers only programs of this machine, not those a proxy speaks for, and only who asks for this
+//! machine by a name of its own, so that no foreign web site can read it through a visitor's
+//! browser. A router that is mounted learns where a request comes from by
+//! `into_make_service_with_connect_info::<SocketAddr>()`; it refuses where it does not know. The
+//! dashboard loads nothing from elsewhere and has neither inline scripts nor inline styles, and its
+//! headers forbid both.
 //!
 //! # Code map
 //!
@@ -38,6 +41,7 @@
 //! | `sampler` | a reading of the counters each second, kept for 15 minutes |
 //! | `events` | what happened lately, in words |
 //! | `picture` | what the dashboard is told of the moment |
+//! | `shared_picture` | the same, made once a second for all who watch |
 //! | `guard` | who may look, and what browsers may do with it |
 //! | `pages` | the pages |
 //! | `server` | a port of its own |
@@ -52,6 +56,7 @@ mod pages;
 mod picture;
 mod sampler;
 mod server;
+mod shared_picture;
 
 pub use axum;
 

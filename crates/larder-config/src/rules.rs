@@ -100,6 +100,7 @@ pub(crate) fn apply(
     verdict.polls_keep_the_promise(&layers);
     verdict.one_kind_of_redis(&layers);
     verdict.exposed_pages_need_a_token(&layers, circumstances);
+    verdict.actions_need_a_token(&layers, circumstances);
     verdict.alerts_are_signed(&layers);
     if circumstances.profile == Profile::Prod {
         verdict.prod_uses_tls(&layers);
@@ -251,11 +252,7 @@ impl Verdict {
         let (Some((true, _)), Some((address, source))) = (enabled, address) else {
             return;
         };
-        let token = layers.value::<Option<AdminToken>>("admin.token");
-        let has_token = token.is_some_and(|(token, _)| token.is_some());
-        let unclear =
-            !circumstances.file_is_readable || circumstances.faulty.contains("admin.token");
-        if address.ip().is_loopback() || has_token || unclear {
+        if address.ip().is_loopback() || may_have_token(layers, circumstances) {
             return;
         }
         self.faults.push(Fault {
@@ -268,6 +265,32 @@ impl Verdict {
             ),
             cure: "set LARDER_ADMIN__TOKEN to what `openssl rand -hex 32` makes, or set \
                    admin.address to 127.0.0.1:7432"
+                .to_owned(),
+        });
+    }
+
+    /// Where it is about real data, whoever acts from the pages has to show something. This holds
+    /// also where they are mounted by the service.
+    fn actions_need_a_token(&mut self, layers: &Layers, circumstances: &Circumstances) {
+        let Some((true, source)) = layers.value::<bool>("admin.actions") else {
+            return;
+        };
+        if matches!(circumstances.profile, Profile::Dev | Profile::Test)
+            || may_have_token(layers, circumstances)
+        {
+            return;
+        }
+        self.faults.push(Fault {
+            kind: FaultKind::Conflict,
+            key: "admin.actions".to_owned(),
+            value: repeat(&true.into(), false),
+            source,
+            problem: format!(
+                "is on in {} without admin.token: everybody on this machine could act",
+                circumstances.profile
+            ),
+            cure: "set LARDER_ADMIN__TOKEN to what `openssl rand -hex 32` makes, or set \
+                   admin.actions to false"
                 .to_owned(),
         });
     }
@@ -343,4 +366,12 @@ impl Verdict {
             }
         }
     }
+}
+
+/// Whether a token is set, or might be: a fault of its own is not told twice.
+fn may_have_token(layers: &Layers, circumstances: &Circumstances) -> bool {
+    let token = layers.value::<Option<AdminToken>>("admin.token");
+    token.is_some_and(|(token, _)| token.is_some())
+        || !circumstances.file_is_readable
+        || circumstances.faulty.contains("admin.token")
 }

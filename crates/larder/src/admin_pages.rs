@@ -1,7 +1,7 @@
 //! The pages of an instance: mounted by the service, or at an address of their own.
 
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use larder_admin::axum::Router;
 use larder_admin::{Admin, AdminParts};
@@ -17,8 +17,16 @@ use crate::{DatabaseKind, Larder};
 /// The pages of an instance, made when they are first wanted: until then nothing is sampled.
 pub(crate) struct AdminPages {
     parts: AdminParts,
-    made: OnceLock<Admin>,
+    made: Mutex<Made>,
     server: OnceLock<Server>,
+}
+
+/// What became of the pages.
+#[derive(Default)]
+struct Made {
+    admin: Option<Admin>,
+    /// Those that are made after it are stopped from their start.
+    is_stopped: bool,
 }
 
 /// The pages at an address of their own.
@@ -45,20 +53,35 @@ impl AdminPages {
                 since: watch.since,
                 runtime: Handle::current(),
             },
-            made: OnceLock::new(),
+            made: Mutex::default(),
             server: OnceLock::new(),
         }
     }
 
-    fn pages(&self) -> &Admin {
-        self.made.get_or_init(|| Admin::new(self.parts.clone()))
+    fn pages(&self) -> Admin {
+        let mut made = self.made();
+        let is_stopped = made.is_stopped;
+        let admin = made
+            .admin
+            .get_or_insert_with(|| Admin::new(self.parts.clone()))
+            .clone();
+        if is_stopped {
+            admin.stop();
+        }
+        admin
     }
 
     /// The instance is shut down.
     pub(crate) fn stop(&self) {
-        if let Some(admin) = self.made.get() {
+        let mut made = self.made();
+        made.is_stopped = true;
+        if let Some(admin) = &made.admin {
             admin.stop();
         }
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,7 +114,7 @@ impl Larder {
             return;
         };
         let pages = self.admin_pages();
-        let admin = pages.pages().clone();
+        let admin = pages.pages();
         let task = tokio::spawn(async move {
             if let Err(error) = admin.serve(listener).await {
                 tracing::error!(%error, "failed to serve the admin pages");
@@ -108,17 +131,23 @@ impl Larder {
     /// `/dashboard` and a JSON API beneath it, to be mounted in the service's own server. All of
     /// them are answered from memory. From the first call on, the counters are read each second.
     ///
-    /// Without the setting `admin.token` they answer only who asks for this machine by a name of
-    /// its own, such as `localhost`.
+    /// Without the setting `admin.token` they answer only programs of this machine, which ask for it
+    /// by a name of its own, such as `localhost`. Then the service's router must be served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, as below: where the pages do not know
+    /// who asks, they refuse everything but `/livez` and `/readyz`. Behind a proxy set the token.
     ///
     /// # Examples
     ///
     /// ```no_run
-    /// use larder::admin::axum::Router;
+    /// use std::net::SocketAddr;
     ///
-    /// # fn example(larder: larder::Larder) {
+    /// use larder::admin::axum::{self, Router};
+    /// use tokio::net::TcpListener;
+    ///
+    /// # async fn example(larder: larder::Larder) -> std::io::Result<()> {
     /// let app: Router = Router::new().nest("/internal", larder.admin_router());
-    /// # drop(app);
+    /// let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    /// axum::serve(TcpListener::bind("0.0.0.0:8080").await?, app).await
     /// # }
     /// ```
     pub fn admin_router(&self) -> Router {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use larder_config::{AdminConfig, AdminToken, HostPort};
 
 use super::host;
+use super::peer;
 use super::secret::{random, same};
 use super::visits::Visits;
 use crate::admin::State;
@@ -31,7 +32,8 @@ pub(crate) struct Guard {
 pub(crate) enum Visitor {
     /// By the token in a header, which no browser sends by itself.
     Bearer,
-    /// By a cookie, or because there is no token: a foreign page might have a browser do it.
+    /// By a cookie, or from this machine where there is no token: a foreign page might have a
+    /// browser do it.
     Browser,
 }
 
@@ -55,8 +57,10 @@ impl Guard {
     }
 
     /// Whether a request may be answered, or why not.
-    fn admit(&self, headers: &HeaderMap, uri: &Uri) -> Result<Visitor, Problem> {
+    fn admit(&self, request: &Request) -> Result<Visitor, Problem> {
+        let (headers, uri) = (request.headers(), request.uri());
         let Some(token) = &self.token else {
+            peer::is_of_this_machine(request.extensions(), headers)?;
             return self.admit_by_name(headers, uri);
         };
         if bearer(headers).is_some_and(|given| same(given, token.expose())) {
@@ -129,7 +133,8 @@ pub(crate) async fn let_in(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match state.guard.admit(request.headers(), request.uri()) {
+    let admitted = state.guard.admit(&request);
+    match admitted {
         Ok(visitor) => {
             request.extensions_mut().insert(visitor);
             next.run(request).await

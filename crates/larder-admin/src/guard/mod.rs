@@ -1,5 +1,6 @@
 //! Who may look, and what browsers may do with what they get.
 //!
+//! - `peer`: who is at the other end of the connection.
 //! - `host`: the names by which the pages are asked for.
 //! - `secret`: random texts, and comparing without telling where two differ.
 //! - `visits`: those who logged in by the form.
@@ -9,6 +10,7 @@
 mod gate;
 mod headers;
 mod host;
+mod peer;
 mod secret;
 mod visits;
 

@@ -56,12 +56,11 @@ fn pictures(watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
             }
             let state = watcher.state.upgrade()?;
             let beat = *watcher.beats.borrow_and_update();
-            let picture = Picture::take(&state);
-            drop(state);
-            let event = Event::default().event("picture").id(beat.to_string());
+            let make = || serde_json::to_string(&Picture::take(&state)).ok();
             // What cannot be written is left out; the next second brings another.
-            if let Ok(event) = event.json_data(picture) {
-                return Some((Ok(event), watcher));
+            if let Some((beat, picture)) = state.picture.at(beat, make) {
+                let event = Event::default().event("picture").id(beat.to_string());
+                return Some((Ok(event.data(picture)), watcher));
             }
         }
     })

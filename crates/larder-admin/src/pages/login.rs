@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Form;
 use axum::extract::State as Given;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::time::sleep;
@@ -16,6 +16,8 @@ const PAGE: &str = include_str!("../../assets/login.html");
 /// Where the page tells that the token was wrong.
 const MARK: &str = "<!-- problem -->";
 const WRONG: &str = "<p class=\"problem\" role=\"alert\">This token is not the right one.</p>";
+const TOO_MANY: &str = "<p class=\"problem\" role=\"alert\">This token is not the right one, and many \
+                        others were wrong too. Wait a moment.</p>";
 
 /// A wrong token is answered after this: nobody types faster.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -39,11 +41,18 @@ pub(super) async fn log_in(
     uri: Uri,
     Form(answers): Form<Answers>,
 ) -> Response {
-    let Some(cookie) = state.guard.log_in(&answers.token, &headers, &uri) else {
-        sleep(PAUSE).await;
-        return page(StatusCode::UNAUTHORIZED, WRONG);
+    if let Some(cookie) = state.guard.log_in(&answers.token, &headers, &uri) {
+        return ([(header::SET_COOKIE, cookie)], to_dashboard()).into_response();
+    }
+    // Not to slow down guessing, for which a token is too long, but so that few of them are kept.
+    let Ok(_place) = state.refused.try_acquire() else {
+        let mut response = page(StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        return response;
     };
-    ([(header::SET_COOKIE, cookie)], to_dashboard()).into_response()
+    sleep(PAUSE).await;
+    page(StatusCode::UNAUTHORIZED, WRONG)
 }
 
 /// Only from a page of ours: leaving is harmless, but nobody else's to decide.

@@ -1,12 +1,15 @@
 //! Which page is where, and what holds for all of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
-use axum::middleware;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio::time::timeout;
 
 use super::{Problem, actions, api, dashboard, live, login, metrics, probes};
 use crate::admin::State;
@@ -14,6 +17,9 @@ use crate::guard::{let_in, secured};
 
 /// Nobody sends more than a token or a tag.
 const MAX_BODY: usize = 8 * 1024;
+
+/// Longer than anything takes that is done here: who sends a form byte by byte is not waited for.
+const LONGEST: Duration = Duration::from_secs(60);
 
 pub(crate) fn router(state: Arc<State>) -> Router {
     let guarded = Router::new()
@@ -39,8 +45,18 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .merge(guarded)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn(secured))
         .with_state(state)
+}
+
+/// Until there is an answer; what is told live goes on after it.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answered = timeout(LONGEST, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        let text = "the request took too long; send it in one piece";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, text).into_response()
+    })
 }
 
 async fn wrong_method() -> Problem {

@@ -1,9 +1,18 @@
 //! Who is let in, and what browsers are told.
 
+use std::net::SocketAddr;
+
+use futures::future::{join, join_all};
+use larder_admin::axum::extract::ConnectInfo;
+use larder_admin::axum::{self, Extension, Router};
 use larder_health::Finding;
 use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 
-use crate::support::{Pages, TOKEN, header, send, status};
+use crate::support::{PATIENCE, Pages, TOKEN, header, send, status};
+
+const ON: (&str, &str) = ("admin.actions", "true");
 
 const GUARDED: [&str; 8] = [
     "/healthz",
@@ -30,6 +39,64 @@ async fn without_a_token_only_names_of_this_machine_are_answered() {
         let request = pages.get(path).header("Host", "10.1.2.3:7432");
         assert_ne!(status(request).await, 421, "{path}");
     }
+}
+
+/// A router of somebody else's, served as he likes.
+async fn mounted(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    base
+}
+
+async fn status_of(base: &str, path: &str) -> u16 {
+    let answer = reqwest::get(format!("{base}{path}")).await.unwrap();
+    answer.status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_only_programs_of_this_machine_are_answered() {
+    let pages = Pages::serve(&[ON]).await;
+    pages.find(Finding::healthy()).await;
+    let unknown = mounted(pages.admin.router()).await;
+    let from = |address: [u8; 4]| {
+        let peer = ConnectInfo(SocketAddr::from((address, 50_000)));
+        pages.admin.router().layer(Extension(peer))
+    };
+    let elsewhere = mounted(from([10, 1, 2, 3])).await;
+    let here = mounted(from([127, 0, 0, 1])).await;
+    for base in [&unknown, &elsewhere] {
+        for path in GUARDED {
+            assert_eq!(status_of(base, path).await, 403, "{path}");
+        }
+        for path in ["/api/actions/invalidate", "/api/actions/cancel"] {
+            let ask = reqwest::Client::new().post(format!("{base}{path}"));
+            assert_eq!(status(ask).await, 403, "{path}");
+        }
+        // Probes come from anywhere.
+        for path in ["/livez", "/readyz"] {
+            assert_eq!(status_of(base, path).await, 200, "{path}");
+        }
+    }
+    assert_eq!(status_of(&here, "/api/overview").await, 200);
+    let told = reqwest::get(format!("{unknown}/api/overview")).await;
+    let told = told.unwrap().text().await.unwrap();
+    for cure in ["admin.token", "into_make_service_with_connect_info"] {
+        assert!(told.contains(cure), "{told}");
+    }
+    for proxy in ["Forwarded", "X-Forwarded-For", "X-Real-IP"] {
+        let request = pages.get("/api/overview").header(proxy, "10.1.2.3");
+        assert_eq!(status(request).await, 403, "{proxy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_token_may_come_from_anywhere() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    let base = mounted(pages.admin.router()).await;
+    let request = reqwest::Client::new().get(format!("{base}/api/overview"));
+    let request = request.header("X-Forwarded-For", "10.1.2.3");
+    assert_eq!(status(request.bearer_auth(TOKEN)).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,11 +135,15 @@ async fn the_form_lets_in_until_the_visitor_leaves() {
     assert_eq!(header(&wrong, "set-cookie"), "");
     assert!(wrong.text().await.unwrap().contains("not the right one"));
 
-    let foreign = pages.post("/login").form(&[("token", TOKEN)]);
-    let foreign = foreign.header("Origin", "http://evil.example");
-    assert_eq!(status(foreign).await, 401);
+    for origin in ["http://evil.example", "null"] {
+        let foreign = pages.post("/login").form(&[("token", TOKEN)]);
+        assert_eq!(status(foreign.header("Origin", origin)).await, 401);
+    }
 
-    let right = send(pages.post("/login").form(&[("token", TOKEN)])).await;
+    // As a browser sends it.
+    let right = pages.post("/login").form(&[("token", TOKEN)]);
+    let right = right.header("Origin", format!("http://{}", pages.address));
+    let right = send(right.header("Sec-Fetch-Site", "same-origin")).await;
     assert_eq!(right.status(), 303);
     assert_eq!(header(&right, "location"), "dashboard");
     let cookie = header(&right, "set-cookie");
@@ -88,6 +159,25 @@ async fn the_form_lets_in_until_the_visitor_leaves() {
     let leave = pages.post("/logout").header("Cookie", cookie);
     assert_eq!(status(leave).await, 303);
     assert_eq!(status(inside("/api/overview")).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_wrong_tokens_are_not_waited_for_and_the_right_one_lets_in() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    let log_in = |token: &str| status(pages.post("/login").form(&[("token", token)]));
+    let turned_away = async {
+        loop {
+            let answers = join_all((0..40).map(|_| log_in("wrong"))).await;
+            assert!(answers.iter().all(|status| matches!(status, 401 | 429)));
+            if answers.contains(&429) {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, turned_away).await.unwrap();
+    let wrong = join_all((0..40).map(|_| log_in("wrong")));
+    let (_, right) = join(wrong, log_in(TOKEN)).await;
+    assert_eq!(right, 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +202,8 @@ async fn every_answer_forbids_what_browsers_could_do_with_it() {
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
         assert_eq!(header(&answer, "x-frame-options"), "DENY", "{path}");
         assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
+        // Nothing for other sites, and the origin for the form of this one.
+        assert_eq!(header(&answer, "referrer-policy"), "same-origin", "{path}");
         assert_eq!(
             header(&answer, "x-content-type-options"),
             "nosniff",
@@ -144,10 +236,8 @@ async fn no_page_shows_a_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mounted_beneath_a_path_the_links_hold() {
     let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
-    let router = larder_admin::axum::Router::new().nest("/internal", pages.admin.router());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}/internal", listener.local_addr().unwrap());
-    tokio::spawn(async move { larder_admin::axum::serve(listener, router).await });
+    let router = Router::new().nest("/internal", pages.admin.router());
+    let base = format!("{}/internal", mounted(router).await);
     // Follows where it is sent, as a browser does: to the form beside the dashboard.
     let form = reqwest::get(format!("{base}/dashboard")).await.unwrap();
     assert_eq!(form.status(), 200);

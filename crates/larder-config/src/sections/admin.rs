@@ -19,13 +19,13 @@ section! {
         address: SocketAddr {
             default: Everywhere("127.0.0.1:7432"),
         }
-        /// What a visitor has to show, at least 16 characters: as `Authorization: Bearer ...`, or in the form of the dashboard. Without it the pages answer only who asks for this machine by a name of its own.
+        /// What a visitor has to show, at least 16 characters: as `Authorization: Bearer ...`, or in the form of the dashboard. Without it the pages answer only programs of this machine, which ask for it by a name of its own; outside dev and test nothing can be done from them then.
         token: Option<AdminToken> {
             secret: true,
         }
         /// Further names by which the pages may be asked for where there is no token. They keep a foreign web site from reading the pages through a visitor's browser.
         hosts: Vec<HostPort> {}
-        /// Whether the dashboard may invalidate tags and cancel sessions, each after a question.
+        /// Whether the dashboard may invalidate tags and cancel sessions, each after a question. Outside dev and test this needs the token.
         actions: bool {
             default: Everywhere("false"),
         }

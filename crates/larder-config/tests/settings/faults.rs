@@ -408,6 +408,33 @@ fn system_authorities_demand_verify_full() {
 }
 
 #[test]
+fn actions_outside_dev_and_test_need_a_token() {
+    let variables = [
+        ("DATABASE_URL", "postgres://app@db/shop"),
+        ("LARDER_ADMIN__ACTIONS", "true"),
+    ];
+    let token = ("LARDER_ADMIN__TOKEN", "0123456789abcdef");
+    for profile in [Profile::Staging, Profile::Prod] {
+        let load = |variables: &[(&str, &str)]| with(variables).profile(profile).load();
+        let error = load(&variables).unwrap_err();
+        message(
+            &error,
+            &[
+                "admin.actions = true",
+                "LARDER_ADMIN__ACTIONS",
+                "without admin.token",
+                "openssl rand -hex 32",
+            ],
+        );
+        assert_eq!(fault(&error, "admin.actions").kind, FaultKind::Conflict);
+        load(&[variables[0], variables[1], token]).unwrap();
+    }
+    for profile in [Profile::Dev, Profile::Test] {
+        with(&variables).profile(profile).load().unwrap();
+    }
+}
+
+#[test]
 fn pages_that_others_can_reach_need_a_token() {
     let url = ("DATABASE_URL", "postgres://app@db/shop");
     let on = ("LARDER_ADMIN__ENABLED", "true");
