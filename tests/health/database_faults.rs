@@ -31,7 +31,7 @@ async fn postgresql_that_is_stopped_is_the_cause() {
             .contains("start PostgreSQL")
     );
     server.start_again().await.unwrap();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn postgresql_that_is_paused_is_the_cause() {
     // Each check took longer than the lease lasts.
     follows(&report, "follower");
     server.resume();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_network_that_swallows_everything_is_the_cause() {
     let report = faulty.is_named(&["silent"]).await;
     follows(&report, "follower");
     proxy.resume();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 async fn superuser(server: &PostgresServer) -> Client {
@@ -97,7 +97,7 @@ async fn a_password_that_was_changed_is_the_cause() {
     assert!(!report.to_string().contains("the first one"));
     let back = "ALTER ROLE app PASSWORD 'the first one'";
     admin.batch_execute(back).await.unwrap();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 #[tokio::test]
@@ -131,5 +131,5 @@ async fn a_server_without_a_connection_left_is_the_cause() {
     let connections = report.probe("connections").unwrap();
     assert_eq!(connections.follows.as_deref(), Some("server"), "{report}");
     drop((others, sessions));
-    faulty.is_over().await;
+    faulty.until_over().await;
 }

@@ -41,7 +41,7 @@ async fn a_pool_whose_sessions_are_held_is_the_cause() {
     faulty.until("waiting follows", follows).await;
     callers.shutdown().await;
     drop(sessions);
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 /// Two who send a statement over and over.
@@ -83,7 +83,7 @@ async fn statements_that_fail_are_the_cause() {
         "{report}"
     );
     senders.stop().await;
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 #[tokio::test]
@@ -100,5 +100,5 @@ async fn statements_that_are_slow_are_the_cause() {
         "{report}"
     );
     senders.stop().await;
-    faulty.is_over().await;
+    faulty.until_over().await;
 }

@@ -101,7 +101,7 @@ impl Faulty {
     }
 
     /// Waits until all is well again, and stays so.
-    pub(super) async fn is_over(mut self) {
+    pub(super) async fn until_over(mut self) {
         let well = self
             .until("it is over", |report| report.status == Status::Healthy)
             .await;

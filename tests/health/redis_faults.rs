@@ -26,7 +26,7 @@ async fn redis_that_is_stopped_is_the_cause() {
         "everything works without it"
     );
     redis.start_again().await.unwrap();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 #[tokio::test]
@@ -40,5 +40,5 @@ async fn redis_that_is_paused_is_the_cause() {
         "everything works without it"
     );
     redis.resume();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }

@@ -33,7 +33,7 @@ async fn a_log_that_the_role_may_not_read_any_more_is_the_cause() {
     let give = "ALTER SCHEMA larder OWNER TO app; ALTER TABLE larder.epoch OWNER TO app;
         GRANT ALL ON SCHEMA larder TO app; GRANT ALL ON larder.epoch TO app";
     admin.batch_execute(give).await.unwrap();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
 
 #[tokio::test]
@@ -52,5 +52,5 @@ async fn migrations_that_are_not_applied_are_the_cause() {
     let remember = "INSERT INTO __diesel_schema_migrations
         SELECT * FROM forgotten ON CONFLICT DO NOTHING";
     admin.batch_execute(remember).await.unwrap();
-    faulty.is_over().await;
+    faulty.until_over().await;
 }
