@@ -77,7 +77,7 @@ async fn a_pool_in_use_to_the_last_connection_is_degraded() {
     for _ in 0..9 {
         sessions.push(larder.db().session().await.unwrap());
     }
-    // The check itself takes the last one.
+    // Nine of ten, and health asks over a connection of its own.
     let report = larder.health_monitor().check_now().await;
     assert_ne!(report.probe("pool").unwrap().reason, None, "{report}");
     drop(sessions);
