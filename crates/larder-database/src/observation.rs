@@ -33,7 +33,7 @@ pub(crate) fn record(
         StatementOutcome::Abandoned => Some(QueryError::CANCELLED),
         _ => Some(QueryError::Class("connection")),
     };
-    let recorded = queries.record(&QueryObservation {
+    let observed = QueryObservation {
         pool,
         operation: statement.profile.kind.operation(),
         collection: statement.profile.collection(),
@@ -42,7 +42,8 @@ pub(crate) fn record(
         duration: statement.duration,
         rows: statement.rows,
         error,
-    });
+    };
+    let recorded = queries.record_at(statement.ended, &observed);
     if recorded.first {
         let profile = statement.profile;
         let tables = profile.writes.iter().chain(&profile.reads);

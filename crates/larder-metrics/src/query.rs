@@ -198,9 +198,16 @@ impl QueryRecorder {
         &self.options
     }
 
-    /// Takes note of a statement.
+    /// Takes note of a statement that has ended now.
     pub fn record(&self, query: &QueryObservation<'_>) -> Recorded {
-        self.record_in(self.started.elapsed().as_secs(), query)
+        self.record_at(Instant::now(), query)
+    }
+
+    /// Takes note of a statement that ended at this moment: whoever timed it knows that already,
+    /// and reading the clock is not for free.
+    pub fn record_at(&self, ended: Instant, query: &QueryObservation<'_>) -> Recorded {
+        let since_start = ended.saturating_duration_since(self.started);
+        self.record_in(since_start.as_secs(), query)
     }
 
     fn record_in(&self, second: u64, query: &QueryObservation<'_>) -> Recorded {

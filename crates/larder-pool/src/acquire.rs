@@ -152,6 +152,8 @@ impl Pool {
         if most == 1 && self.is_in_transaction() {
             return most;
         }
+        // Most wait for less than this, and looking at all holders has its price.
+        sleep(Self::STANDSTILL / 10).await;
         let mut before = self.standstill(caller, most);
         loop {
             sleep(Self::STANDSTILL).await;

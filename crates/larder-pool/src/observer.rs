@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_sql::{Effect, SessionEffect, StatementProfile};
 
@@ -246,6 +246,8 @@ pub struct EndedStatement<'a> {
     pub profile: &'a StatementProfile,
     /// From sending it to reading the end of its answer.
     pub duration: Duration,
+    /// When its answer had been read, or given up.
+    pub ended: Instant,
     /// The rows that it returned.
     pub rows: u64,
     /// What these took on the wire, in bytes.

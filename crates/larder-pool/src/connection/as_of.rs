@@ -1,5 +1,7 @@
 //! Rows together with a snapshot that they are at least as new as.
 
+use std::sync::Arc;
+
 use diesel::QueryResult;
 use futures::future;
 
@@ -46,7 +48,7 @@ impl Connection {
         let Ok(question) = self.link.snapshot_question().await else {
             return Ok((None, self.load_owned(query).await?));
         };
-        let statement = query.statement;
+        let statement = Arc::new(query.statement);
         let mut observation = self.observe_statement(&statement)?;
         // Behind a pooler two messages may reach two servers, unless a transaction holds them
         // together.

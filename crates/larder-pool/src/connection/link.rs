@@ -254,7 +254,9 @@ impl Link {
     /// the deadline of a request.
     pub(crate) async fn batch(self: &Arc<Self>, sql: &str) -> QueryResult<()> {
         let mut ticket = Ticket::new(self);
-        let result = self.answer_anyway(self.client.batch_execute(sql)).await?;
+        let result = self
+            .answer_anyway(Box::pin(self.client.batch_execute(sql)))
+            .await?;
         ticket.settle(result)
     }
 
@@ -281,17 +283,19 @@ impl Link {
         let mut ticket = Ticket::new(self);
         ticket.watch(Some(observation));
         let sent = self.asking_behind(self.client.batch_execute(sql));
-        let result = self.answer(sent).await?;
+        let result = self.answer(Box::pin(sent)).await?;
         ticket.settle(result)
     }
 
     /// Waits for the first answer to a statement, no longer than its request has left. Without
     /// one in time the ticket is dropped unanswered, so that the connection does not count as
     /// free.
-    async fn answer<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
+    ///
+    /// What is waited for comes pinned: each future around one that is taken by value holds it
+    /// again.
+    async fn answer<T>(&self, statement: impl Future<Output = T> + Unpin) -> QueryResult<T> {
         let _waiting = deadline::Wait::begin("an answer of the database");
-        // Boxed once: each future around one that is taken by value holds it again.
-        let statement = self.in_turn(Box::pin(statement));
+        let statement = self.in_turn(statement);
         let own = self.answer_timeout();
         let Some(limit) = deadline::at_most(own) else {
             return Ok(statement.await);
@@ -310,9 +314,9 @@ impl Link {
     }
 
     /// The same for what has to be done whatever the request has left, as a ROLLBACK.
-    async fn answer_anyway<T>(&self, statement: impl Future<Output = T>) -> QueryResult<T> {
+    async fn answer_anyway<T>(&self, statement: impl Future<Output = T> + Unpin) -> QueryResult<T> {
         let _waiting = deadline::Wait::begin("an answer of the database");
-        let statement = self.in_turn(Box::pin(statement));
+        let statement = self.in_turn(statement);
         match self.answer_timeout() {
             Some(limit) => timeout(limit, statement).await.map_err(|_| late(limit)),
             None => Ok(statement.await),
@@ -335,7 +339,7 @@ impl Link {
     /// Sends a statement and gives its rows as they come.
     pub(crate) async fn query<'conn>(
         self: &Arc<Self>,
-        mut statement: Statement,
+        mut statement: Arc<Statement>,
         observation: Observation,
     ) -> QueryResult<Rows<'conn>> {
         let settings = observation.settings().cloned();
@@ -345,12 +349,12 @@ impl Link {
         let mut observation = Pending::new(self, Some(observation));
         // What is rare is on the heap: every statement is as large as all that it may wait for.
         if !statement.binds.unresolved().is_empty() {
-            Box::pin(self.resolve_types(&mut statement, beginning.as_deref()))
+            let resolving = self.resolve_types(Arc::make_mut(&mut statement), beginning.as_deref());
+            Box::pin(resolving)
                 .await
                 .map_err(|error| observation.failed(error))?;
         }
         // Whoever hears of its end may want to know what was sent.
-        let statement = Arc::new(statement);
         observation.sends(&statement);
         let comment = observation.comment();
         match (&self.pooled, comment) {
@@ -400,8 +404,8 @@ impl Link {
             &binds,
         );
         let rows = match beginning {
-            Some(beginning) => self.answer(self.under(beginning, asked)).await?,
-            None => self.answer(asked).await?,
+            Some(beginning) => self.answer(Box::pin(self.under(beginning, asked))).await?,
+            None => self.answer(Box::pin(asked)).await?,
         };
         let rows = ticket.settle(rows)?;
         let row = rows.first().ok_or_else(|| {

@@ -269,15 +269,15 @@ impl Connection {
         self.changed = SessionEffect::None;
     }
 
-    fn statement<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> QueryResult<Statement> {
-        Statement::of(query, self.link.types())
+    fn statement<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> QueryResult<Arc<Statement>> {
+        Statement::of(query, self.link.types()).map(Arc::new)
     }
 
     /// Runs a statement. Its rows hold the connection by themselves: whoever gives them out says
     /// for how long nothing else may run on it.
     pub(crate) async fn run<'rows>(
         &mut self,
-        statement: QueryResult<Statement>,
+        statement: QueryResult<Arc<Statement>>,
     ) -> QueryResult<Rows<'rows>> {
         let statement = statement?;
         if self.may_begin_again() {
@@ -289,7 +289,7 @@ impl Connection {
 
     async fn run_and_begin_again<'rows>(
         &mut self,
-        statement: Statement,
+        statement: Arc<Statement>,
     ) -> QueryResult<Rows<'rows>> {
         match self.run_once(statement.clone()).await {
             Err(error) if self.begins_again(&error).await => self.run_once(statement).await,
@@ -297,7 +297,7 @@ impl Connection {
         }
     }
 
-    async fn run_once<'rows>(&mut self, statement: Statement) -> QueryResult<Rows<'rows>> {
+    async fn run_once<'rows>(&mut self, statement: Arc<Statement>) -> QueryResult<Rows<'rows>> {
         let observation = self.observe_statement(&statement)?;
         let Self {
             link,
@@ -310,14 +310,14 @@ impl Connection {
         observed(instrumentation, &sql, rows).await
     }
 
-    async fn execute_and_begin_again(&mut self, statement: Statement) -> QueryResult<usize> {
+    async fn execute_and_begin_again(&mut self, statement: Arc<Statement>) -> QueryResult<usize> {
         match self.execute_once(statement.clone()).await {
             Err(error) if self.begins_again(&error).await => self.execute_once(statement).await,
             result => result,
         }
     }
 
-    async fn execute_once(&mut self, statement: Statement) -> QueryResult<usize> {
+    async fn execute_once(&mut self, statement: Arc<Statement>) -> QueryResult<usize> {
         let observation = self.observe_statement(&statement)?;
         let Self {
             link,
@@ -345,7 +345,7 @@ impl Connection {
     /// Runs a statement and gives how many rows it touched.
     pub(crate) async fn execute_statement(
         &mut self,
-        statement: QueryResult<Statement>,
+        statement: QueryResult<Arc<Statement>>,
     ) -> QueryResult<usize> {
         let statement = statement?;
         if self.may_begin_again() {

@@ -106,7 +106,10 @@ impl Profiles {
 }
 
 /// A statement on its way.
-pub(crate) struct Observation {
+// On the heap: it is handed from one future to the next, and each has room for it.
+pub(crate) struct Observation(Box<Watched>);
+
+struct Watched {
     watch: Arc<Watch>,
     statement: Written,
     started: Instant,
@@ -140,7 +143,7 @@ pub(crate) struct Observation {
 impl Observation {
     /// A statement that writes nothing, or nothing before its transaction commits.
     pub(crate) fn of_read(watch: &Arc<Watch>, statement: Written) -> Self {
-        Self {
+        Self(Box::new(Watched {
             watch: Arc::clone(watch),
             statement,
             started: Instant::now(),
@@ -158,24 +161,24 @@ impl Observation {
             sent: None,
             scope: None,
             span: Span::none(),
-        }
+        }))
     }
 
     /// It will be sent as this.
     pub(crate) fn sends(&mut self, statement: SentStatement) {
-        self.sent = Some(statement);
+        self.0.sent = Some(statement);
     }
 
     /// It is followed by this.
     pub(crate) fn followed_by(mut self, span: Span) -> Self {
-        self.span = span;
+        self.0.span = span;
         self
     }
 
     /// What the statement is to carry to the server, as a comment.
     pub(crate) fn comment(&self) -> Option<String> {
-        let observer = self.watch.observer.0.as_ref()?;
-        let trace = observer.trace_context(&self.span)?;
+        let observer = self.0.watch.observer.0.as_ref()?;
+        let trace = observer.trace_context(&self.0.span)?;
         // Nothing that could end the comment.
         let is_safe = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
         let is_safe = trace.len() <= 64 && trace.bytes().all(is_safe);
@@ -184,139 +187,138 @@ impl Observation {
 
     /// Transactions of its session run under these.
     pub(crate) fn within(mut self, scope: Option<TransactionSettings>) -> Self {
-        self.scope = scope;
+        self.0.scope = scope;
         self
     }
 
     /// The snapshot is asked for before it, in the transaction of its own in which it is sent.
     pub(crate) fn with_snapshot(mut self) -> Self {
-        self.with_snapshot = true;
+        self.0.with_snapshot = true;
         self
     }
 
     /// Whether the snapshot is asked for before it.
     pub(crate) fn is_with_snapshot(&self) -> bool {
-        self.with_snapshot
+        self.0.with_snapshot
     }
 
     /// No transaction is open, if that is so.
     pub(crate) fn alone(mut self, is_alone: bool) -> Self {
-        self.is_alone = is_alone;
+        self.0.is_alone = is_alone;
         self
     }
 
     /// Whether no transaction is open.
     pub(crate) fn is_alone(&self) -> bool {
-        self.is_alone
+        self.0.is_alone
     }
 
     /// A statement outside of a transaction that may write.
     pub(crate) fn of_write(watch: &Arc<Watch>, statement: Written, unclear: bool) -> Self {
-        Self {
-            writes_now: true,
-            unclear,
-            ..Self::of_read(watch, statement)
-        }
+        let mut write = Self::of_read(watch, statement);
+        write.0.writes_now = true;
+        write.0.unclear = unclear;
+        write
     }
 
     /// It has to be sent in a transaction of its own under these, if there are any.
     pub(crate) fn under(mut self, settings: Option<TransactionSettings>, may_write: bool) -> Self {
-        self.under = settings;
-        self.may_write = may_write;
+        self.0.under = settings;
+        self.0.may_write = may_write;
         self
     }
 
     /// Under what the transaction of its own has to run in which it is sent.
     pub(crate) fn settings(&self) -> Option<&TransactionSettings> {
-        self.under.as_ref()
+        self.0.under.as_ref()
     }
 
     /// Whether it may write.
     pub(crate) fn may_write(&self) -> bool {
-        self.may_write
+        self.0.may_write
     }
 
     /// Whether it may write outside of a transaction.
     pub(crate) fn committing_by_itself(mut self, commits_by_itself: bool) -> Self {
-        self.commits_by_itself = commits_by_itself;
+        self.0.commits_by_itself = commits_by_itself;
         self
     }
 
     /// What has to take effect together with it.
     pub(crate) fn companion(&self) -> Option<Companion> {
-        if !self.writes_now {
+        if !self.0.writes_now {
             return None;
         }
-        self.watch.observer.companion(&self.effects())
+        self.0.watch.observer.companion(&self.effects())
     }
 
     /// Tells that no companion goes with it; what the observer holds on to meanwhile.
     pub(crate) fn unaccompanied(&self) -> Option<Box<dyn Any + Send>> {
-        self.watch.observer.unaccompanied(&self.effects())
+        self.0.watch.observer.unaccompanied(&self.effects())
     }
 
     fn effects(&self) -> Effects {
-        Effects::of(self.statement.clone(), self.unclear)
+        Effects::of(self.0.statement.clone(), self.0.unclear)
     }
 
     /// Which statement it is.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        self.statement.profile.fingerprint
+        self.0.statement.profile.fingerprint
     }
 
     /// Whether it may write and what it writes takes effect with it, whoever observes it.
     pub(crate) fn commits_by_itself(&self) -> bool {
-        self.commits_by_itself
+        self.0.commits_by_itself
     }
 
     /// What is recorded of it when it is sent.
     pub(crate) fn recorded(&self) -> Recorded {
         Recorded {
-            profile: Arc::clone(&self.statement.profile),
-            keys: self.statement.keys.clone(),
+            profile: Arc::clone(&self.0.statement.profile),
+            keys: self.0.statement.keys.clone(),
             rows: None,
         }
     }
 
     /// It is sent in a transaction of its own.
     pub(crate) fn accompanied(mut self) -> Self {
-        self.in_own_transaction = true;
+        self.0.in_own_transaction = true;
         self
     }
 
     /// It is sent once more, by itself.
     pub(crate) fn apart(mut self) -> Self {
-        self.in_own_transaction = false;
+        self.0.in_own_transaction = false;
         self
     }
 
     /// A row has arrived.
     pub(crate) fn row(&mut self, bytes: usize, values: usize) {
-        self.rows += 1;
-        self.bytes += bytes as u64;
-        self.values += values as u64;
+        self.0.rows += 1;
+        self.0.bytes += bytes as u64;
+        self.0.values += values as u64;
     }
 
     /// Rows have arrived all at once.
     pub(crate) fn rows_arrived(&mut self, rows: u64, bytes: u64, values: u64) {
-        self.rows += rows;
-        self.bytes += bytes;
-        self.values += values;
+        self.0.rows += rows;
+        self.0.bytes += bytes;
+        self.0.values += values;
     }
 
     /// How many values its rows had, NULLs included.
     pub(crate) fn values(&self) -> u64 {
-        self.values
+        self.0.values
     }
 
     /// How many rows have arrived.
     pub(crate) fn rows(&self) -> u64 {
-        self.rows
+        self.0.rows
     }
 
     /// How many bytes its rows had on the wire.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.0.bytes
     }
 
     /// Its answer was read to the end, and so was that of its companion.
@@ -327,7 +329,7 @@ impl Observation {
     /// The server refused it. By itself, outside of a transaction, it may have done something all
     /// the same: a procedure commits in its middle. In one of its own it was rolled back.
     pub(crate) fn refused(self, error: &ServerError) {
-        if self.in_own_transaction {
+        if self.0.in_own_transaction {
             self.report(StatementOutcome::Refused(error));
             return;
         }
@@ -335,9 +337,10 @@ impl Observation {
     }
 
     fn settle(self, outcome: StatementOutcome<'_>, transaction: Option<u64>) {
-        if self.writes_now {
+        if self.0.writes_now {
             let effects = self.effects();
-            self.watch
+            self.0
+                .watch
                 .observer
                 .tell(|observer| observer.committed(&effects, transaction));
         }
@@ -346,9 +349,10 @@ impl Observation {
 
     /// The connection was lost under it. What it wrote is in doubt.
     pub(crate) fn lost(self) {
-        if self.writes_now {
+        if self.0.writes_now {
             let effects = self.effects();
-            self.watch
+            self.0
+                .watch
                 .observer
                 .tell(|observer| observer.in_doubt(&effects));
         }
@@ -365,11 +369,11 @@ impl Observation {
     /// to be told once it is over.
     pub(crate) fn abandoned(self, is_late: bool) -> Effects {
         // Whoever has had rows and left was answered in time.
-        self.report(match is_late && self.rows == 0 {
+        self.report(match is_late && self.0.rows == 0 {
             true => StatementOutcome::Lost,
             false => StatementOutcome::Abandoned,
         });
-        if self.writes_now {
+        if self.0.writes_now {
             self.effects()
         } else {
             Effects::default()
@@ -377,18 +381,20 @@ impl Observation {
     }
 
     fn report(&self, outcome: StatementOutcome<'_>) {
-        spans::end(&self.span, &outcome, self.rows);
-        self.watch.observer.tell(|observer| {
+        spans::end(&self.0.span, &outcome, self.0.rows);
+        self.0.watch.observer.tell(|observer| {
+            let ended = Instant::now();
             observer.statement_ended(&EndedStatement {
-                pool: &self.watch.pool,
-                profile: &self.statement.profile,
-                duration: self.started.elapsed(),
-                rows: self.rows,
-                bytes: self.bytes,
-                writes_now: self.writes_now,
+                pool: &self.0.watch.pool,
+                profile: &self.0.statement.profile,
+                duration: ended.duration_since(self.0.started),
+                ended,
+                rows: self.0.rows,
+                bytes: self.0.bytes,
+                writes_now: self.0.writes_now,
                 outcome,
-                sent: self.sent.as_ref(),
-                scope: self.scope.as_ref(),
+                sent: self.0.sent.as_ref(),
+                scope: self.0.scope.as_ref(),
             });
         });
     }

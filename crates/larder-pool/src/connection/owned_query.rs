@@ -58,7 +58,7 @@ impl Connection {
     ///
     /// As for any statement of a connection.
     pub async fn load_owned(&mut self, query: OwnedQuery) -> QueryResult<Rows<'_>> {
-        self.run(Ok(query.statement)).await
+        self.run(Ok(Arc::new(query.statement))).await
     }
 }
 

@@ -69,7 +69,7 @@ impl Pool {
             },
         };
         let mut session = self.session_under(settings).await?;
-        match session.run(Ok(statement)).await {
+        match session.run(Ok(Arc::new(statement))).await {
             Ok(rows) => Ok(Read::Streaming(Box::new((rows, session)))),
             Err(error) => Err(Error::statement(error, session.last_server_error())),
         }

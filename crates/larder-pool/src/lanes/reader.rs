@@ -1,5 +1,7 @@
 //! The handle by which Diesel's queries are read without a connection of their own.
 
+use std::sync::Arc;
+
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
@@ -183,7 +185,7 @@ impl AsyncConnectionCore for Reader {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let types = &self.pool.0.connector.shared().types;
-        let statement = Statement::of(&source, types);
+        let statement = Statement::of(&source, types).map(Arc::new);
         async move {
             self.failure = None;
             let mut session = match self.pool.session_under(self.settings.as_ref()).await {

@@ -127,7 +127,10 @@ impl Link {
             settings: settings.as_ref(),
             may_write,
         };
-        match self.answer(self.exchange(request, company)).await? {
+        match self
+            .answer(Box::pin(self.exchange(request, company)))
+            .await?
+        {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) if failed.wants_no_transaction() => {
                 if settings.is_some() {
@@ -174,7 +177,10 @@ impl Link {
             settings: None,
             may_write: true,
         };
-        match self.answer(self.exchange(request, company)).await? {
+        match self
+            .answer(Box::pin(self.exchange(request, company)))
+            .await?
+        {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) => Err(ticket.failed(&failed.error)),
         }

@@ -46,7 +46,7 @@ impl Link {
                 ticket.watch(observation);
                 let values = statement.binds.values.iter().zip(types);
                 let sent = self.asking_behind(self.client.query_typed_raw(&sql, values));
-                match self.answer(sent).await? {
+                match self.answer(Box::pin(sent)).await? {
                     Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
                     Err(error) => Err(ticket.failed(&error)),
                 }

@@ -105,7 +105,7 @@ impl Link {
         let mut ticket = Ticket::new(self);
         let mut progress = Progress::default();
         let result = self
-            .answer(self.run_through(sql, place, &mut progress))
+            .answer(Box::pin(self.run_through(sql, place, &mut progress)))
             .await?;
         match result {
             Err(error)

@@ -27,7 +27,7 @@ impl Link {
             let rows = self.client.query_typed_raw(&sql, values).await?;
             rows.try_collect::<Vec<_>>().await
         };
-        let rows = self.answer_anyway(asked).await?;
+        let rows = self.answer_anyway(Box::pin(asked)).await?;
         let rows = ticket.settle(rows)?;
         let plan = rows.into_iter().next();
         plan.and_then(|row| Row::of_server(row).text())

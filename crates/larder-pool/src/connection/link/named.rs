@@ -26,7 +26,7 @@ pub(super) enum Unanswered {
     Failed(DieselError),
     /// The server no longer knows it as it was prepared. Nothing of it has run, and nobody was
     /// told that it failed.
-    Outdated(Box<Observation>),
+    Outdated(Observation),
 }
 
 impl From<DieselError> for Unanswered {
@@ -72,7 +72,7 @@ impl Link {
                 Err(Unanswered::Outdated(again)) => {
                     self.statements().forget_all();
                     may_repeat = false;
-                    observation = Pending::new(self, Some(*again));
+                    observation = Pending::new(self, Some(again));
                 }
             }
         }
@@ -117,10 +117,12 @@ impl Link {
         if let Some(settings) = settings.filter(|settings| settings.role().is_some()) {
             // Whoever may not look into a schema finds no table there.
             let beginning = self.beginning("BEGIN", Some(settings));
-            let result = self.answer(self.under(&beginning, preparing)).await?;
+            let result = self
+                .answer(Box::pin(self.under(&beginning, preparing)))
+                .await?;
             return ticket.settle(result);
         }
-        let result = self.answer(preparing).await?;
+        let result = self.answer(Box::pin(preparing)).await?;
         ticket.settle(result)
     }
 
@@ -142,8 +144,7 @@ impl Link {
         };
         let mut ticket = Ticket::new(self);
         ticket.watch(observation);
-        // On the heap, since it is large and everything around would be larger; and pinned here,
-        // since what wraps a future would hold it twice.
+        // On the heap, since it is large and everything around would be larger.
         let sent = Box::pin(self.client.query_raw(prepared, &statement.binds.values));
         let sent = pin!(self.asking_behind(sent));
         match self.answer(sent).await? {
@@ -163,7 +164,7 @@ impl Link {
             self.lose_names();
         }
         match ticket.withdrawn() {
-            Some(observation) => Unanswered::Outdated(Box::new(observation)),
+            Some(observation) => Unanswered::Outdated(observation),
             None => ticket.failed(error).into(),
         }
     }

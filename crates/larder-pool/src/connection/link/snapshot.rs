@@ -30,7 +30,7 @@ impl Link {
             return Ok(Question::Named(kept));
         }
         let mut ticket = Ticket::new(self);
-        let prepared = self.answer(self.client.prepare(SNAPSHOT)).await?;
+        let prepared = self.answer(Box::pin(self.client.prepare(SNAPSHOT))).await?;
         let prepared = ticket.settle(prepared)?;
         *self.kept_snapshot() = Some(prepared.clone());
         Ok(Question::Named(prepared))
@@ -49,7 +49,7 @@ impl Link {
                 Question::Unnamed => last_value(send(&self.client, SNAPSHOT)?).await,
             }
         };
-        let value = self.answer(asked).await?;
+        let value = self.answer(Box::pin(asked)).await?;
         match ticket.settle(value) {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(DieselError::NotFound),

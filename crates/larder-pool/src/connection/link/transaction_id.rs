@@ -5,7 +5,6 @@
 //! round trip of its own, and its answer is read before anything else is sent. Only a
 //! transaction that has written has an id; asking gives it none.
 
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -73,15 +72,14 @@ impl Link {
 
     /// Sends a statement, and reads meanwhile what was asked before it: its answer comes first, and
     /// left unread it would hold up the others.
-    pub(super) async fn in_turn<T, F>(&self, statement: Pin<Box<F>>) -> T
-    where
-        F: Future<Output = T>,
-    {
+    pub(super) async fn in_turn<T>(&self, statement: impl Future<Output = T> + Unpin) -> T {
         // Not the one that this statement is going to ask: that may come after all its rows.
         match self.take_asked() {
             Some(asked) => {
                 let reading = self.read_transaction_id(asked);
-                let (answer, ()) = futures::future::join(statement, reading).await;
+                let both = futures::future::join(statement, reading);
+                // On the heap, since it is rare.
+                let (answer, ()) = Box::pin(both).await;
                 answer
             }
             None => statement.await,
@@ -140,7 +138,7 @@ impl Link {
     /// Asks something for Larder's own use; gives the first row. Nobody is told of it.
     pub(crate) async fn question(self: &Arc<Self>, sql: &str) -> QueryResult<Vec<Option<String>>> {
         let mut ticket = Ticket::new(self);
-        let messages = self.answer(self.client.simple_query(sql)).await?;
+        let messages = self.answer(Box::pin(self.client.simple_query(sql))).await?;
         let messages = ticket.settle(messages)?;
         let row = messages.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),

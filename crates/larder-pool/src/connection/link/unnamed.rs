@@ -62,7 +62,7 @@ impl Link {
                 let values = statement.binds.values.iter().zip(types);
                 let sent = self.client.query_typed_raw(text, values);
                 let sent = self.asking_behind(sent);
-                match self.answer(sent).await? {
+                match self.answer(Box::pin(sent)).await? {
                     Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
                     Err(error) => Err(ticket.failed(&error)),
                 }
@@ -84,7 +84,7 @@ impl Link {
         // Whoever leaves here must leave no transaction open, and no names.
         let mut unfinished = Unfinished(beginning.is_some().then_some(&self.client));
         let describing = self.describe_within(pooled, sql, types, beginning.as_deref());
-        let mut result = self.answer(describing).await?;
+        let mut result = self.answer(Box::pin(describing)).await?;
         unfinished.0 = None;
         if beginning.is_some() && result.is_err() {
             result = match send(&self.client, Unfinished::END) {
