@@ -124,6 +124,8 @@ section! {
             default: Everywhere("0.9"),
             range: Range::of(0.0, 1.0),
         }
+        /// The name of this instance in alerts, which no other one should have. By default that of the machine, which in Kubernetes is the pod.
+        instance: Option<String> {}
         /// From which status on somebody is told: in the log, by the webhook, and by what code adds.
         alert_from: AlertLevel {
             default: Everywhere("degraded"),

@@ -68,6 +68,12 @@ fn answering(answer: Answer) -> (Arc<dyn AlertSink>, UnboundedReceiver<Arc<Alert
     (Arc::new(Pager { sent, answer }), received)
 }
 
+/// What comes next; on paused time a day is short.
+async fn next(received: &mut UnboundedReceiver<Arc<Alert>>) -> Arc<Alert> {
+    let received = timeout(Duration::from_secs(86_400), received.recv()).await;
+    received.unwrap().unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sink_is_told_of_the_beginning_the_end_and_in_between() {
     let (monitor, switch) = switched();
@@ -80,18 +86,18 @@ async fn a_sink_is_told_of_the_beginning_the_end_and_in_between() {
     let alerter = Alerter::start(options, &monitor, vec![sink]);
     becomes(&monitor, &switch, true).await;
     becomes(&monitor, &switch, false).await;
-    let started = received.recv().await.unwrap();
+    let started = next(&mut received).await;
     assert_eq!((started.kind, started.sequence), (AlertKind::Started, 1));
     let cure = started.causes[0].cure.as_deref();
     assert_eq!(cure, Some("hold sessions shorter"));
     for sequence in [2, 3] {
-        let repeated = received.recv().await.unwrap();
+        let repeated = next(&mut received).await;
         assert_eq!(repeated.kind, AlertKind::Repeated);
         assert_eq!(repeated.sequence, sequence);
     }
     assert_eq!(began.elapsed().as_secs(), 120);
     becomes(&monitor, &switch, true).await;
-    let resolved = received.recv().await.unwrap();
+    let resolved = next(&mut received).await;
     assert_eq!(resolved.kind, AlertKind::Resolved);
     sleep(Duration::from_secs(600)).await;
     assert!(received.try_recv().is_err(), "it is over");
@@ -114,11 +120,11 @@ async fn what_fails_for_now_is_tried_again_and_what_fails_for_good_is_not() {
     becomes(&monitor, &switch, false).await;
     let mut numbers = Vec::new();
     for _ in 0..3 {
-        numbers.push(received.recv().await.unwrap().sequence);
+        numbers.push(next(&mut received).await.sequence);
     }
     assert_eq!(numbers, [1, 1, 1]);
     becomes(&monitor, &switch, true).await;
-    assert_eq!(received.recv().await.unwrap().kind, AlertKind::Resolved);
+    assert_eq!(next(&mut received).await.kind, AlertKind::Resolved);
     sleep(Duration::from_secs(600)).await;
     assert!(received.try_recv().is_err());
     let expected = SinkStatistics {
@@ -153,7 +159,7 @@ async fn it_is_tried_until_it_arrives_with_pauses_that_grow_up_to_the_longest() 
     let alerter = Alerter::start(options, &monitor, vec![sink]);
     becomes(&monitor, &switch, false).await;
     for _ in 0..41 {
-        assert_eq!(received.recv().await.unwrap().kind, AlertKind::Started);
+        assert_eq!(next(&mut received).await.kind, AlertKind::Started);
     }
     // 1 second and 39 times 2, each at least half of it.
     let took = began.elapsed();
@@ -191,7 +197,7 @@ async fn who_was_away_for_the_end_hears_of_it_when_he_is_back() {
     is_there.store(true, Ordering::Relaxed);
     let alerter = Alerter::start(AlertOptions::default(), &monitor, vec![sink]);
     becomes(&monitor, &switch, false).await;
-    let started = received.recv().await.unwrap();
+    let started = next(&mut received).await;
     is_there.store(false, Ordering::Relaxed);
     becomes(&monitor, &switch, true).await;
     // Longer than anybody would wait for an answer.
@@ -199,7 +205,7 @@ async fn who_was_away_for_the_end_hears_of_it_when_he_is_back() {
     while received.try_recv().is_ok() {}
     assert_eq!(alerter.statistics().read()[0].1.waiting, 1);
     is_there.store(true, Ordering::Relaxed);
-    let resolved = received.recv().await.unwrap();
+    let resolved = next(&mut received).await;
     assert_eq!(resolved.kind, AlertKind::Resolved);
     assert_eq!(resolved.incident, started.incident);
     sleep(Duration::from_secs(600)).await;
@@ -223,8 +229,8 @@ async fn of_each_incident_the_newest_word_is_kept_and_no_more() {
     while received.try_recv().is_ok() {}
     is_there.store(true, Ordering::Relaxed);
     let kinds = [
-        received.recv().await.unwrap().kind,
-        received.recv().await.unwrap().kind,
+        next(&mut received).await.kind,
+        next(&mut received).await.kind,
     ];
     // Whichever is tried first.
     assert!(kinds.contains(&AlertKind::Resolved), "{kinds:?}");
@@ -239,7 +245,7 @@ async fn at_the_end_it_is_told_that_nobody_watches_any_more() {
     let (sink, mut received) = pager(|| Ok(()));
     let alerter = Alerter::start(AlertOptions::default(), &monitor, vec![sink]);
     becomes(&monitor, &switch, false).await;
-    let started = received.recv().await.unwrap();
+    let started = next(&mut received).await;
     let began = Instant::now();
     alerter.stop(Duration::from_secs(2)).await;
     assert_eq!(began.elapsed(), Duration::ZERO, "nothing waits");
@@ -254,7 +260,7 @@ async fn at_the_end_of_a_monitor_that_is_gone_it_is_told_as_well() {
     let (sink, mut received) = pager(|| Ok(()));
     let alerter = Alerter::start(AlertOptions::default(), &monitor, vec![sink]);
     becomes(&monitor, &switch, false).await;
-    received.recv().await.unwrap();
+    next(&mut received).await;
     drop(monitor);
     sleep(Duration::from_secs(1)).await;
     alerter.stop(Duration::from_secs(2)).await;
@@ -273,7 +279,7 @@ async fn the_end_does_not_wait_for_a_pause_nor_longer_than_it_may() {
     let alerter = Alerter::start(options, &monitor, vec![sink, stuck]);
     let statistics = alerter.statistics();
     becomes(&monitor, &switch, false).await;
-    received.recv().await.unwrap();
+    next(&mut received).await;
     becomes(&monitor, &switch, true).await;
     is_there.store(true, Ordering::Relaxed);
     let began = Instant::now();
@@ -308,8 +314,8 @@ async fn a_sink_that_hangs_or_panics_holds_up_neither_monitor_nor_others() {
     let began = Instant::now();
     for number in 0..6 {
         becomes(&monitor, &switch, number % 2 == 1).await;
-        received.recv().await.unwrap();
-        panicked.recv().await.unwrap();
+        next(&mut received).await;
+        next(&mut panicked).await;
     }
     assert_eq!(began.elapsed(), Duration::ZERO, "nobody waited");
     let statistics = alerter.statistics().read();
