@@ -23,7 +23,7 @@ section! {
             default: ByProfile { dev: "5s", staging: "5s", prod: "5s", test: "2s" },
             range: Range::of(0.1, 300.0),
         }
-        /// How far checks look back that judge what happened: errors, slow statements, failed connections, waits. Longer is calmer and later.
+        /// How far checks look back that judge what happened: errors, slow statements, failed connections, waits, replicas that went. Longer is calmer and later.
         window: Duration {
             default: Everywhere("5m"),
             range: Range::of(1.0, 900.0),
