@@ -16,8 +16,8 @@ use super::{Context, asking};
 /// that is being built are in the list, too; whose state the role may not see, its lag it may not
 /// see either.
 ///
-/// The third is how many of them come and go with nothing but a standby: no backup, which replays
-/// nothing, and no subscription, which comes and goes with each table. NULL where nobody may see.
+/// The third is how many of them are standbys for sure: no backup, which replays nothing, and no
+/// subscription, which has one more for each table at first. NULL where the role may not see.
 const REPLICAS: &str = "\
     SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN
         pg_catalog.jsonb_build_array(1, CASE
@@ -93,12 +93,13 @@ fn judge(replicas: Replicas, seen: &Seen, now: Instant, max: f64) -> Finding {
     finding
 }
 
-/// A standby whose connection is lost is in no list: nothing there says how far it is behind.
+/// A standby whose connection is lost is in no list, and one that is back and catches up has no lag to
+/// tell yet: nothing there says how far they are behind.
 fn gone(standbys: u64, seen: &Seen, now: Instant) -> Option<Finding> {
     let most = seen.most(standbys, now);
     let missing = most.checked_sub(standbys).filter(|missing| *missing > 0)?;
     let reason = format!(
-        "{missing} of {most} replicas that there were within {:?} are not connected",
+        "{missing} of {most} replicas that there were within {:?} stream no more",
         seen.window
     );
     Some(Finding::degraded(reason).of_fault("gone").curing(
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(findings[1].fault, Some("gone"));
         assert_eq!(
             findings[2].reason.as_deref(),
-            Some("2 of 2 replicas that there were within 60s are not connected")
+            Some("2 of 2 replicas that there were within 60s stream no more")
         );
         let lag = findings[1].observed.map(|observed| observed.value);
         assert_eq!(lag, Some(0.5), "that of the other one");
