@@ -108,7 +108,7 @@ fn spinner(finding: &AnalysisFinding) -> ProgressBar {
         Ok(style) => spinner.with_style(style),
         Err(_) => spinner,
     };
-    spinner.set_message(finding.cure_sql.clone().unwrap_or_default());
+    spinner.set_message(on_one_line(finding.cure_sql.as_deref().unwrap_or_default()));
     spinner.enable_steady_tick(Duration::from_millis(200));
     spinner
 }
@@ -156,7 +156,7 @@ fn ask(question: &str, mut input: impl BufRead, mut output: impl Write) -> Answe
 pub(super) fn page(all: &[Cured]) -> String {
     let mut page = String::new();
     for cured in all {
-        let sql = &cured.cure_sql;
+        let sql = on_one_line(&cured.cure_sql);
         page += &match &cured.outcome {
             Outcome::Done { seconds } => format!("done after {seconds:.1} s: {sql}\n"),
             Outcome::Failed { error } => format!("{error}\n"),
@@ -168,6 +168,10 @@ pub(super) fn page(all: &[Cured]) -> String {
     let done = all.iter().filter(|cured| cured.is_done()).count();
     page += &format!("{done} of {} cures done", all.len());
     page
+}
+
+fn on_one_line(sql: &str) -> String {
+    sql.replace('\n', " ")
 }
 
 impl Cured {
