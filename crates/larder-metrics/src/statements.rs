@@ -205,7 +205,9 @@ impl Statements {
         let wanted = u64::from_str_radix(fingerprint, 16).ok()?;
         let known = self.read();
         // Written another way it is not what a summary says.
-        let counted = known.get(&wanted).filter(|_| name_of(wanted) == fingerprint)?;
+        let counted = known
+            .get(&wanted)
+            .filter(|_| name_of(wanted) == fingerprint)?;
         Some(counted.summary(fingerprint.to_owned(), moments))
     }
 

@@ -75,8 +75,7 @@ pub(super) async fn statements(
 ) -> Result<Response, Problem> {
     const MOST: usize = 500;
     let limit = wanted.limit.unwrap_or(50).min(MOST);
-    let make =
-        move || serde_json::to_string(&StatementLine::slowest(&state.parts.database, limit));
+    let make = move || serde_json::to_string(&StatementLine::slowest(&state.parts.database, limit));
     written("the statements", make).await
 }
 

@@ -72,7 +72,9 @@ fn pictures(watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
             let picture = picture.as_deref().map(std::str::from_utf8);
             // What cannot be written is left out; the next second brings another.
             if let Some(Ok(picture)) = picture {
-                let event = Event::default().event("picture").id(beat.number.to_string());
+                let event = Event::default()
+                    .event("picture")
+                    .id(beat.number.to_string());
                 return Some((Ok(event.data(picture)), watcher));
             }
         }

@@ -14,7 +14,9 @@ use crate::support::{PATIENCE, Pages, send, status};
 
 fn sum(statements: &Value) -> f64 {
     let statements = statements.as_array().unwrap().iter();
-    statements.map(|one| one["total_ms"].as_f64().unwrap()).sum()
+    statements
+        .map(|one| one["total_ms"].as_f64().unwrap())
+        .sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +55,10 @@ async fn a_statement_is_shown_whole_by_its_fingerprint() {
         }
         assert_eq!(whole["advice"], Value::Array(Vec::new()));
         let start = listed["text"].as_str().unwrap().trim_end_matches('…');
-        assert!(whole["text"].as_str().unwrap().starts_with(start), "{whole}");
+        assert!(
+            whole["text"].as_str().unwrap().starts_with(start),
+            "{whole}"
+        );
     }
     for unknown in ["0000000000000000", "nothing"] {
         let path = format!("/api/statements/{unknown}");

@@ -122,7 +122,11 @@ impl Counted {
 
     /// Whether any was counted.
     pub(super) fn has_calls(&self) -> bool {
-        self.durations.load().as_slice().iter().any(|calls| *calls > 0)
+        self.durations
+            .load()
+            .as_slice()
+            .iter()
+            .any(|calls| *calls > 0)
     }
 
     pub(super) fn describe(&self, collections: Vec<String>) {
