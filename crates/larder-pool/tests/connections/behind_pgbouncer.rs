@@ -6,13 +6,14 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel_async::SimpleAsyncConnection;
+use larder_database::sql;
 use larder_pool::{
     ConnectErrorCause, ConnectOptions, Error, ErrorClass, Pool, PoolerMode, RetryPolicy,
 };
 use larder_testing::TestDatabase;
 use tokio_postgres::NoTls;
 
-use super::support::{empty, pool_by};
+use super::support::{empty, eventually, pool_by};
 
 /// The URL of a database of this name behind the pooler.
 fn url_of(database: &str) -> String {
@@ -83,6 +84,27 @@ async fn a_transaction_in_which_nothing_has_run_is_begun_again_behind_a_pooler_t
     });
     result.await.unwrap();
     assert_eq!(runs.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn what_became_of_a_write_on_a_connection_that_the_pooler_cut_off_is_unknown() {
+    let test = empty().await;
+    let name = name_of(&test);
+    let database = test.database();
+    let table = database.sql("CREATE TABLE notes (id int)").execute();
+    table.await.unwrap();
+    let pool = behind(name);
+    let mut session = pool.session().await.unwrap();
+    let write = sql("INSERT INTO notes SELECT 1 FROM pg_sleep(600)").execute_on(&mut session);
+    let running = "SELECT EXISTS (SELECT FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event = 'PgSleep')";
+    let cut = async {
+        eventually(&test, running).await;
+        cut_off(name).await;
+    };
+    let (result, ()) = futures::join!(write, cut);
+    let error = result.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::OutcomeUnknown, "{error}");
 }
 
 #[tokio::test]

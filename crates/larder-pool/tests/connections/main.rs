@@ -5,5 +5,6 @@
 mod abandoned;
 mod behind_pgbouncer;
 mod certificates;
+mod limits;
 mod refused;
 mod support;
