@@ -34,7 +34,7 @@ impl Pool {
         location: &'static Location<'static>,
     ) -> Result<Session, Error> {
         let started = Instant::now();
-        let until = started + self.patience();
+        let until = deadline::in_future(started, self.patience());
         let observer = &self.0.options.observer;
         let in_vain = InVain(Some(observer));
         let caller =

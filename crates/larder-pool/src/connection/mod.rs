@@ -235,6 +235,12 @@ impl Connection {
             || self.link.is_outdated()
     }
 
+    /// Whether the server may be at work on what its user has left. A COMMIT whose outcome nobody
+    /// knows is not counted: it is not to be disturbed.
+    pub(crate) fn is_still_served(&self) -> bool {
+        !self.link.is_closed() && self.link.is_busy() && !self.transaction.is_commit_unknown()
+    }
+
     /// Somebody begins to use it.
     pub(crate) fn begin_span(&mut self) {
         self.span = SessionSpan::begin(&self.link.watch().pool);
