@@ -154,7 +154,7 @@ impl Ticket {
         }
         let error = self.link.report(error, reply, self.number);
         if in_doubt {
-            let doubt = Trouble::InDoubt(self.link.doubt(self.transaction));
+            let doubt = Trouble::InDoubt(self.link.doubt_of(self.transaction));
             return doubt.error(DatabaseErrorKind::ClosedConnection, error.to_string());
         }
         error

@@ -93,7 +93,7 @@ impl TransactionManager {
     }
 
     fn committed(connection: &mut Connection, transaction: Option<u64>) -> QueryResult<()> {
-        connection.link.forget_failures();
+        connection.link.forget_transaction();
         let watch = connection.link.watch();
         connection
             .transaction
@@ -111,7 +111,7 @@ impl TransactionManager {
             .last_error()
             .filter(|reply| reply.is_reported_by(&error));
         let unknown = |cause: &dyn std::fmt::Display| {
-            CommitFailure::Unknown(UnknownOutcome::new(cause, connection.link.doubt(None)))
+            CommitFailure::Unknown(UnknownOutcome::new(cause, connection.link.doubt()))
         };
         let failure = match reply {
             Some(reply) if leaves_outcome_open(&reply) => unknown(&reply),
@@ -133,7 +133,7 @@ impl TransactionManager {
             // A ROLLBACK too many does no harm.
             _ if before.may_fail() => Self::roll_back_outermost(connection).await,
             _ => {
-                connection.link.forget_failures();
+                connection.link.forget_transaction();
                 let watch = connection.link.watch();
                 connection.transaction.rolled_back(&watch.observer);
                 connection.transaction.surface()
