@@ -3,5 +3,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod late;
 mod outcome;
 mod support;

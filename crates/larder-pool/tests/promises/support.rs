@@ -1,17 +1,26 @@
-//! A table of accounts in a database of the test's own, and pools that reach it through a proxy.
+//! The entries of an account in a database of the test's own, and pools that reach it through a proxy.
 
 use std::time::Duration;
 
-use diesel::QueryResult;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
+use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel_async::RunQueryDsl;
 use larder_pool::{
-    ConnectOptions, Connection, Error, ErrorClass, Observer, Pool, PoolOptions, UnknownOutcome,
+    Companion, ConnectOptions, Connection, Effects, Error, ErrorClass, Observer, Pool,
+    PoolObserver, PoolOptions, UnknownOutcome,
 };
 use larder_testing::TestDatabase;
 use larder_testing::proxy::Proxy;
+
+diesel::table! {
+    /// The table of each test.
+    entries (id) {
+        id -> Integer,
+        amount -> BigInt,
+    }
+}
 
 /// Long enough for a busy machine, short enough to notice that something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,7 +34,7 @@ impl MigrationSource<Pg> for Nothing {
     }
 }
 
-/// A database with two accounts of 100, and a way to it that can be disturbed.
+/// A database with an account of 100, and a way to it that can be disturbed.
 pub(crate) struct Bank {
     pub(crate) proxy: Proxy,
     test: TestDatabase,
@@ -35,8 +44,8 @@ impl Bank {
     pub(crate) async fn open() -> Self {
         let test = TestDatabase::create(Nothing).await.unwrap();
         for sql in [
-            "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL)",
-            "INSERT INTO accounts VALUES (1, 100), (2, 100)",
+            "CREATE TABLE entries (id serial PRIMARY KEY, amount bigint NOT NULL)",
+            "INSERT INTO entries (amount) VALUES (100)",
         ] {
             test.database().sql(sql).execute().await.unwrap();
         }
@@ -58,20 +67,44 @@ impl Bank {
         self.test.database().sql(sql).execute().await.unwrap();
     }
 
-    /// What the server has, seen past the proxy.
-    pub(crate) async fn balance(&self, id: i32) -> i64 {
-        let sql = format!("SELECT balance FROM accounts WHERE id = {id}");
+    /// What the account has by now, seen past the proxy.
+    pub(crate) async fn balance(&self) -> i64 {
+        let sql = "SELECT sum(amount)::bigint FROM entries";
         let asked = self.test.database().sql(sql).fetch_scalar();
         asked.await.unwrap()
     }
+
+    /// Waits until the account has so much: what another process does can only be seen.
+    pub(crate) async fn has(&self, balance: i64) {
+        let looking = async {
+            while self.balance().await != balance {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, looking).await.is_err() {
+            panic!("never had {balance}");
+        }
+    }
 }
 
-/// A write whose text is the same each time.
+/// A write that the server knows once it was sent on a connection.
 pub(crate) async fn withdraw(connection: &mut Connection, amount: i64) -> QueryResult<usize> {
-    diesel::sql_query("UPDATE accounts SET balance = balance - $1 WHERE id = 1")
-        .bind::<diesel::sql_types::BigInt, _>(amount)
+    diesel::insert_into(entries::table)
+        .values(entries::amount.eq(-amount))
         .execute(connection)
         .await
+}
+
+/// Lets each write travel in a transaction of its own, which tells its id.
+pub(crate) struct WithId;
+
+impl PoolObserver for WithId {
+    fn companion(&self, _: &Effects) -> Option<Companion> {
+        Some(Companion {
+            sql: "SELECT pg_catalog.pg_current_xact_id()::text".to_owned(),
+            may_be_refused: false,
+        })
+    }
 }
 
 /// That it is not known whether it took effect.
