@@ -109,8 +109,9 @@ pub enum Error {
     CommitRefused(Box<ServerError>),
 
     /// The connection was lost between COMMIT and its answer, or between a write that commits
-    /// by itself and its answer. It may have taken effect or not; running it again could do
-    /// everything twice. [`UnknownOutcome::resolve`] asks the server which it is.
+    /// by itself and its answer; or that answer did not come in time. It may have taken effect or
+    /// not; running it again could do everything twice. [`UnknownOutcome::resolve`] asks the
+    /// server which it is.
     #[error(transparent)]
     CommitOutcomeUnknown(Box<UnknownOutcome>),
 
@@ -205,7 +206,9 @@ impl Error {
             Self::CommitOutcomeUnknown(_) => ErrorClass::OutcomeUnknown,
             Self::Statement { .. } | Self::Aborted { .. } | Self::CommitRefused(_) => {
                 let state = self.sql_state();
-                state.map_or(ErrorClass::Caller, |state| state.error_class())
+                let of_state = || state.map_or(ErrorClass::Caller, |state| state.error_class());
+                self.server_error()
+                    .map_or_else(of_state, |reply| reply.class())
             }
         }
     }

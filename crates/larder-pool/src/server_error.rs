@@ -8,6 +8,7 @@ use larder_sql::Fingerprint;
 use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState as Code};
 
 use crate::error_class::{self, ErrorClass};
+use crate::pooler_reply;
 use crate::trouble::Trouble;
 
 /// The five characters by which PostgreSQL names an error (its manual, appendix A).
@@ -102,10 +103,11 @@ impl ServerError {
         Some(Self {
             state: SqlState::new(reply.code().code())?,
             severity: reply.severity().to_owned(),
-            ends_connection: matches!(
-                reply.parsed_severity(),
-                Some(Severity::Fatal | Severity::Panic)
-            ),
+            ends_connection: match reply.parsed_severity() {
+                Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+                // PgBouncer leaves out the field that is in no language, and writes English.
+                None => matches!(reply.severity(), "FATAL" | "PANIC"),
+            },
             message: reply.message().to_owned(),
             detail: reply.detail().map(str::to_owned),
             hint: reply.hint().map(str::to_owned),
@@ -188,8 +190,13 @@ impl ServerError {
         self
     }
 
-    /// What a program may do about it.
+    /// What a program may do about it. A protocol violation (08P01) with which the connection
+    /// ends is how PgBouncer tells that it has lost the server or has none, and counts as a lost
+    /// connection.
     pub fn class(&self) -> ErrorClass {
+        if self.ends_connection && pooler_reply::is_of_pooler(self.state) {
+            return pooler_reply::class_of(&self.message);
+        }
         self.state.error_class()
     }
 
@@ -202,6 +209,20 @@ impl ServerError {
     /// What Larder has to add: that a deadline was the reason, or why it did not try again.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
+    }
+
+    /// Whether what was to be committed may have been: by the codes with which the server itself
+    /// says that it does not know (40003 statement completion unknown, 08007 transaction
+    /// resolution unknown), and those with which it hangs up, or a pooler says that the server
+    /// did (class 08, and 57P01 to 57P03), perhaps after it has committed. Not by 08P01, unless the
+    /// connection ends with it: so the server refuses values that it cannot read, and runs nothing.
+    pub(crate) fn leaves_outcome_open(&self) -> bool {
+        self.ends_connection
+            || match self.state.as_str() {
+                "08P01" => false,
+                "40003" | "57P01" | "57P02" | "57P03" => true,
+                _ => self.state.class() == "08",
+            }
     }
 
     /// It was this statement that failed, unless it is known already.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::admission::Queue;
 use crate::checkout::{Counters, Pooled};
+use crate::deadline;
 use crate::pool::Inner;
 
 /// How often it looks.
@@ -54,7 +55,7 @@ pub(crate) async fn look_after(
         }
         if is_pressed {
             pool.grow();
-            may_grow = Instant::now() + queue.bounds().0;
+            may_grow = deadline::in_future(Instant::now(), queue.bounds().0);
         } else {
             pool.sweep();
             pool.refill();

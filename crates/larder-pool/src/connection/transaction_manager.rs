@@ -41,6 +41,8 @@ pub struct TransactionState {
     read_only: bool,
     /// COMMIT was sent. If its answer is never read, what was written may have taken effect.
     commit_sent: bool,
+    /// COMMIT was sent, and nobody knows what became of it.
+    commit_unknown: bool,
     commit_failure: Option<CommitFailure>,
     /// The observer was told that it began, and not yet how it ended.
     told: bool,
@@ -93,6 +95,11 @@ impl TransactionState {
         }
     }
 
+    /// Whether nobody knows what became of a COMMIT.
+    pub(crate) fn is_commit_unknown(&self) -> bool {
+        self.commit_unknown
+    }
+
     /// Nothing is open and nothing is in doubt.
     pub(crate) fn is_idle(&self) -> bool {
         !self.in_doubt && !self.is_open()
@@ -141,6 +148,7 @@ impl TransactionState {
     /// The outcome of the commit is not known, and may never be.
     fn doubt(&mut self, observer: &Observer) {
         self.commit_sent = false;
+        self.commit_unknown = true;
         let (written, _) = self.effects.take();
         if !written.is_empty() {
             observer.tell(|observer| observer.in_doubt(&written));
@@ -238,8 +246,7 @@ impl TransactionManager {
         announce_begin(connection, NonZeroU32::MIN);
         connection.transaction.commit_failure = None;
         connection.transaction.read_only = read_only;
-        connection.link.forget_failures();
-        connection.link.forget_transaction_id();
+        connection.link.forget_transaction();
         let settings = connection.transaction_settings.clone();
         let mut begin = connection.link.beginning(sql, settings.as_ref());
         let local_settings = local_settings
@@ -294,7 +301,7 @@ impl TransactionManager {
             return;
         }
         match send(connection, "ROLLBACK").await {
-            Ok(()) => connection.link.forget_failures(),
+            Ok(()) => connection.link.forget_transaction(),
             Err(error) => {
                 tracing::debug!(%error, "failed to end a transaction that could not begin");
                 connection.condemn();
@@ -322,7 +329,7 @@ impl TransactionManager {
         let result = send(connection, "ROLLBACK").await;
         match result {
             Ok(()) => {
-                connection.link.forget_failures();
+                connection.link.forget_transaction();
                 let watch = connection.link.watch();
                 connection.transaction.rolled_back(&watch.observer);
                 connection.transaction.surface()
