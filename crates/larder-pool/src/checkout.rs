@@ -114,8 +114,11 @@ impl bb8::ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Box<Pooled>) -> bool {
-        self.counters.notice_loss(&pooled.connection);
-        let unusable = pooled.connection.is_broken()
+        let is_broken = pooled.connection.is_broken();
+        if is_broken {
+            self.counters.notice_loss(&pooled.connection);
+        }
+        let unusable = is_broken
             || !pooled.connection.is_clean()
             || pooled.slot.was_cancelled()
             || self.counters.is_retired(&pooled.connection);

@@ -109,8 +109,9 @@ pub enum Error {
     CommitRefused(Box<ServerError>),
 
     /// The connection was lost between COMMIT and its answer, or between a write that commits
-    /// by itself and its answer. It may have taken effect or not; running it again could do
-    /// everything twice. [`UnknownOutcome::resolve`] asks the server which it is.
+    /// by itself and its answer; or that answer did not come in time. It may have taken effect or
+    /// not; running it again could do everything twice. [`UnknownOutcome::resolve`] asks the
+    /// server which it is.
     #[error(transparent)]
     CommitOutcomeUnknown(Box<UnknownOutcome>),
 

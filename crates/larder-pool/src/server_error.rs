@@ -211,6 +211,20 @@ impl ServerError {
         self.note.as_deref()
     }
 
+    /// Whether what was to be committed may have been: by the codes with which the server itself
+    /// says that it does not know (40003 statement completion unknown, 08007 transaction
+    /// resolution unknown), and those with which it hangs up, or a pooler says that the server
+    /// did (class 08, and 57P01 to 57P03), perhaps after it has committed. Not by 08P01, unless the
+    /// connection ends with it: so the server refuses values that it cannot read, and runs nothing.
+    pub(crate) fn leaves_outcome_open(&self) -> bool {
+        self.ends_connection
+            || match self.state.as_str() {
+                "08P01" => false,
+                "40003" | "57P01" | "57P02" | "57P03" => true,
+                _ => self.state.class() == "08",
+            }
+    }
+
     /// It was this statement that failed, unless it is known already.
     pub(crate) fn blame(&mut self, fingerprint: Fingerprint) {
         self.fingerprint.get_or_insert(fingerprint);

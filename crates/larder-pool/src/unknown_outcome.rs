@@ -1,4 +1,4 @@
-//! A commit whose answer was lost, and asking the server what became of it.
+//! A commit whose answer never came, and asking the server what became of it.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::server_error::SqlState;
 use crate::trouble::{Doubt, ServerIdentity, Trouble};
 use crate::{Connection, Error, Pool, Session};
 
-/// A transaction of which nobody knows whether it was committed: the connection was lost
-/// between COMMIT, or a write that commits by itself, and its answer.
+/// A transaction of which nobody knows whether it was committed: the answer to COMMIT, or to a
+/// write that commits by itself, did not come, or not in time.
 ///
 /// It is never run again by itself. [`resolve`](Self::resolve) asks the server.
 ///
@@ -85,7 +85,7 @@ impl UnknownOutcome {
     /// As an error of Diesel's, of which [`Error::statement`] makes this again.
     pub(crate) fn as_diesel(&self) -> DieselError {
         let message = format!(
-            "the connection was lost before COMMIT was answered: whether it took effect is not known: {}",
+            "COMMIT was not answered: whether it took effect is not known: {}",
             self.cause
         );
         Trouble::InDoubt(self.doubt.clone()).error(DatabaseErrorKind::ClosedConnection, message)
@@ -96,7 +96,7 @@ impl UnknownOutcome {
         self.doubt.transaction_id
     }
 
-    /// How the connection was lost.
+    /// Why there is no answer: how the connection was lost, or how long it was waited.
     pub fn cause(&self) -> &str {
         &self.cause
     }
@@ -167,7 +167,7 @@ impl fmt::Display for UnknownOutcome {
         }
         write!(
             formatter,
-            " was committed: the connection was lost before the answer came ({}); ask the server by `resolve` before doing it again",
+            " was committed: no answer says so ({}); ask the server by `resolve` before doing it again",
             self.cause
         )
     }

@@ -283,7 +283,8 @@ impl Link {
         let mut ticket = Ticket::new(self);
         ticket.watch(Some(observation));
         let sent = self.asking_behind(self.client.batch_execute(sql));
-        let result = self.answer(Box::pin(sent)).await?;
+        let answer = self.answer(Box::pin(sent)).await;
+        let result = answer.map_err(|error| ticket.late(error))?;
         ticket.settle(result)
     }
 

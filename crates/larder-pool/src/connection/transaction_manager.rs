@@ -246,8 +246,7 @@ impl TransactionManager {
         announce_begin(connection, NonZeroU32::MIN);
         connection.transaction.commit_failure = None;
         connection.transaction.read_only = read_only;
-        connection.link.forget_failures();
-        connection.link.forget_transaction_id();
+        connection.link.forget_transaction();
         let settings = connection.transaction_settings.clone();
         let mut begin = connection.link.beginning(sql, settings.as_ref());
         let local_settings = local_settings
@@ -302,7 +301,7 @@ impl TransactionManager {
             return;
         }
         match send(connection, "ROLLBACK").await {
-            Ok(()) => connection.link.forget_failures(),
+            Ok(()) => connection.link.forget_transaction(),
             Err(error) => {
                 tracing::debug!(%error, "failed to end a transaction that could not begin");
                 connection.condemn();
@@ -330,7 +329,7 @@ impl TransactionManager {
         let result = send(connection, "ROLLBACK").await;
         match result {
             Ok(()) => {
-                connection.link.forget_failures();
+                connection.link.forget_transaction();
                 let watch = connection.link.watch();
                 connection.transaction.rolled_back(&watch.observer);
                 connection.transaction.surface()

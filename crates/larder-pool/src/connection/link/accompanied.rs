@@ -10,6 +10,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use diesel::QueryResult;
@@ -52,6 +53,8 @@ struct Company<'a> {
     settings: Option<&'a TransactionSettings>,
     /// It must not be sent before they hold.
     may_write: bool,
+    /// Set as soon as the statement is on its way.
+    is_sent: &'a AtomicBool,
 }
 
 /// A transaction that has begun, and that nobody would end who leaves before anything else is sent.
@@ -120,17 +123,22 @@ impl Link {
         let may_write = observation.may_write();
         let with_snapshot = observation.is_with_snapshot();
         ticket.watch(Some(observation.accompanied()));
+        let is_sent = AtomicBool::new(false);
         let company = Company {
             in_transaction: true,
             with_snapshot,
             companion: companion.as_ref(),
             settings: settings.as_ref(),
             may_write,
+            is_sent: &is_sent,
         };
-        match self
-            .answer(Box::pin(self.exchange(request, company)))
-            .await?
-        {
+        let answer = self.answer(Box::pin(self.exchange(request, company))).await;
+        // What was to begin its transaction may be what was not answered.
+        let late = |error| match is_sent.load(Ordering::Relaxed) {
+            true => ticket.late(error),
+            false => error,
+        };
+        match answer.map_err(late)? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) if failed.wants_no_transaction() => {
                 if settings.is_some() {
@@ -176,11 +184,10 @@ impl Link {
             companion,
             settings: None,
             may_write: true,
+            is_sent: &AtomicBool::new(false),
         };
-        match self
-            .answer(Box::pin(self.exchange(request, company)))
-            .await?
-        {
+        let answer = self.answer(Box::pin(self.exchange(request, company))).await;
+        match answer.map_err(|error| ticket.late(error))? {
             Ok(answer) => Ok(Rows::new(answer, ticket)),
             Err(failed) => Err(ticket.failed(&failed.error)),
         }
@@ -214,6 +221,7 @@ impl Link {
         // a transaction open, or a write without its companion.
         let mut asking = pin!(start(client, request));
         let asked = futures::poll!(asking.as_mut());
+        company.is_sent.store(true, Ordering::Relaxed);
         let is_sent = !matches!(asked, Poll::Ready(Err(_)));
         let companion = company.companion.filter(|_| is_sent);
         let companion = companion.map(|companion| {

@@ -46,7 +46,8 @@ impl Link {
                 ticket.watch(observation);
                 let values = statement.binds.values.iter().zip(types);
                 let sent = self.asking_behind(self.client.query_typed_raw(&sql, values));
-                match self.answer(Box::pin(sent)).await? {
+                let answer = self.answer(Box::pin(sent)).await;
+                match answer.map_err(|error| ticket.late(error))? {
                     Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
                     Err(error) => Err(ticket.failed(&error)),
                 }

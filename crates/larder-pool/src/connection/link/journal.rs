@@ -127,11 +127,20 @@ impl Link {
         self.journal().has_written
     }
 
-    /// The transaction or savepoint in which statements failed has ended.
+    /// The savepoint in which statements failed has ended.
     pub(crate) fn forget_failures(&self) {
         let mut journal = self.journal();
         journal.failure = None;
         journal.given_up = false;
+    }
+
+    /// The outermost transaction begins or has ended. What was sent in another one decides nothing
+    /// any more, and the id of that is nobody's.
+    pub(crate) fn forget_transaction(&self) {
+        let mut journal = self.journal();
+        journal.failure = None;
+        journal.given_up = false;
+        journal.transaction_id = TransactionId::None;
     }
 
     /// Begins to record what runs.

@@ -147,7 +147,8 @@ impl Link {
         // On the heap, since it is large and everything around would be larger.
         let sent = Box::pin(self.client.query_raw(prepared, &statement.binds.values));
         let sent = pin!(self.asking_behind(sent));
-        match self.answer(sent).await? {
+        let answer = self.answer(sent).await;
+        match answer.map_err(|error| ticket.late(error))? {
             Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
             // It comes in place of the first message of an answer, before anything has run.
             Err(error) if may_repeat && is_outdated(&error) => Err(self.outdated(ticket, &error)),

@@ -143,21 +143,39 @@ impl Ticket {
                     ));
                 }
             }
+            let may_commit = observation.commits_by_itself() && !self.sent_in_vain;
+            let is_refusal = |reply: &ServerError| match may_commit {
+                true => !reply.leaves_outcome_open(),
+                false => !reply.ends_connection(),
+            };
             match &reply {
-                // The server may hang up after it has committed.
-                Some(reply) if !reply.ends_connection() => observation.refused(reply),
+                Some(reply) if is_refusal(reply) => observation.refused(reply),
                 _ => {
-                    in_doubt = observation.commits_by_itself() && !self.sent_in_vain;
+                    in_doubt = may_commit;
                     observation.lost();
                 }
             }
         }
         let error = self.link.report(error, reply, self.number);
-        if in_doubt {
-            let doubt = Trouble::InDoubt(self.link.doubt(self.transaction));
-            return doubt.error(DatabaseErrorKind::ClosedConnection, error.to_string());
+        match in_doubt {
+            true => self.in_doubt(error.to_string()),
+            false => error,
         }
-        error
+    }
+
+    /// No answer has come in time, as this error says. A write that commits by itself may have
+    /// taken effect, or take effect later.
+    pub(super) fn late(&self, error: DieselError) -> DieselError {
+        let observation = self.observation.as_ref();
+        match observation.is_some_and(Observation::commits_by_itself) {
+            true => self.in_doubt(error.to_string()),
+            false => error,
+        }
+    }
+
+    fn in_doubt(&self, cause: String) -> DieselError {
+        let doubt = Trouble::InDoubt(self.link.doubt_of(self.transaction));
+        doubt.error(DatabaseErrorKind::ClosedConnection, cause)
     }
 
     /// Takes the answer as a whole.

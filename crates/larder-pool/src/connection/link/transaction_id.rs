@@ -41,11 +41,6 @@ impl Link {
         }
     }
 
-    /// Another transaction begins.
-    pub(crate) fn forget_transaction_id(&self) {
-        self.journal().transaction_id = TransactionId::None;
-    }
-
     /// Sends a statement and, where somebody wants the id, the question for it right behind.
     pub(super) async fn asking_behind<T>(&self, statement: impl Future<Output = T>) -> T {
         let mut statement = std::pin::pin!(statement);
@@ -122,15 +117,19 @@ impl Link {
         }
     }
 
-    /// What is known of a transaction whose COMMIT stays without an answer. Of a write that was
-    /// sent in a transaction of its own the id is given.
-    pub(crate) fn doubt(&self, transaction_id: Option<u64>) -> Doubt {
+    /// What is known of the transaction that is open, whose COMMIT stays without an answer.
+    pub(crate) fn doubt(&self) -> Doubt {
         let known = match self.journal().transaction_id {
             TransactionId::Known(id) => Some(id),
             _ => None,
         };
+        self.doubt_of(known)
+    }
+
+    /// The same of a write outside of it, which has no id but that of a transaction of its own.
+    pub(super) fn doubt_of(&self, transaction_id: Option<u64>) -> Doubt {
         Doubt {
-            transaction_id: transaction_id.or(known),
+            transaction_id,
             server: self.identity.get().cloned().flatten(),
         }
     }

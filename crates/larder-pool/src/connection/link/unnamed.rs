@@ -62,7 +62,8 @@ impl Link {
                 let values = statement.binds.values.iter().zip(types);
                 let sent = self.client.query_typed_raw(text, values);
                 let sent = self.asking_behind(sent);
-                match self.answer(Box::pin(sent)).await? {
+                let answer = self.answer(Box::pin(sent)).await;
+                match answer.map_err(|error| ticket.late(error))? {
                     Ok(rows) => Ok(Rows::new(Answer::of(rows), ticket)),
                     Err(error) => Err(ticket.failed(&error)),
                 }

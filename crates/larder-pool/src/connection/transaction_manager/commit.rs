@@ -93,7 +93,7 @@ impl TransactionManager {
     }
 
     fn committed(connection: &mut Connection, transaction: Option<u64>) -> QueryResult<()> {
-        connection.link.forget_failures();
+        connection.link.forget_transaction();
         let watch = connection.link.watch();
         connection
             .transaction
@@ -111,10 +111,10 @@ impl TransactionManager {
             .last_error()
             .filter(|reply| reply.is_reported_by(&error));
         let unknown = |cause: &dyn std::fmt::Display| {
-            CommitFailure::Unknown(UnknownOutcome::new(cause, connection.link.doubt(None)))
+            CommitFailure::Unknown(UnknownOutcome::new(cause, connection.link.doubt()))
         };
         let failure = match reply {
-            Some(reply) if leaves_outcome_open(&reply) => unknown(&reply),
+            Some(reply) if reply.leaves_outcome_open() => unknown(&reply),
             Some(reply) if came_after_a_failure(&reply) => CommitFailure::Aborted(None),
             Some(reply) => CommitFailure::Refused(reply),
             None => unknown(&error),
@@ -133,7 +133,7 @@ impl TransactionManager {
             // A ROLLBACK too many does no harm.
             _ if before.may_fail() => Self::roll_back_outermost(connection).await,
             _ => {
-                connection.link.forget_failures();
+                connection.link.forget_transaction();
                 let watch = connection.link.watch();
                 connection.transaction.rolled_back(&watch.observer);
                 connection.transaction.surface()
@@ -189,16 +189,4 @@ fn not_committed(connection: &mut Connection, failure: CommitFailure) -> DieselE
     };
     connection.transaction.commit_failure = Some(failure);
     error
-}
-
-/// The codes by which the server itself says that it does not know (40003 statement
-/// completion unknown, 08007 transaction resolution unknown), and those with which it
-/// hangs up (class 08, and 57P01 to 57P03), perhaps after it has committed.
-fn leaves_outcome_open(error: &ServerError) -> bool {
-    error.ends_connection()
-        || error.state().class() == "08"
-        || matches!(
-            error.state().as_str(),
-            "40003" | "57P01" | "57P02" | "57P03"
-        )
 }
