@@ -327,3 +327,33 @@ impl Drop for OpenGuard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect_options::Target;
+
+    #[test]
+    fn the_error_of_one_attempt_wakes_up_all_who_wait_and_is_told_of_once() {
+        let counters = Counters::new(&PoolOptions::named("test"));
+        let target = Target {
+            hosts: "db:5432".to_owned(),
+            user: "app".to_owned(),
+            database: "shop".to_owned(),
+        };
+        let error = || {
+            let error = ConnectError::new(target.clone(), Instant::now(), Vec::new());
+            Error::Connect(Arc::new(error))
+        };
+        let first = error();
+        counters.connect_failed(&first);
+        counters.connect_failed(&first);
+        let seen = |counters: &Counters| {
+            let errors = counters.connect_errors.borrow();
+            (errors.count, errors.recent.len())
+        };
+        assert_eq!(seen(&counters), (2, 1));
+        counters.connect_failed(&error());
+        assert_eq!(seen(&counters), (3, 2));
+    }
+}

@@ -10,7 +10,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::admission::Queue;
 use crate::checkout::{Counters, Pooled};
-use crate::deadline;
 use crate::pool::Inner;
 
 /// How often it looks.
@@ -55,7 +54,7 @@ pub(crate) async fn look_after(
         }
         if is_pressed {
             pool.grow();
-            may_grow = deadline::in_future(Instant::now(), queue.bounds().0);
+            may_grow = Instant::now() + queue.bounds().0;
         } else {
             pool.sweep();
             pool.refill();

@@ -1,6 +1,7 @@
 //! What the server still runs when a connection is not to be used again.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use futures::poll;
@@ -62,4 +63,31 @@ async fn so_it_does_where_the_connection_cannot_be_used_again() {
     let test = empty().await;
     let pool = pool_of_one(test.url(), |_| {});
     assert_ended(&test, &pool, Some("PREPARE own AS SELECT 1")).await;
+}
+
+#[tokio::test]
+async fn a_commit_that_is_late_is_not_disturbed() {
+    let test = empty().await;
+    for statement in [
+        "CREATE TABLE notes (id int)",
+        // All of it happens in COMMIT.
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql \
+         AS 'BEGIN PERFORM pg_sleep(2); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON notes \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
+    ] {
+        test.database().sql(statement).execute().await.unwrap();
+    }
+    let pool = pool_of_one(test.url(), |_| {});
+    let mut session = pool.session().await.unwrap();
+    let written = session.transaction(async |connection| {
+        connection
+            .batch_execute("INSERT INTO notes VALUES (1)")
+            .await?;
+        connection.set_answer_timeout(Some(Duration::from_millis(200)));
+        Ok::<_, diesel::result::Error>(())
+    });
+    assert!(written.await.is_err(), "COMMIT takes longer");
+    drop(session);
+    eventually(&test, "SELECT count(*) = 1 FROM notes").await;
 }
