@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod late;
+mod next_user;
 mod outcome;
 mod support;
