@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod deadline;
 mod late;
 mod next_user;
 mod outcome;
