@@ -144,6 +144,15 @@ pub(crate) fn passed() -> Option<Duration> {
     limit().filter(|_| remaining().is_some_and(|left| left < GRACE))
 }
 
+/// The time that the request had in all, if its deadline has passed.
+pub(crate) fn over() -> Option<Duration> {
+    let over = CURRENT.try_with(|deadline| {
+        let is_over = deadline.at <= Instant::now();
+        is_over.then_some(deadline.limit)
+    });
+    over.ok().flatten()
+}
+
 /// Whether the request of the current task has a deadline that has passed.
 pub(crate) fn is_over() -> bool {
     remaining() == Some(Duration::ZERO)

@@ -359,6 +359,14 @@ pub(crate) fn too_late(limit: Duration) -> DieselError {
     Trouble::Late.error(kind, message)
 }
 
+/// The error of a transaction whose deadline had passed when it was to be committed.
+pub(crate) fn too_late_to_commit(limit: Duration) -> DieselError {
+    let message = format!(
+        "nothing was committed: the deadline of the request, {limit:?} in all, had passed before COMMIT"
+    );
+    Trouble::Late.error(DatabaseErrorKind::Unknown, message)
+}
+
 /// The code behind a kind of Diesel's, for errors of which nothing else is left.
 pub(crate) fn state_of(kind: &DatabaseErrorKind) -> Option<SqlState> {
     let code = match kind {

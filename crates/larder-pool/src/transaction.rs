@@ -223,13 +223,6 @@ impl TransactionBuilder {
     }
 
     async fn commit(&self, session: &mut Session) -> Result<(), Error> {
-        if let (Some(Duration::ZERO), Some(limit)) = (deadline::remaining(), deadline::limit()) {
-            self.roll_back(session).await;
-            return Err(Error::DeadlineExceeded {
-                limit,
-                waited_for: Some("the closure of a transaction: nothing was committed"),
-            });
-        }
         if matches!(session.transaction.level(), Ok(2..)) {
             self.roll_back(session).await;
             return Err(Error::GivenUpInside);
@@ -247,6 +240,10 @@ impl TransactionBuilder {
                 cause,
             },
             Some(CommitFailure::Unknown(unknown)) => Error::CommitOutcomeUnknown(Box::new(unknown)),
+            Some(CommitFailure::TooLate(limit)) => Error::DeadlineExceeded {
+                limit,
+                waited_for: Some("the closure of a transaction: nothing was committed"),
+            },
             None => statement_failed(session, error),
         })
     }

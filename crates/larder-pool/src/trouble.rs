@@ -11,7 +11,7 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Diese
 /// What this side knows of an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The answer did not come in time.
+    /// The answer did not come in time, or there was no time left to ask.
     Late,
     /// A write or a COMMIT was sent, and no answer came.
     InDoubt(Doubt),

@@ -12,6 +12,7 @@ mod commit;
 mod explain;
 mod journal;
 mod named;
+mod patience;
 mod server_limit;
 mod snapshot;
 mod ticket;
@@ -51,6 +52,7 @@ pub(crate) use self::ticket::Ticket;
 use self::accompanied::Request;
 use self::commented::commented;
 use self::journal::Journal;
+use self::patience::Patience;
 use self::server_limit::SessionLimit;
 use self::ticket::Pending;
 use self::transaction_id::ask_identity;
@@ -66,8 +68,8 @@ pub(crate) struct Link {
     settings: SessionSettings,
     journal: Mutex<Journal>,
     driver: JoinHandle<()>,
-    answer_timeout: Mutex<Option<Duration>>,
-    /// An answer has not come within its limit.
+    answer_timeout: Patience,
+    /// An answer has not come within its limit, since the connection was lent.
     late: AtomicBool,
     lost: Arc<OnceLock<Lost>>,
     is_standby: bool,
@@ -147,7 +149,7 @@ impl Link {
             settings: beginning.settings,
             journal: Mutex::new(Journal::default()),
             driver: driver.task,
-            answer_timeout: Mutex::new(beginning.answer_timeout),
+            answer_timeout: Patience::new(beginning.answer_timeout),
             late: AtomicBool::new(false),
             lost: driver.lost,
             is_standby: driver.is_standby,
@@ -221,11 +223,7 @@ impl Link {
 
     /// Changes how long a statement may stay without an answer; gives what it was.
     pub(crate) fn set_answer_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
-        let mut current = self
-            .answer_timeout
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *current, limit)
+        self.answer_timeout.replace(limit)
     }
 
     /// Where the connection leads to.
@@ -325,16 +323,13 @@ impl Link {
     }
 
     /// Whether what is given up now is given up because it takes too long, and not because the
-    /// caller has no use for it. Nothing else is asked on a connection whose answer was late.
+    /// caller has no use for it. After a late answer, its user asks for nothing else.
     fn is_late(&self) -> bool {
         self.late.load(Ordering::Relaxed) || deadline::is_over()
     }
 
     fn answer_timeout(&self) -> Option<Duration> {
-        *self
-            .answer_timeout
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.answer_timeout.get()
     }
 
     /// Sends a statement and gives its rows as they come.

@@ -21,6 +21,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use super::effects::{self, Notes, TransactionEffects};
 use super::local_settings::set_local;
 use super::{Connection, Link};
+use crate::TransactionSettings;
 use crate::observer::{Observer, TransactionEvent};
 use crate::server_error::ServerError;
 
@@ -249,6 +250,10 @@ impl TransactionManager {
         connection.link.forget_transaction();
         let settings = connection.transaction_settings.clone();
         let mut begin = connection.link.beginning(sql, settings.as_ref());
+        // What somebody asks for is not overruled, by name: the values are anybody's.
+        let is_limited = connection.has_changed_session()
+            || settings.as_ref().is_some_and(limits_statements)
+            || local_settings.iter().any(|(name, _)| is_limit(name));
         let local_settings = local_settings
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
@@ -260,8 +265,6 @@ impl TransactionManager {
             // The deadline of an earlier request must not outlast it.
             connection.link.unlimit_session();
         }
-        let is_limited = connection.has_changed_session()
-            || begin.to_ascii_lowercase().contains("statement_timeout");
         if !is_limited && let Some(limit) = connection.link.limit_of_transaction() {
             begin = format!("{begin}; {limit}");
         }
@@ -449,6 +452,15 @@ impl diesel_async::TransactionManager<Connection> for TransactionManager {
         let transaction = &connection.transaction;
         !transaction.is_idle() && (transaction.in_doubt || !is_test(&transaction.status))
     }
+}
+
+/// Whether a setting of this name is how long a statement may run.
+fn is_limit(name: &str) -> bool {
+    name.eq_ignore_ascii_case("statement_timeout")
+}
+
+fn limits_statements(settings: &TransactionSettings) -> bool {
+    settings.names().any(is_limit)
 }
 
 /// Sends what begins or ends a transaction. Without an answer, because the future was

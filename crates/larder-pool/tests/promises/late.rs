@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::QueryResult;
+use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use larder_pool::{
@@ -12,7 +12,13 @@ use larder_pool::{
 use larder_testing::proxy::{Direction, Fault, Moment};
 use tokio::time::timeout;
 
-use crate::support::{Bank, PATIENCE, WithId, unknown, withdraw};
+use crate::support::{Bank, PATIENCE, WithId, entries, unknown, withdraw};
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Writes nothing, as the text tells.
+    fn pg_sleep(seconds: diesel::sql_types::Double) -> diesel::sql_types::Text;
+}
 
 /// How long this side waits. Long enough for a statement on a busy machine, where one is answered.
 const LIMIT: Duration = Duration::from_millis(1500);
@@ -145,10 +151,21 @@ async fn what_cannot_have_taken_effect_is_late_and_no_more() {
     let pool = bank.pool(1, Observer::default()).await;
     let mut session = warm(&pool).await;
     let read = async |session: &mut Session| {
-        let sql = "SELECT amount FROM entries";
-        diesel::sql_query(sql).execute(session).await
+        let amounts = entries::table.select(entries::amount);
+        amounts.execute(session).await
     };
+    read(&mut session).await.unwrap();
     is_late(held(&bank, &mut session, None, read).await);
+    bank.proxy.resume();
+    session.discard();
+
+    let mut session = pool.session().await.unwrap();
+    let sleep = async |session: &mut Session| {
+        let sleeping = diesel::select(pg_sleep(0.0));
+        sleeping.execute(session).await
+    };
+    sleep(&mut session).await.unwrap();
+    is_late(held(&bank, &mut session, None, sleep).await);
     bank.proxy.resume();
     session.discard();
 

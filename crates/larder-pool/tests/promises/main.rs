@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod deadline;
 mod late;
+mod next_user;
 mod outcome;
 mod support;

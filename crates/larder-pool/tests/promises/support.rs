@@ -53,9 +53,25 @@ impl Bank {
         Self { proxy, test }
     }
 
+    /// The URL of the database, past the proxy.
+    pub(crate) fn url(&self) -> &str {
+        self.test.url()
+    }
+
     /// A pool of so many connections that lead through the proxy, on which this observer looks.
     pub(crate) async fn pool(&self, size: usize, observer: Observer) -> Pool {
-        let connect = ConnectOptions::parse(&self.proxy.url()).unwrap();
+        self.pool_with(size, observer, |_| {}).await
+    }
+
+    /// The same, with other options for its connections.
+    pub(crate) async fn pool_with(
+        &self,
+        size: usize,
+        observer: Observer,
+        change: impl FnOnce(&mut ConnectOptions),
+    ) -> Pool {
+        let mut connect = ConnectOptions::parse(&self.proxy.url()).unwrap();
+        change(&mut connect);
         let mut options = PoolOptions::named("bank");
         (options.size, options.overflow) = (size, 0);
         options.observer = observer;

@@ -1,6 +1,7 @@
 //! What became of the statements of a link: which were answered, given up, refused.
 
 use std::any::Any;
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use diesel::result::Error as DieselError;
@@ -182,8 +183,11 @@ impl Link {
         (effects, std::mem::take(&mut journal.unread_guards))
     }
 
-    /// The connection goes to somebody else, who is not to hear of this one's errors.
+    /// The connection goes to somebody else, who is not to hear of this one's errors, nor to wait
+    /// as long as this one wanted.
     pub(crate) fn forget_everything(&self) {
+        self.answer_timeout.restore();
+        self.late.store(false, Ordering::Relaxed);
         let mut journal = self.journal();
         journal.failure = None;
         journal.given_up = false;

@@ -1,5 +1,7 @@
 //! The commit: what has to take effect together with it, and what became of it.
 
+use std::time::Duration;
+
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use larder_sql::StatementKind;
@@ -7,8 +9,9 @@ use larder_sql::StatementKind;
 use super::{TransactionManager, TransactionState, aborted, send};
 use crate::connection::Connection;
 use crate::connection::link::{Sent, came_after_a_failure};
+use crate::deadline;
 use crate::observer::{Companion, TransactionEvent};
-use crate::server_error::ServerError;
+use crate::server_error::{ServerError, too_late_to_commit};
 use crate::unknown_outcome::UnknownOutcome;
 use crate::written::Effects;
 
@@ -21,8 +24,10 @@ pub(crate) enum CommitFailure {
     Lost(String),
     /// The server refused the commit itself, as it does for deferred constraints.
     Refused(ServerError),
-    /// The connection was lost between COMMIT and its answer.
+    /// The connection was lost between COMMIT and its answer, or that did not come in time.
     Unknown(UnknownOutcome),
+    /// The deadline of the request had passed before COMMIT was sent: it had so much time.
+    TooLate(Duration),
 }
 
 /// What stands before COMMIT in its message.
@@ -55,6 +60,10 @@ impl TransactionState {
 impl TransactionManager {
     pub(super) async fn commit_outermost(connection: &mut Connection) -> QueryResult<()> {
         connection.link.settle_transaction_id().await;
+        if let Some(limit) = deadline::over() {
+            Self::give_up_outermost(connection).await;
+            return Err(not_committed(connection, CommitFailure::TooLate(limit)));
+        }
         if let Some(failure) = connection.link.failure() {
             // Whether or not the server hears of it: there is nothing to commit.
             let _ = Self::roll_back_outermost(connection).await;
@@ -89,6 +98,18 @@ impl TransactionManager {
                 Self::committed(connection, None)
             }
             Err(error) => Err(Self::commit_failed(connection, error, &before).await),
+        }
+    }
+
+    /// Rolls back where there is no time left: behind what may still be running nothing is waited
+    /// for, and the session ends what is open when it comes back.
+    async fn give_up_outermost(connection: &mut Connection) {
+        if connection.link.is_busy() || connection.link.has_given_up() {
+            connection.transaction.status.set_in_error();
+            let watch = connection.link.watch();
+            connection.transaction.given_up(&watch.observer);
+        } else if let Err(error) = Self::roll_back_outermost(connection).await {
+            tracing::debug!(%error, "failed to roll back after the deadline");
         }
     }
 
@@ -186,6 +207,7 @@ fn not_committed(connection: &mut Connection, failure: CommitFailure) -> DieselE
             )),
         ),
         CommitFailure::Unknown(unknown) => unknown.as_diesel(),
+        CommitFailure::TooLate(limit) => too_late_to_commit(*limit),
     };
     connection.transaction.commit_failure = Some(failure);
     error
