@@ -95,7 +95,6 @@ async fn an_operator_sees_what_is_wrong_and_that_it_is_over() {
         () = async { loop { shop.kill_backend(&admin).await } } => {}
     }
     shop.run_reports(false);
-    shop.kill_backend(&admin).await;
     for page in &pages {
         page.until("that backends stay", IS_HEALTHY).await;
     }
