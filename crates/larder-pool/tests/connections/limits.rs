@@ -27,12 +27,12 @@ async fn without_limits() {
     });
     let within = deadline::within(Duration::MAX, async {
         assert!(deadline::remaining().is_some_and(|left| !left.is_zero()));
-        backend(&mut *pool.session().await.unwrap()).await
+        backend(&mut pool.session().await.unwrap()).await
     });
     assert!(within.await.unwrap() > 0);
     // One who has to wait, for one of whom the pool has but one.
     let held = pool.session().await.unwrap();
-    let next = async { backend(&mut *pool.session().await.unwrap()).await };
+    let next = async { backend(&mut pool.session().await.unwrap()).await };
     let give_back = async { drop(held) };
     assert!(futures::join!(next, give_back).0 > 0);
     assert_eq!(pool.open_lanes().await, 1);
