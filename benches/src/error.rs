@@ -67,6 +67,10 @@ pub(crate) enum Error {
     #[error("run a process: {0}")]
     Process(String),
 
+    /// An instance that serves no pages.
+    #[error("scrape the metrics: the instance serves no pages")]
+    NoPages,
+
     /// What is to be a hit is none.
     #[error("measure {0}: it is not answered by the cache")]
     NoHit(&'static str),

@@ -134,6 +134,42 @@ impl Page {
         self.client.execute(&script, Vec::new()).await.unwrap()
     }
 
+    /// What a promise of a script comes to.
+    pub(crate) async fn ask_promise(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             ({script}).then(done, (error) => done(`failed: ${{error}}`));"
+        );
+        let asked = self.client.execute_async(&script, Vec::new()).await;
+        asked.unwrap()
+    }
+
+    /// Opens a page anew, with a script that runs before its own.
+    pub(crate) async fn open_with(&self, url: &str, script: &str) {
+        let source = json!({ "source": script });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", source)
+            .await;
+        self.go_to(url).await;
+    }
+
+    /// Opens a page anew.
+    pub(crate) async fn go_to(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    /// Fills in a field, and sends its form.
+    pub(crate) async fn submit(&self, field: &str, text: &str) {
+        let (field, text) = (json!(field), json!(text));
+        let script = format!(
+            "(() => {{
+               const field = document.querySelector({field});
+               field.value = {text};
+               field.form.querySelector('button[type=submit]').click();
+             }})()"
+        );
+        self.ask(&script).await;
+    }
+
     /// The text of the first element that matches.
     pub(crate) async fn text(&self, selector: &str) -> String {
         let script = format!("document.querySelector({})?.textContent", json!(selector));

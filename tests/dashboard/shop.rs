@@ -10,7 +10,10 @@ use larder::pool::holding_as;
 use larder::services::import::{Import, RestaurantGenerator};
 use larder_testing::servers::{PostgresServer, RedisServer};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{Client, NoTls};
+
+use crate::browser::PATIENCE;
 
 /// An instance under load. Its servers are gone when it is dropped.
 pub(crate) struct Shop {
@@ -22,8 +25,13 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Opens it.
+    /// Opens it for whoever looks from this machine.
     pub(crate) async fn open() -> Self {
+        Self::open_with(None).await
+    }
+
+    /// Opens it for whoever has this token.
+    pub(crate) async fn open_with(token: Option<&str>) -> Self {
         let postgres = PostgresServer::start().await.unwrap();
         let redis = RedisServer::start().await.unwrap();
         let builder = Larder::builder()
@@ -45,10 +53,16 @@ impl Shop {
             .set("health.max_acquire_wait", "30s")
             .set("health.max_redis_time", "30s")
             .set("health.max_slow_share", 1.0)
+            // Nothing fails here by itself.
+            .set("health.max_error_rate", 0.002)
             .set("health.max_disk_use", 1.0)
             .set("admin.enabled", true)
             .set("admin.address", "127.0.0.1:0")
             .set("admin.actions", true);
+        let builder = match token {
+            Some(token) => builder.set("admin.token", token),
+            None => builder,
+        };
         let larder = builder.start().await.unwrap();
         larder.migrate().await.unwrap();
         let restaurants = Import::from_restaurants(RestaurantGenerator::new(2_000, 7));
@@ -75,9 +89,33 @@ impl Shop {
         format!("http://{address}/dashboard")
     }
 
-    /// From now on somebody runs a slow report, over and over.
-    pub(crate) fn run_reports(&self) {
-        self.report.store(true, Ordering::Release);
+    /// From now on somebody runs a slow report, over and over, or nobody does any more.
+    pub(crate) fn run_reports(&self, is_run: bool) {
+        self.report.store(is_run, Ordering::Release);
+    }
+
+    /// Kills the backend that runs the report, as soon as there is one.
+    pub(crate) async fn kill_backend(&self, admin: &Client) {
+        let killed = async {
+            loop {
+                let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%pg_sleep(60)%'";
+                if !admin.query(kill, &[]).await.unwrap().is_empty() {
+                    return;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, killed).await.unwrap();
+    }
+
+    /// A connection of its own to the server.
+    pub(crate) async fn admin(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(&self.postgres.url(), NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        client
     }
 
     fn let_people_in(&mut self) {

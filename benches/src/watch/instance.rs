@@ -29,7 +29,7 @@ pub(super) struct Instances {
     pub(super) bare: Pool,
     /// Statistics, slow queries and writes, which cannot be switched off; no metrics.
     pub(super) without_metrics: Larder,
-    /// Everything: series, those for each statement too, the exporter, health each second.
+    /// Everything: series, those for each statement too, the exporter, health each second, pages.
     pub(super) watched: Larder,
     /// The ids of the rows.
     pub(super) ids: Vec<i64>,
@@ -71,6 +71,8 @@ async fn start(url: &str, everything: bool) -> Result<Larder> {
         .set("metrics.enabled", everything)
         .set("metrics.per_fingerprint", everything)
         .set("metrics.legacy_names", everything)
+        .set("admin.enabled", everything)
+        .set("admin.address", "127.0.0.1:0")
         .set(
             "health.check_interval",
             if everything { "1s" } else { "1h" },

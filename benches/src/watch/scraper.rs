@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use larder::prelude::Larder;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
 
 use crate::error::{Error, Result};
 
@@ -33,12 +31,10 @@ struct Shared {
 }
 
 impl Scraper {
-    /// Serves the page in this runtime, as a service would; asks from threads beside it, as
-    /// Prometheus would from another process.
-    pub(super) async fn start(larder: &Larder) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        tokio::spawn(serve(listener, larder.clone()));
+    /// The instance serves its page in this runtime, as that of a service does. It is asked from
+    /// threads beside it, as Prometheus would from another process.
+    pub(super) fn start(larder: &Larder) -> Result<Self> {
+        let address = larder.admin_address().ok_or(Error::NoPages)?;
         let shared = Arc::new(Shared::default());
         let threads = (0..ASKING).map(|number| {
             let told = Arc::clone(&shared);
@@ -83,29 +79,6 @@ impl Drop for Scraper {
     }
 }
 
-/// Answers every request on a connection with the page.
-async fn serve(listener: TcpListener, larder: Larder) -> std::io::Result<()> {
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let larder = larder.clone();
-        tokio::spawn(async move {
-            let mut stream = BufReader::new(stream);
-            let mut line = String::new();
-            while stream.read_line(&mut line).await? > 0 {
-                if line == "\r\n" {
-                    let page = larder.metrics().unwrap_or_default();
-                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
-                    stream.write_all(head.as_bytes()).await?;
-                    stream.write_all(page.as_bytes()).await?;
-                    stream.flush().await?;
-                }
-                line.clear();
-            }
-            Ok::<_, std::io::Error>(())
-        });
-    }
-}
-
 fn ask(address: SocketAddr, offset: Duration, shared: &Shared) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -115,7 +88,7 @@ fn ask(address: SocketAddr, offset: Duration, shared: &Shared) -> std::io::Resul
         // What was missed is not made up for.
         due = (due + PAUSE).max(Instant::now());
         if shared.scrapes.load(Ordering::Relaxed) {
-            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n")?;
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
             let bytes = page(&mut stream)?;
             shared.bytes.store(bytes, Ordering::Relaxed);
             shared.made.fetch_add(1, Ordering::Relaxed);
@@ -132,8 +105,8 @@ fn page(stream: &mut TcpStream) -> std::io::Result<u64> {
         stream.read_exact(&mut byte)?;
         head.extend(byte);
     }
-    let head = String::from_utf8_lossy(&head);
-    let length = head.split("Content-Length: ").nth(1);
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1);
     let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
     let length = length.ok_or(std::io::ErrorKind::InvalidData)?;
     std::io::copy(&mut stream.take(length), &mut std::io::sink())

@@ -24,7 +24,7 @@ const BLOCK: Duration = Duration::from_millis(500);
 
 pub(super) async fn measure(larder: &Larder, effort: Effort) -> Result<Group> {
     let pairs = effort.choose(80, 10);
-    let scraper = Scraper::start(larder).await?;
+    let scraper = Scraper::start(larder)?;
     block(larder).await?;
     let (mut without, mut with) = (Quantiles::default(), Quantiles::default());
     let mut scraped = Duration::ZERO;

@@ -15,14 +15,19 @@ const WORDS = {
 
 /** Calls `onPicture` with each picture, and `onAgain` after the line was lost. */
 export function listen(onPicture, onAgain) {
-  let source;
-  let heard = Date.now();
+  // There is one line, or one attempt at it under way, and never both: a browser has few
+  // connections for a host, and the instance few places.
+  let line = null;
+  let heard = 0;
   let pause = PAUSES[0];
   let wasLost = false;
 
   const connect = () => {
-    source = new EventSource("api/live");
-    source.addEventListener("picture", async (event) => {
+    const own = new EventSource("api/live");
+    line = own;
+    heard = Date.now();
+    own.addEventListener("picture", async (event) => {
+      if (own !== line) return;
       heard = Date.now();
       pause = PAUSES[0];
       show("live");
@@ -32,28 +37,31 @@ export function listen(onPicture, onAgain) {
       }
       onPicture(JSON.parse(event.data));
     });
-    source.addEventListener("error", lose);
+    own.addEventListener("error", () => {
+      if (own === line) lose();
+    });
   };
 
   const lose = () => {
-    source.close();
+    line.close();
+    line = null;
     if (!wasLost) show("lost");
     wasLost = true;
     setTimeout(() => leaveIfSignedOut().then(connect), pause * 1000);
     pause = Math.min(pause * 2, PAUSES[1]);
-    heard = Date.now() + pause * 1000;
   };
 
   // A line that was cut says nothing at all.
   setInterval(() => {
-    if (!document.hidden && Date.now() - heard > SILENCE * 1000) lose();
+    if (line && !document.hidden && Date.now() - heard > SILENCE * 1000) lose();
   }, 1000);
   connect();
 }
 
-/** A visit may have ended: then the form is where to go. */
+/** A visit may have ended: then the form is where to go. Who says nothing is not waited for. */
 async function leaveIfSignedOut() {
-  const answer = await fetch("api/context").catch(() => null);
+  const signal = AbortSignal.timeout(SILENCE * 1000);
+  const answer = await fetch("api/context", { signal }).catch(() => null);
   if (answer?.status === 401) location.assign("login");
 }
 

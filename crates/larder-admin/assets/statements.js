@@ -64,8 +64,9 @@ export function statements() {
   let last = [];
   refill = () => fill(last);
   return (picture) => {
-    const all = picture.statements.reduce((sum, statement) => sum + statement.total_ms, 0) || 1;
-    last = picture.statements.map((statement) => ({ ...statement, share: statement.total_ms / all }));
+    // Of all there were, not only of those that are shown.
+    const all = picture.statements_total_ms || 1;
+    last = picture.statements.map((statement) => ({ ...statement, share: Math.min(1, statement.total_ms / all) }));
     refill();
   };
 }

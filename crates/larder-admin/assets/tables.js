@@ -1,7 +1,7 @@
 // Sessions, the pool, services, the cache, replicas and events.
 
 import { attribute, byId, facts, keep, make, table, text } from "./elements.js";
-import { bytes, clock, count, milliseconds, number, percent, seconds } from "./format.js";
+import { bytes, clock, count, milliseconds, number, observed, percent, seconds } from "./format.js";
 
 /** From which age on a session is marked, in milliseconds. */
 const OLD = { warning: 5_000, bad: 30_000 };
@@ -62,10 +62,15 @@ export function sessions(cancel) {
   });
   return (picture) => {
     // Those that come and go within a moment would only flicker.
-    const steady = picture.sessions.filter((session) => session.held_ms >= 50).slice(0, 12);
+    const { held } = picture;
+    const steady = picture.sessions.filter((session) => session.held_ms >= held.brief_ms);
     fill(steady);
-    const brief = picture.pool.used - steady.length;
-    text(byId("sessions-note"), brief > 0 ? `and ${brief} held for less than 50 ms` : "");
+    const others = [
+      held.steady > steady.length && `${number(held.steady - steady.length)} more that are not shown`,
+      held.brief > 0 && `${number(held.brief)} held for less than ${held.brief_ms} ms`,
+    ];
+    const words = others.filter(Boolean).join(", ");
+    text(byId("sessions-note"), words && `and ${words}`);
   };
 }
 
@@ -162,19 +167,27 @@ export function cache({ cache }) {
   ]);
 }
 
-/** Servers that follow the primary. */
-export function replicas({ replicas }) {
-  const host = byId("replicas");
-  host.fill ??= table(host, {
-    columns: [
-      { name: "Server", class: "main strong", fill: (cell, replica) => text(cell, replica.name) },
-      { name: "Lag", class: "number", fill: (cell, replica) => text(cell, milliseconds(replica.lag_ms)) },
-    ],
-    keyOf: (replica) => replica.name,
-    caption: "Replicas and how far they are behind",
-    empty: "No replicas. All reads go to the primary.",
-  });
-  host.fill(replicas);
+/** The servers that follow the primary, as the last check found them. */
+export function replicas({ health }) {
+  const check = health.probes.find(({ name }) => name === "replicas");
+  const found = check?.observed;
+  const isLag = found?.unit === "s";
+  const level = { degraded: "warning", unhealthy: "bad", critical: "bad" }[check?.status] ?? null;
+  facts(byId("replica-facts"), [
+    isLag && ["Lag of the slowest", observed(found), level],
+    found && !isLag && ["Replicas", number(found.value)],
+    found && !isLag && ["Lag", "not told to this role"],
+  ]);
+  const words = replicaWords(health, check);
+  byId("replica-note").hidden = words === "";
+  text(byId("replica-note"), words);
+}
+
+function replicaWords(health, check) {
+  if (!check) return "Not known: nothing here checks them.";
+  if (!health.last_check) return "Not checked yet.";
+  if (check.reason) return `${check.reason.charAt(0).toUpperCase()}${check.reason.slice(1)}.`;
+  return check.observed ? "" : "None is connected to the primary.";
 }
 
 /** What happened, the latest first. */

@@ -19,7 +19,7 @@ use crate::guard::Guard;
 use crate::pages;
 use crate::sampler::Sampler;
 use crate::server::{self, Limits};
-use crate::shared_picture::SharedPicture;
+use crate::shared_page::SharedPage;
 
 /// What the pages show, and how they are kept.
 #[derive(Debug, Clone)]
@@ -70,7 +70,9 @@ pub(crate) struct State {
     /// Places for those who watch live.
     pub(crate) watchers: Arc<Semaphore>,
     /// What they are shown.
-    pub(crate) picture: SharedPicture,
+    pub(crate) picture: SharedPage,
+    /// What scrapers get.
+    pub(crate) metrics: SharedPage,
     /// Places for those who gave a wrong token and wait for the answer.
     pub(crate) refused: Semaphore,
     stopped: CancellationToken,
@@ -97,7 +99,8 @@ impl Admin {
             guard,
             sampler,
             watchers: Arc::new(Semaphore::new(Self::MOST_WATCHERS)),
-            picture: SharedPicture::default(),
+            picture: SharedPage::default(),
+            metrics: SharedPage::default(),
             refused: Semaphore::new(Self::MOST_REFUSED),
             stopped,
             is_stopped: AtomicBool::new(false),

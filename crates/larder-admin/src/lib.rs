@@ -18,7 +18,9 @@
 //! # No query
 //!
 //! Every page is answered from memory: what the health monitor found last, and what the sampler
-//! reads of the counters each second. However many look, the database is asked nothing. (The two
+//! reads of the counters each second. However many look, the database is asked nothing. `/metrics`
+//! and `/api/overview` are made once for all who ask within 250 ms, so what they say may be that
+//! old, and, as all that takes its time, on a thread of its own beside those of the service. (The two
 //! actions are what they say: an invalidation is written to the log, a cancelled statement is one
 //! request to the server.)
 //!
@@ -41,7 +43,7 @@
 //! | `sampler` | a reading of the counters each second, kept for 15 minutes |
 //! | `events` | what happened lately, in words |
 //! | `picture` | what the dashboard is told of the moment |
-//! | `shared_picture` | the same, made once a second for all who watch |
+//! | `shared_page` | a page made once for all who ask at about the same time |
 //! | `guard` | who may look, and what browsers may do with it |
 //! | `pages` | the pages |
 //! | `server` | a port of its own |
@@ -56,7 +58,7 @@ mod pages;
 mod picture;
 mod sampler;
 mod server;
-mod shared_picture;
+mod shared_page;
 
 pub use axum;
 

@@ -1,6 +1,7 @@
 //! What the dashboard is told of the moment. All of it is in memory.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use larder_database::{
@@ -25,12 +26,15 @@ pub(crate) struct Picture {
     /// The last second in numbers; `None` before the first is over.
     sample: Option<Sample>,
     pool: Pool,
+    /// The longest first, and not all of them.
     sessions: Vec<Session>,
+    held: Held,
     cache: Cache,
     services: BTreeMap<String, ServiceStatistics>,
-    /// Servers that follow the primary. None is known yet.
-    replicas: Vec<Replica>,
+    /// Those that took longest together.
     statements: Vec<StatementLine>,
+    /// The duration of all statements together, of which these are a part.
+    statements_total_ms: f64,
     /// The latest first.
     events: Vec<Event>,
 }
@@ -65,6 +69,17 @@ struct Session {
     is_busy: bool,
 }
 
+/// How many have a connection.
+#[derive(Debug, Serialize)]
+struct Held {
+    /// Those who come and go within this are only counted.
+    brief_ms: f64,
+    /// How many have one for that long or longer.
+    steady: usize,
+    /// How many have one for less.
+    brief: usize,
+}
+
 #[derive(Debug, Serialize)]
 struct Cache {
     enabled: bool,
@@ -78,13 +93,6 @@ struct Cache {
     redis_available: Option<bool>,
     redis: Option<RedisStatistics>,
     follower: Option<FollowerStatistics>,
-}
-
-/// A server that follows the primary.
-#[derive(Debug, Serialize)]
-struct Replica {
-    name: String,
-    lag_ms: Option<f64>,
 }
 
 /// A statement without its plan.
@@ -135,11 +143,12 @@ impl Picture {
                 .take(Self::SESSIONS)
                 .map(Session::of)
                 .collect(),
+            held: Held::of(&pool.holders),
             pool: Pool::of(pool, database.connection_statistics().timeouts),
             cache: Cache::of(database),
             services: database.services().statistics(),
-            replicas: Vec::new(),
             statements: StatementLine::slowest(database, Self::STATEMENTS),
+            statements_total_ms: database.statement_time_ms(),
             events: state.sampler.events().latest(Self::EVENTS),
         }
     }
@@ -185,6 +194,21 @@ impl Session {
     }
 }
 
+impl Held {
+    /// They would only flicker.
+    const BRIEF: Duration = Duration::from_millis(50);
+
+    fn of(holders: &[Holder]) -> Self {
+        let steady = |holder: &&Holder| holder.held_for >= Self::BRIEF;
+        let steady = holders.iter().filter(steady).count();
+        Self {
+            brief_ms: Self::BRIEF.as_secs_f64() * 1e3,
+            steady,
+            brief: holders.len() - steady,
+        }
+    }
+}
+
 /// The end of a path: where a program was built is nobody's business.
 fn short(path: &str) -> &str {
     let mut slashes = path.rmatch_indices(['/', '\\']).map(|(at, _)| at);
@@ -220,10 +244,8 @@ impl StatementLine {
 
     /// Those that took longest together.
     pub(crate) fn slowest(database: &Database, limit: usize) -> Vec<Self> {
-        let mut statements = database.statements();
-        statements.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
-        statements.truncate(limit);
-        statements.into_iter().map(Self::of).collect()
+        let slowest = database.slowest_statements(limit).into_iter();
+        slowest.map(Self::of).collect()
     }
 
     fn of(statement: StatementSummary) -> Self {

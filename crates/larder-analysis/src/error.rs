@@ -38,6 +38,15 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+
+    /// A statement of a cure failed.
+    #[error("cure it by `{statement}`: {source}")]
+    Cure {
+        /// The statement.
+        statement: String,
+        /// Why it failed.
+        source: Box<larder_database::Error>,
+    },
 }
 
 /// What kind of thing went wrong.
@@ -52,6 +61,8 @@ pub enum ErrorKind {
     UnknownCode,
     /// A statement whose plan was asked for cannot be explained.
     Statement,
+    /// A statement of a cure failed.
+    Cure,
 }
 
 impl Error {
@@ -63,6 +74,7 @@ impl Error {
             Self::Answer { .. } => ErrorKind::Answer,
             Self::UnknownCode { .. } => ErrorKind::UnknownCode,
             Self::Statement { .. } => ErrorKind::Statement,
+            Self::Cure { .. } => ErrorKind::Cure,
         }
     }
 }

@@ -14,11 +14,13 @@
 //! - `seen`: what an instance of Larder has seen of its statements; `caching`: of how long results
 //!   should be kept.
 //! - `run`: all of it in order.
+//! - `cure`: what was found cured, where that is asked for.
 
 mod analysis;
 mod caching;
 mod checks;
 mod connection;
+mod cure;
 mod error;
 mod finding;
 mod history;
@@ -33,6 +35,7 @@ mod server;
 pub use crate::analysis::{Analysis, NotChecked};
 pub use crate::caching::KeepingAdvice;
 pub use crate::checks::codes;
+pub use crate::cure::cure;
 pub use crate::error::{Error, ErrorKind};
 pub use crate::finding::{AnalysisFinding, Confidence, Severity};
 pub use crate::history::{Counters, DatabaseCounters, History, HistoryError, StatementCounters};

@@ -277,7 +277,7 @@ impl Told {
             SEQUENTIAL_SCANS => self.explained.contains(&finding.object),
             "index-unused" => self.overlapping.contains(&finding.object),
             // A plan without schemas, of a table whose plans are known with all that belongs to it.
-            "index-missing" if !finding.object.contains('.') => {
+            "plan-sequential-scan" if !finding.object.contains('.') => {
                 let end = format!(".{}", finding.object);
                 self.explained.iter().any(|table| table.ends_with(&end))
             }

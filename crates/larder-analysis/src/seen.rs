@@ -5,7 +5,6 @@ use serde::de::Error as _;
 use serde_json::Value;
 
 use crate::checks::one_line;
-use crate::plans::plan_advice;
 use crate::quantity::{count, milliseconds};
 use crate::{AnalysisFinding, Confidence, KeepingAdvice, Severity, Thresholds};
 
@@ -108,6 +107,7 @@ impl Seen {
         })
     }
 
+    /// What they show without their plans, which are judged with all others.
     pub(crate) fn findings(&self, thresholds: &Thresholds) -> Vec<AnalysisFinding> {
         let keeping = self.keeping.iter().map(KeepingAdvice::finding);
         let statements = self.statements.iter();
@@ -144,9 +144,6 @@ impl SeenStatement {
                     .confidence(Confidence::Medium),
             );
         }
-        if let Some(plan) = &self.plan {
-            findings.extend(plan_advice(&plan.json));
-        }
         findings
             .into_iter()
             .map(|finding| self.told_of(finding))
@@ -157,7 +154,8 @@ impl SeenStatement {
         format!("statement {}", self.fingerprint)
     }
 
-    fn told_of(&self, finding: AnalysisFinding) -> AnalysisFinding {
+    /// With the statement that shows it.
+    pub(crate) fn told_of(&self, finding: AnalysisFinding) -> AnalysisFinding {
         finding
             .evidence("statement", one_line(&self.text))
             .evidence("calls", count(self.calls as f64))
@@ -183,22 +181,13 @@ mod tests {
                 { "fingerprint": "a", "text": "SELECT 1", "calls": 100, "mean_ms": 0.1 },
                 { "fingerprint": "b", "text": "SELECT * FROM t WHERE owner = ?", "calls": 100,
                   "mean_ms": 900.0, "p95_ms": 1200.0, "total_ms": 90000.0, "repeated_in_request": 3,
-                  "plan": { "at": "2025-01-01T00:00:00Z", "json": [{ "Plan": {
-                    "Node Type": "Seq Scan", "Relation Name": "t", "Alias": "t",
-                    "Total Cost": 9000.0, "Plan Rows": 3, "Filter": "(owner = ?)" } }] } } ],
+                  "plan": { "at": "2025-01-01T00:00:00Z", "json": [] } } ],
         });
         let seen = Seen::from_json(&statistics).unwrap();
         let found = seen.findings(&Thresholds::default());
         let codes: Vec<&str> = found.iter().map(|one| one.code).collect();
-        let expected = [
-            "cache-keeping",
-            "statement-slow",
-            "statement-repeated",
-            "index-missing",
-        ];
+        let expected = ["cache-keeping", "statement-slow", "statement-repeated"];
         assert_eq!(codes, expected);
-        let cure = found[3].cure_sql.as_deref().unwrap();
-        assert_eq!(cure, "CREATE INDEX CONCURRENTLY ON t (owner);");
         assert_eq!(Seen::from_json(&json!([])).unwrap(), Seen::default());
         let wrong = Seen::from_json(&json!({ "pool": 1 })).unwrap_err();
         assert!(wrong.to_string().contains("`statements`"), "{wrong}");

@@ -215,3 +215,73 @@ async fn what_cannot_be_done_ends_with_another_code_than_findings() {
     shop.run(&["--only", "cache-keeping", "--statistics", "statistics.json"])
         .with(1, &["menus:by_city", "do not cache", "nobody reads it"]);
 }
+
+const CURES: [&str; 5] = [
+    "--apply",
+    "--yes",
+    "--only",
+    "constraint-not-valid",
+    "--json",
+];
+
+#[tokio::test]
+async fn nothing_is_changed_where_nobody_said_what_and_nobody_can_be_asked() {
+    let shop = Shop::open().await;
+    shop.execute(PLANTED).await;
+    shop.run(&["--apply"])
+        .with(2, &["there is no terminal", "--yes", "--only"]);
+    shop.run(&["--apply", "--yes"]).with(2, &["--only"]);
+    shop.run(&["--yes", "--only", "constraint-not-valid"])
+        .with(2, &["--apply"]);
+    shop.run(&["--only", "constraint-not-valid"])
+        .with(1, &["VALIDATE CONSTRAINT"]);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_cured_and_found_no_more() {
+    let shop = Shop::open().await;
+    shop.execute(PLANTED).await;
+    shop.execute(
+        "CREATE INDEX visits_page ON \"Visits\" (page);
+         CREATE INDEX visits_page_again ON \"Visits\" (page)",
+    )
+    .await;
+    let ended = shop.run(&CURES).with(0, &[]);
+    let json = ended.json();
+    assert_eq!(json["cures"][0]["outcome"], "done", "{json:#}");
+    assert_eq!(json["cures"].as_array().unwrap().len(), 1);
+    shop.run(&["--only", "constraint-not-valid"]).with(0, &[]);
+    // What cannot run in a transaction runs, too; and what was not named is as it was.
+    let duplicate = ["--only", "index-duplicate"];
+    shop.run(&duplicate).with(1, &["visits_page"]);
+    let ended = shop.run(&["--apply", "--yes", "--only", "index-duplicate"]);
+    ended.with(
+        0,
+        &["done after", "DROP INDEX CONCURRENTLY", "1 of 1 cures done"],
+    );
+    shop.run(&duplicate).with(0, &[]);
+}
+
+#[tokio::test]
+async fn a_cure_that_fails_is_named_with_the_servers_words() {
+    let shop = Shop::open().await;
+    shop.execute(PLANTED).await;
+    // What is there already is not looked at until somebody does.
+    shop.execute(
+        "ALTER TABLE \"Visits\" DROP CONSTRAINT paged;
+         UPDATE \"Visits\" SET page = -1 WHERE id = 7;
+         ALTER TABLE \"Visits\" ADD CONSTRAINT paged CHECK (page >= 0) NOT VALID",
+    )
+    .await;
+    let json = shop.run(&CURES).with(1, &[]).json();
+    assert_eq!(json["cures"][0]["outcome"], "failed", "{json:#}");
+    let error = json["cures"][0]["error"].as_str().unwrap();
+    for part in [
+        "failed to cure it by `ALTER TABLE",
+        "VALIDATE CONSTRAINT",
+        "violated by some row",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    shop.run(&["--only", "constraint-not-valid"]).with(1, &[]);
+}

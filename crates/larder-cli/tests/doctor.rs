@@ -5,10 +5,13 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use larder_database::{CacheMode, DatabaseOptions};
+use larder_pool::{ConnectOptions, LANE_SUFFIX, Pool, PoolOptions};
 use larder_services::MIGRATIONS;
 use larder_testing::TestDatabase;
+use larder_testing::servers::PostgresServer;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -26,6 +29,9 @@ const OF_A_SERVER: [&str; 11] = [
     "pooler",
     "connections",
 ];
+
+/// As long as a name may be, so that that of its lanes is cut off.
+const LONG_NAME: &str = "a-service-with-a-name-that-is-as-long-as-any-name-can-be-there";
 
 /// What a run of the program left.
 #[derive(Debug)]
@@ -249,6 +255,23 @@ fn an_unknown_host_fails_first() {
     assert_state(&report, "redis", "skipped");
 }
 
+#[tokio::test]
+async fn a_host_whose_address_is_given_is_not_looked_up() {
+    let test = shop().await;
+    let (account, place) = test.url().rsplit_once('@').unwrap();
+    let (host, place) = place.split_once(':').unwrap();
+    let url = format!("{account}@no-such-host.invalid:{place}?hostaddr={host}");
+    let (report, _) = Patient::of(&url).examine(&[]);
+    for name in ["host", "connect", "login"] {
+        assert_state(&report, name, "ok");
+    }
+    let seen = checks(&report, "host")[0]["seen"].as_str().unwrap();
+    assert_eq!(
+        seen,
+        format!("no-such-host.invalid is {host} by hostaddr, without looking it up")
+    );
+}
+
 #[test]
 fn a_provider_is_told_with_its_rule_and_what_of_it_is_overruled() {
     // A name of Neon's that leads nowhere: the rule is applied before anybody is asked.
@@ -312,6 +335,30 @@ async fn more_processes_than_the_server_has_connections_for_are_a_failure() {
         first.starts_with("connections: "),
         "failures are cured first: {first}"
     );
+}
+
+#[tokio::test]
+async fn connections_and_lanes_of_the_service_itself_are_nobody_elses() {
+    let server = PostgresServer::start().await.unwrap();
+    // The server cuts off what is longer than 63 bytes.
+    for name in ["shop", LONG_NAME] {
+        let connect = |listed: &str| {
+            let url = server.url();
+            let options = ConnectOptions::parse(&url).unwrap();
+            let options = options.application_name(listed);
+            async move { Pool::open(options, PoolOptions::named("other")).await }
+        };
+        let lane = format!("{name}{LANE_SUFFIX}");
+        let own = [connect(name).await.unwrap(), connect(&lane).await.unwrap()];
+        let other = connect("somebody else").await.unwrap();
+        let patient = Patient::of(&server.url()).with("LARDER_DATABASE__APPLICATION_NAME", name);
+        let (report, _) = patient.examine(&[]);
+        let seen = checks(&report, "connections")[0]["seen"].as_str().unwrap();
+        assert!(seen.contains("and 1 of others"), "{name}: {seen}");
+        for pool in own.into_iter().chain([other]) {
+            pool.shutdown(Duration::from_secs(20)).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

@@ -36,8 +36,30 @@ pub(crate) struct Suspect<'a> {
     pub(crate) name: &'a str,
     /// Whether something is wrong with it.
     pub(crate) is_bad: bool,
+    /// Whether that has settled: it is no blip.
+    pub(crate) is_settled: bool,
+    /// The check in which it began to be wrong.
+    pub(crate) began: u64,
     /// The probes that are bad when it is.
     pub(crate) explains: &'a [String],
+}
+
+impl Suspect<'_> {
+    /// Whether this may be what is wrong with another one. A blip explains nothing that stood before
+    /// it.
+    fn may_explain(&self, other: &Self) -> bool {
+        let explains = |name: &String| name == other.name;
+        self.is_bad
+            && self.name != other.name
+            && self.explains.iter().any(explains)
+            && (self.is_settled || !is_before(other.began, self.began))
+    }
+}
+
+/// Whether what began in one check stood already when another thing began. Whoever looks first
+/// finds out first, so that of two neighbouring checks nothing can be said.
+pub(crate) fn is_before(began: u64, other: u64) -> bool {
+    began + 1 < other
 }
 
 /// For each suspect, the one from which it follows: the cause of its cause, to the end. `None` for
@@ -45,25 +67,20 @@ pub(crate) struct Suspect<'a> {
 pub(crate) fn origins(suspects: &[Suspect<'_>]) -> Vec<Option<usize>> {
     let parents: Vec<Option<usize>> = suspects
         .iter()
-        .map(|suspect| {
-            suspect
-                .is_bad
-                .then(|| explained_by(suspects, suspect.name))?
-        })
+        .map(|suspect| suspect.is_bad.then(|| explained_by(suspects, suspect))?)
         .collect();
     (0..suspects.len())
         .map(|suspect| origin(&parents, suspect))
         .collect()
 }
 
-/// The first suspect that explains another one.
-fn explained_by(suspects: &[Suspect<'_>], name: &str) -> Option<usize> {
-    let explains = |suspect: &Suspect<'_>| {
-        suspect.is_bad
-            && suspect.name != name
-            && suspect.explains.iter().any(|explained| explained == name)
+/// The first suspect that explains another one; one that has settled before a blip.
+fn explained_by(suspects: &[Suspect<'_>], other: &Suspect<'_>) -> Option<usize> {
+    let explains = |is_settled: bool| {
+        let mut suspects = suspects.iter();
+        suspects.position(|suspect| suspect.is_settled == is_settled && suspect.may_explain(other))
     };
-    suspects.iter().position(explains)
+    explains(true).or_else(|| explains(false))
 }
 
 /// Follows the explanations up. Where they go round, the first of the circle is the cause.

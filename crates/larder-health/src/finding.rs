@@ -84,7 +84,9 @@ impl Finding {
         Self::new(Status::Critical, Some(reason.into()))
     }
 
-    /// Nothing can be said now, such as when what would be asked is busy by design.
+    /// Nothing can be said now, such as when what would be asked is busy by design. It makes nothing
+    /// better: what was bad stays so until it is seen to be well. What was well is unknown after a
+    /// while.
     #[must_use]
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self::new(Status::Unknown, Some(reason.into()))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::causes::{Suspect, origins};
+use crate::explanation::explain;
 use crate::report::{self, HealthRecord, HealthReport, ProbeReport, Transition};
 use crate::thresholds::ConsecutiveFailures;
 use crate::watched::Watched;
@@ -182,88 +182,6 @@ impl History {
         });
         sum.checked_div(count)
     }
-}
-
-/// Finds the causes, and tells each probe from what it follows.
-fn explain(probes: &mut [Watched], at: DateTime<Utc>, now: Instant, number: u64) -> Vec<Cause> {
-    let suspects: Vec<Suspect<'_>> = probes
-        .iter()
-        .map(|probe| Suspect {
-            name: &probe.report.name,
-            is_bad: probe.is_bad(),
-            explains: &probe.explains,
-        })
-        .collect();
-    let origins = origins(&suspects);
-    let left_of = |probe: &Watched| {
-        let mut others = probes.iter();
-        others.position(|other| probe.is_left_of(other, now, number))
-    };
-    let left: Vec<Option<usize>> = probes
-        .iter()
-        .zip(&origins)
-        .map(|(probe, origin)| match origin {
-            None if probe.is_bad() => left_of(probe),
-            _ => None,
-        })
-        .collect();
-    // What follows from something that is only left is only left too.
-    let left: Vec<Option<usize>> = left
-        .iter()
-        .zip(&origins)
-        .map(|(own, origin)| own.or_else(|| left.get((*origin)?).copied().flatten()))
-        .collect();
-    let causes = causes(probes, &origins, &left, at);
-    let names: Vec<String> = probes
-        .iter()
-        .map(|probe| probe.report.name.clone())
-        .collect();
-    for ((probe, origin), left) in probes.iter_mut().zip(origins).zip(left) {
-        let name = left.or(origin).and_then(|cause| names.get(cause));
-        probe.follow(name.map(String::as_str), left.is_some());
-    }
-    causes
-}
-
-/// What is bad, follows from nothing, and makes the whole worse: by itself or by what follows.
-fn causes(
-    probes: &[Watched],
-    origins: &[Option<usize>],
-    left: &[Option<usize>],
-    at: DateTime<Utc>,
-) -> Vec<Cause> {
-    let followers = |cause: usize| {
-        let follows = move |(_, origin): &(&Watched, &Option<usize>)| **origin == Some(cause);
-        probes
-            .iter()
-            .zip(origins)
-            .filter(follows)
-            .map(|(probe, _)| probe)
-    };
-    let mut causes: Vec<Cause> = probes
-        .iter()
-        .enumerate()
-        .filter(|(index, probe)| {
-            let is_root = |found: &[Option<usize>]| found.get(*index).is_some_and(Option::is_none);
-            probe.is_bad()
-                && is_root(origins)
-                && is_root(left)
-                && (probe.weighs() || followers(*index).any(Watched::weighs))
-        })
-        .map(|(index, probe)| Cause {
-            probe: probe.report.name.clone(),
-            fault: probe.fault().map(str::to_owned),
-            status: probe.badness(),
-            reason: probe.report.reason.clone().unwrap_or_default(),
-            cure: probe.report.cure.clone(),
-            since: probe.bad_since().unwrap_or(at),
-            explains: followers(index)
-                .map(|probe| probe.report.name.clone())
-                .collect(),
-        })
-        .collect();
-    causes.sort_by_key(|cause| std::cmp::Reverse(cause.status));
-    causes
 }
 
 fn is_old(at: Instant, now: Instant) -> bool {

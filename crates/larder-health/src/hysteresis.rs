@@ -41,13 +41,19 @@ impl Default for Hysteresis {
 }
 
 /// A status that does not flap.
+///
+/// That nothing can be said makes nothing better and nothing worse: what was bad stays bad until it
+/// is seen to be well. Only what was well is not called so any more after a while.
 #[derive(Debug, Default)]
 pub(crate) struct Settling {
+    /// As it settled when something was known last.
     settled: Status,
     /// Since when it is worse than healthy, or as bad as it is.
     since: Option<Instant>,
-    /// What was found lately, the newest last.
+    /// What was found lately and known, the newest last.
     found: VecDeque<Status>,
+    /// How often in a row, up to the last time, nothing could be said.
+    unknown: u32,
 }
 
 impl Settling {
@@ -60,12 +66,26 @@ impl Settling {
         now: Instant,
         rules: Hysteresis,
     ) -> Status {
+        if found == Status::Unknown {
+            self.unknown = self.unknown.saturating_add(1);
+            let is_forgotten = self.unknown >= rules.better_after.max(1);
+            return match self.settled {
+                Status::Healthy if is_forgotten => Status::Unknown,
+                settled => settled,
+            };
+        }
+        self.unknown = 0;
+        self.note_known(found, at_once, now, rules);
+        self.settled
+    }
+
+    fn note_known(&mut self, found: Status, at_once: bool, now: Instant, rules: Hysteresis) {
         let most = rules.worse_after.max(rules.better_after).max(1) as usize;
         self.found.push_back(found);
         while self.found.len() > most {
             self.found.pop_front();
         }
-        // Nothing was known before: there is nothing that could flap.
+        // Nothing was ever known before: there is nothing that could flap.
         if at_once || self.settled == Status::Unknown {
             self.settle(self.settled.max(found), now);
         }
@@ -83,7 +103,6 @@ impl Settling {
         {
             self.settle(better, now);
         }
-        self.settled
     }
 
     fn settle(&mut self, status: Status, now: Instant) {

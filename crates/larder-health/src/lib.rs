@@ -46,6 +46,7 @@
 
 pub mod alerts;
 mod causes;
+mod explanation;
 mod finding;
 mod health_json;
 mod history;

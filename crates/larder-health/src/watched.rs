@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::causes::{Suspect, is_before};
 use crate::history::{Outcome, milliseconds};
 use crate::hysteresis::Settling;
 use crate::report::ProbeReport;
@@ -15,7 +16,7 @@ use crate::{Finding, Hysteresis, Probe, Status};
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) report: ProbeReport,
-    pub(crate) explains: Vec<String>,
+    explains: Vec<String>,
     /// Whether it would count for the status, whatever else is wrong.
     counts: bool,
     at_worst: Status,
@@ -27,6 +28,8 @@ pub(crate) struct Watched {
     found: Status,
     /// Since when it has been bad, without a break.
     bad_since: Option<DateTime<Utc>>,
+    /// The check in which it began to be bad the last time.
+    began: u64,
     /// What was wrong when something last was.
     last_bad: Option<Finding>,
     /// When it stopped being bad, and in which check.
@@ -56,6 +59,7 @@ impl Watched {
             settling: Settling::default(),
             found: Status::Unknown,
             bad_since: None,
+            began: 0,
             last_bad: None,
             ended: None,
         }
@@ -87,6 +91,9 @@ impl Watched {
         self.tell(finding);
         if self.is_bad() {
             self.bad_since.get_or_insert(at);
+            if !was_bad {
+                self.began = number;
+            }
         } else {
             self.bad_since = None;
             if was_bad {
@@ -115,7 +122,12 @@ impl Watched {
         let left_over = self.last_bad.as_ref().filter(|_| is_left_over);
         if let Some(bad) = left_over {
             let reason = bad.reason.as_deref().unwrap_or("not well");
-            self.report.reason = Some(format!("{reason}; well again, but not for long enough yet"));
+            let now = match (self.found, &finding.reason) {
+                (Status::Unknown, Some(now)) => now,
+                (Status::Unknown, None) => "nothing can be said of it now",
+                _ => "well again, but not for long enough yet",
+            };
+            self.report.reason = Some(format!("{reason}; {now}"));
             self.report.cure.clone_from(&bad.cure);
             return;
         }
@@ -147,6 +159,22 @@ impl Watched {
         }
     }
 
+    /// What has to be known of it to find causes.
+    pub(crate) fn suspect(&self) -> Suspect<'_> {
+        Suspect {
+            name: &self.report.name,
+            is_bad: self.is_bad(),
+            is_settled: self.report.status > Status::Healthy,
+            began: self.began,
+            explains: &self.explains,
+        }
+    }
+
+    /// Whether it was bad already when another one began to be.
+    pub(crate) fn stood_before(&self, other: &Self) -> bool {
+        is_before(self.began, other.began)
+    }
+
     pub(crate) fn bad_since(&self) -> Option<DateTime<Utc>> {
         self.bad_since
     }
@@ -162,8 +190,8 @@ impl Watched {
         let Some((ended, in_check)) = other.ended.filter(|_| explains && !other.is_bad()) else {
             return false;
         };
-        // It was well after that: what is wrong now is new.
-        if self.ended.is_some_and(|(own, _)| own > ended) {
+        // It was bad before that, or well after it: what is wrong here is its own.
+        if self.stood_before(other) || self.ended.is_some_and(|(own, _)| own > ended) {
             return false;
         }
         let lag = u64::from(self.rules.better_after) + 1;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use crate::gauges::Gauges;
 use crate::recorder::{ProcessRecorder, Renderer};
 use crate::scrape::{Published, Scrape, Source};
 use crate::{handle, names};
@@ -99,8 +100,8 @@ impl Exporter {
     #[must_use]
     pub fn render(&self) -> Option<String> {
         let renderer = self.0.renderer.as_ref()?;
-        self.read_sources();
-        Some(renderer.render())
+        let gauges = self.published().0;
+        Some(renderer.render(&gauges))
     }
 
     /// Has `read` called whenever metrics are rendered, for as long as the registration lives.
@@ -110,7 +111,8 @@ impl Exporter {
     /// then counts, and an event at level error tells of it.
     ///
     /// Sources that give the same series add up. Counters of a source that is gone keep what
-    /// they had; its gauges become 0.
+    /// they had; its gauges are gone. So is a gauge that a source does not give any more: where the
+    /// recorder is the program's, it becomes what is no number.
     pub fn register(&self, read: impl Fn(&mut Scrape) + Send + Sync + 'static) -> ScrapeSource {
         let mut sources = lock(&self.0.sources);
         let id = sources.next;
@@ -127,7 +129,10 @@ impl Exporter {
     pub fn upkeep(&self) {
         match &self.0.renderer {
             Some(renderer) => renderer.upkeep(),
-            None => self.read_sources(),
+            None => {
+                let (gauges, mut published) = self.published();
+                published.hand_over(&gauges);
+            }
         }
     }
 
@@ -145,11 +150,12 @@ impl Exporter {
         }
     }
 
-    fn read_sources(&self) {
+    /// Reads the sources; one reader at a time, so that what is handed over is the newest.
+    fn published(&self) -> (Gauges, MutexGuard<'_, Published>) {
         let mut published = lock(&self.0.published);
         // Not held while they are read: a source may be the last owner of its registration.
         let sources: Vec<Arc<Source>> = lock(&self.0.sources).by_id.values().cloned().collect();
-        published.update(sources.iter().map(Arc::as_ref));
+        (published.update(sources.iter().map(Arc::as_ref)), published)
     }
 }
 

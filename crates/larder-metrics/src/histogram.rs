@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use metrics::{HistogramFn, Key, Unit};
 
 use crate::definition::{Definition, Kind};
-use crate::labels::cleaned;
+use crate::labels::{cleaned, pairs};
 use crate::names;
 
 #[cfg(test)]
@@ -101,14 +101,7 @@ impl Counts {
 
     fn render(&self, definition: &Definition, values: &[String], page: &mut String) {
         let name = definition.name;
-        let mut labels = String::new();
-        for (label, value) in definition.labels.iter().zip(values) {
-            if !value.is_empty() {
-                let comma = if labels.is_empty() { "" } else { "," };
-                // Values are cleaned: there is nothing to escape.
-                let _ = write!(labels, "{comma}{label}=\"{value}\"");
-            }
-        }
+        let labels = pairs(definition.labels, values);
         let comma = if labels.is_empty() { "" } else { "," };
         let mut count = 0;
         let bounds = self.bounds.iter().map(f64::to_string);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 #[cfg(test)]
@@ -25,6 +26,22 @@ pub(crate) fn cleaned(value: &str) -> Cow<'_, str> {
         .take(LONGEST)
         .map(|c| if unsafe_character(c) { '_' } else { c })
         .collect()
+}
+
+/// Labels as the exposition writes them between braces. Empty values are left out; the others are
+/// cleaned, so there is nothing to escape.
+pub(crate) fn pairs(names: &[&str], values: &[String]) -> String {
+    let mut pairs = String::new();
+    let given = names
+        .iter()
+        .zip(values)
+        .filter(|(_, value)| !value.is_empty());
+    for (name, value) in given {
+        let comma = if pairs.is_empty() { "" } else { "," };
+        // Writing to a string does not fail.
+        let _ = write!(pairs, "{comma}{name}=\"{value}\"");
+    }
+    pairs
 }
 
 /// A set of values that stops growing: what comes later is `other`.
@@ -77,6 +94,8 @@ pub(crate) const SERVICES: usize = 100;
 pub(crate) const OPERATIONS: usize = 500;
 /// The most health checks.
 pub(crate) const CHECKS: usize = 100;
+/// The most sinks of alerts.
+pub(crate) const SINKS: usize = 20;
 
 /// How many distinct values the labels have that come from the program or its statements.
 #[derive(Debug)]
@@ -92,6 +111,7 @@ pub(crate) struct Bounds {
     pub(crate) services: Bounded,
     pub(crate) operations: Bounded,
     pub(crate) checks: Bounded,
+    pub(crate) sinks: Bounded,
 }
 
 impl Bounds {
@@ -106,6 +126,7 @@ impl Bounds {
             services: Bounded::new(SERVICES),
             operations: Bounded::new(OPERATIONS),
             checks: Bounded::new(CHECKS),
+            sinks: Bounded::new(SINKS),
         }
     }
 

@@ -8,7 +8,7 @@
 //!   ones, quantiles of the last seconds. [`PoolRecorder`] does it for connections, [`CacheRecorder`] for loads of the cache.
 //! - [`OperationScope`] says which service a task works for, [`ServiceRegistry`] keeps what
 //!   each service did.
-//! - [`PoolReading`], [`SessionReading`], [`CacheReading`], [`HealthReading`], and for processes that share a database
+//! - [`PoolReading`], [`SessionReading`], [`CacheReading`], [`HealthReading`], [`AlertReading`], and for processes that share a database
 //!   [`FollowerReading`], [`SecondTierReading`], [`RedisReading`] and [`ShadowReading`], are what
 //!   the facade reads from components at a scrape.
 //!
@@ -75,6 +75,7 @@
 mod cache;
 mod definition;
 mod exporter;
+mod gauges;
 mod handle;
 mod histogram;
 mod instance_name;
@@ -102,8 +103,8 @@ pub use operation_scope::{CarriedOperation, OperationScope};
 pub use pool::{ConnectionStatistics, PoolRecorder, TransactionOutcome};
 pub use query::{QueryError, QueryObservation, QueryOptions, QueryRecorder, QueryStatistics};
 pub use readings::{
-    CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading,
-    SecondTierReading, SessionReading, ShadowReading,
+    AlertReading, CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading,
+    RedisReading, SecondTierReading, SessionReading, ShadowReading, SinkReading,
 };
 pub use recent::LatencyStatistics;
 pub use scrape::Scrape;

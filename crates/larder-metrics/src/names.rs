@@ -270,6 +270,12 @@ table! {
     /// Health checks made, by the status they found.
     HEALTH_CHECKS = "larder_health_checks_total", COUNTER, Count, ["database", "status"];
 
+    /// What became of alerts, by sink and outcome: sent, failed for each attempt that failed, replaced by newer word of the same incident, or dropped.
+    ALERTS = "larder_alerts_total", COUNTER, Count, ["database", "sink", "outcome"];
+
+    /// Alerts that a sink has not taken yet.
+    ALERTS_WAITING = "larder_alerts_waiting", GAUGE, Count, ["database", "sink"];
+
     /// How far behind the furthest replica was when health looked last.
     REPLICA_LAG = "larder_replica_lag_seconds", GAUGE, Seconds, ["database"];
 

@@ -9,8 +9,10 @@ use crate::labels::Bounds;
 use crate::names;
 use crate::scrape::Scrape;
 
+mod alerts;
 mod fleet;
 
+pub use alerts::{AlertReading, SinkReading};
 pub use fleet::{FollowerReading, RedisReading, SecondTierReading, ShadowReading};
 
 #[cfg(test)]

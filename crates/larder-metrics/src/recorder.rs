@@ -5,6 +5,7 @@ use std::sync::Arc;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::gauges::Gauges;
 use crate::histogram::Histograms;
 
 /// What metrics go to. Histograms of the program are summaries.
@@ -36,8 +37,9 @@ impl ProcessRecorder {
 }
 
 impl Renderer {
-    pub(crate) fn render(&self) -> String {
+    pub(crate) fn render(&self, gauges: &Gauges) -> String {
         let mut page = self.prometheus.render();
+        gauges.render(&mut page);
         self.histograms.render(&mut page);
         page
     }

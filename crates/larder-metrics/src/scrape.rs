@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use metrics::{Counter, Gauge};
+use metrics::Counter;
 
 use crate::definition::{Definition, Kind};
+use crate::gauges::{ForeignGauges, Gauges};
 use crate::labels::cleaned;
 
 /// Where a source writes what its components say now.
@@ -98,7 +99,7 @@ impl Source {
     }
 }
 
-/// The series that sources write into.
+/// The counters that sources write into.
 ///
 /// Sources that give the same series add up instead of overwriting each other: gauges are
 /// summed, counters grow by what each source counted. So a counter also goes on where it was
@@ -107,13 +108,13 @@ impl Source {
 #[derive(Default)]
 pub(crate) struct Published {
     counters: HashMap<Series, Counter>,
-    gauges: HashMap<Series, Gauge>,
+    foreign: ForeignGauges,
 }
 
 impl Published {
-    /// Reads all sources. A gauge that no source gives any more becomes 0.
-    pub(crate) fn update<'a>(&mut self, sources: impl Iterator<Item = &'a Source>) {
-        let mut sums: HashMap<Series, f64> = HashMap::new();
+    /// Reads all sources: counters go to the recorder, gauges are what it gives.
+    pub(crate) fn update<'a>(&mut self, sources: impl Iterator<Item = &'a Source>) -> Gauges {
+        let mut gauges = Gauges::default();
         for source in sources {
             for sample in source.samples() {
                 match sample.value {
@@ -124,17 +125,15 @@ impl Published {
                             .or_insert_with(|| sample.definition.counter(&sample.labels()))
                             .increment(growth);
                     }
-                    Value::Gauge(value) => {
-                        self.gauges
-                            .entry(sample.series.clone())
-                            .or_insert_with(|| sample.definition.gauge(&sample.labels()));
-                        *sums.entry(sample.series).or_default() += value;
-                    }
+                    Value::Gauge(value) => gauges.add(sample.definition, sample.series.1, value),
                 }
             }
         }
-        for (series, gauge) in &self.gauges {
-            gauge.set(sums.get(series).copied().unwrap_or(0.0));
-        }
+        gauges
+    }
+
+    /// Hands gauges to a recorder that is the program's.
+    pub(crate) fn hand_over(&mut self, gauges: &Gauges) {
+        self.foreign.set(gauges);
     }
 }

@@ -11,6 +11,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -21,8 +22,16 @@ use chrono::{DateTime, Utc};
 
 use crate::QueryObservation;
 
-use counted::Counted;
+use counted::{Counted, milliseconds};
 pub use summary::{PlanSnapshot, StatementSummary};
+
+/// What stands for those that are not told apart.
+const OTHERS: &str = "other";
+
+/// A fingerprint as summaries show it.
+fn name_of(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
+}
 
 /// What is known of statements, by the fingerprints of their texts. Taking note of one takes some
 /// dozens of nanoseconds; each text takes about 10 KB.
@@ -141,23 +150,81 @@ impl Statements {
     /// come last, as `other`, if there are any.
     #[must_use]
     pub fn summaries(&self) -> Vec<StatementSummary> {
-        let moments = Moments {
-            now: Utc::now(),
-            second: self.started.elapsed().as_secs(),
-        };
+        let moments = self.moments();
         let known = self.read();
         let mut summaries: Vec<StatementSummary> = known
             .iter()
-            .map(|(fingerprint, counted)| counted.summary(format!("{fingerprint:016x}"), moments))
+            .map(|(fingerprint, counted)| counted.summary(name_of(*fingerprint), moments))
             .collect();
         drop(known);
         summaries.sort_by(|one, other| {
             let by_time = other.total_ms.total_cmp(&one.total_ms);
             by_time.then_with(|| one.fingerprint.cmp(&other.fingerprint))
         });
-        let others = self.others.summary("other".to_owned(), moments);
+        let others = self.others.summary(OTHERS.to_owned(), moments);
         summaries.extend((others.calls > 0).then_some(others));
         summaries
+    }
+
+    /// What is known of this many texts: of those that took most time together, the longest first.
+    /// Those that are not told apart are one of them, as `other`, where they took that long.
+    ///
+    /// The others are not looked at closer than that: it costs as much as the number that is
+    /// asked for, and not as all that are known.
+    #[must_use]
+    pub fn slowest(&self, number: usize) -> Vec<StatementSummary> {
+        let moments = self.moments();
+        let known = self.read();
+        let mut longest: Vec<(u64, Option<u64>)> = known
+            .iter()
+            .map(|(fingerprint, counted)| (counted.total(), Some(*fingerprint)))
+            .collect();
+        if self.others.has_calls() {
+            longest.push((self.others.total(), None));
+        }
+        longest.sort_unstable_by_key(|(total, fingerprint)| (Reverse(*total), *fingerprint));
+        longest.truncate(number);
+        let summaries = longest.into_iter().filter_map(|(_, fingerprint)| {
+            Some(match fingerprint {
+                Some(known_as) => known.get(&known_as)?.summary(name_of(known_as), moments),
+                None => self.others.summary(OTHERS.to_owned(), moments),
+            })
+        });
+        summaries.collect()
+    }
+
+    /// What is known of the text of this fingerprint, as a summary names it; `None` if it is not
+    /// known, or no more.
+    #[must_use]
+    pub fn summary_of(&self, fingerprint: &str) -> Option<StatementSummary> {
+        let moments = self.moments();
+        if fingerprint == OTHERS {
+            let has_calls = self.others.has_calls();
+            return has_calls.then(|| self.others.summary(OTHERS.to_owned(), moments));
+        }
+        let wanted = u64::from_str_radix(fingerprint, 16).ok()?;
+        let known = self.read();
+        // Written another way it is not what a summary says.
+        let counted = known
+            .get(&wanted)
+            .filter(|_| name_of(wanted) == fingerprint)?;
+        Some(counted.summary(fingerprint.to_owned(), moments))
+    }
+
+    /// The duration of all statements together in milliseconds, with those that are not told apart.
+    #[must_use]
+    pub fn total_ms(&self) -> f64 {
+        // While this lock is held nothing goes to the others: nothing is counted twice.
+        let known = self.read();
+        let told_apart: u64 = known.values().map(Counted::total).sum();
+        milliseconds(told_apart.saturating_add(self.others.total()))
+    }
+
+    fn moments(&self) -> Moments {
+        Moments {
+            now: Utc::now(),
+            second: self.started.elapsed().as_secs(),
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<u64, Counted, BuildHasherDefault<AsItIs>>> {

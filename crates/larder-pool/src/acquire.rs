@@ -34,30 +34,32 @@ impl Pool {
         location: &'static Location<'static>,
     ) -> Result<Session, Error> {
         let started = Instant::now();
-        let until = started + self.patience();
+        let until = deadline::in_future(started, self.patience());
         let observer = &self.0.options.observer;
         let in_vain = InVain(Some(observer));
         let caller =
             poll_fn(|context| Poll::Ready(Caller::new(location, context.waker(), observer))).await;
         let _wait = deadline::Wait::begin("a connection");
-        let place = match self.0.queue.try_enter() {
-            Some(place) => place,
-            None => Box::pin(self.place(&caller, started, until)).await?,
+        let (place, at_once) = match self.0.queue.try_enter() {
+            Some(place) => (place, true),
+            None => (Box::pin(self.place(&caller, started, until)).await?, false),
         };
-        let mut lease = {
+        let (mut lease, now) = {
             let mut connection = pin!(self.connection(started));
-            // Mostly one is there, and then no timer is needed.
-            let lease = match poll!(connection.as_mut()) {
-                Poll::Ready(lease) => Ok(lease),
-                Poll::Pending => timeout_at(until, connection).await,
-            };
-            let Ok(lease) = lease else {
-                drop(place);
-                return Err(self.timed_out(started));
-            };
-            lease?
+            match poll!(connection.as_mut()) {
+                // Mostly one is there, and then neither a timer nor another look at the clock is
+                // needed.
+                Poll::Ready(lease) if at_once => (lease?, started),
+                Poll::Ready(lease) => (lease?, Instant::now()),
+                Poll::Pending => match timeout_at(until, connection).await {
+                    Ok(lease) => (lease?, Instant::now()),
+                    Err(_) => {
+                        drop(place);
+                        return Err(self.timed_out(started));
+                    }
+                },
+            }
         };
-        let now = Instant::now();
         lease.hold(place, caller, now);
         let waited = now.duration_since(started);
         in_vain.got_one();

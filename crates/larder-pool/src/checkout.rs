@@ -114,8 +114,11 @@ impl bb8::ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Box<Pooled>) -> bool {
-        self.counters.notice_loss(&pooled.connection);
-        let unusable = pooled.connection.is_broken()
+        let is_broken = pooled.connection.is_broken();
+        if is_broken {
+            self.counters.notice_loss(&pooled.connection);
+        }
+        let unusable = is_broken
             || !pooled.connection.is_clean()
             || pooled.slot.was_cancelled()
             || self.counters.is_retired(&pooled.connection);
@@ -204,12 +207,19 @@ impl Counters {
             .send_if_modified(|errors| errors.current.take().is_some());
     }
 
-    /// A connection that nobody in particular waits for could not be made.
+    /// A connection that nobody in particular waits for could not be made. The error of an
+    /// attempt that was made for several counts once, but wakes up those who wait for each.
     pub(crate) fn connect_failed(&self, error: &Error) {
-        tracing::warn!("failed to {error}");
-        if let Error::Connect(error) = error {
-            self.connect_errors
-                .send_modify(|errors| errors.add(Arc::clone(error)));
+        let Error::Connect(connect) = error else {
+            tracing::warn!("failed to {error}");
+            return;
+        };
+        let mut is_new = false;
+        self.connect_errors.send_modify(|errors| {
+            is_new = errors.add(connect);
+        });
+        if is_new {
+            tracing::warn!("failed to {error}");
         }
     }
 }
@@ -241,16 +251,22 @@ impl ConnectErrors {
     /// Enough to see what it began with and what it has become.
     const KEPT: usize = 16;
 
-    fn add(&mut self, error: Arc<ConnectError>) {
+    /// Says whether it is the error of another attempt than the last.
+    fn add(&mut self, error: &Arc<ConnectError>) -> bool {
         self.count += 1;
+        let last = self.recent.back();
+        if last.is_some_and(|last| Arc::ptr_eq(&last.error, error)) {
+            return false;
+        }
         if self.recent.len() == Self::KEPT {
             self.recent.pop_front();
         }
         self.recent.push_back(ConnectFailure {
             at: SystemTime::now(),
-            error: Arc::clone(&error),
+            error: Arc::clone(error),
         });
-        self.current = Some(error);
+        self.current = Some(Arc::clone(error));
+        true
     }
 }
 
@@ -309,5 +325,35 @@ impl Drop for OpenGuard {
         if !self.released {
             self.counters.open.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect_options::Target;
+
+    #[test]
+    fn the_error_of_one_attempt_wakes_up_all_who_wait_and_is_told_of_once() {
+        let counters = Counters::new(&PoolOptions::named("test"));
+        let target = Target {
+            hosts: "db:5432".to_owned(),
+            user: "app".to_owned(),
+            database: "shop".to_owned(),
+        };
+        let error = || {
+            let error = ConnectError::new(target.clone(), Instant::now(), Vec::new());
+            Error::Connect(Arc::new(error))
+        };
+        let first = error();
+        counters.connect_failed(&first);
+        counters.connect_failed(&first);
+        let seen = |counters: &Counters| {
+            let errors = counters.connect_errors.borrow();
+            (errors.count, errors.recent.len())
+        };
+        assert_eq!(seen(&counters), (2, 1));
+        counters.connect_failed(&error());
+        assert_eq!(seen(&counters), (3, 2));
     }
 }

@@ -5,6 +5,7 @@ mod url;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,7 +88,8 @@ impl ConnectOptions {
     /// many may stay without an answer. The product also bounds how long sent data may
     /// stay unacknowledged. `keepalives=0` and `tcp_user_timeout` of the URL stand above it.
     pub fn keepalive(mut self, idle: Duration, interval: Duration, count: u32) -> Self {
-        let user_timeout = self.tcp.user_timeout.unwrap_or(idle + interval * count);
+        let unanswered = idle.saturating_add(interval.saturating_mul(count));
+        let user_timeout = self.tcp.user_timeout.unwrap_or(unanswered);
         self.server
             .keepalives(!self.tcp.no_keepalives)
             .keepalives_idle(idle)
@@ -158,6 +160,22 @@ impl ConnectOptions {
         }
     }
 
+    /// The hosts and ports that are tried, in the order in which they were written, each with the
+    /// address that is used instead of looking the host up, where one was given (`hostaddr`).
+    ///
+    /// ```
+    /// use larder_pool::ConnectOptions;
+    ///
+    /// let options = ConnectOptions::parse("postgres://db.internal/shop?hostaddr=10.0.0.5")?;
+    /// let places: Vec<_> = options.places().collect();
+    /// assert_eq!(places, [("db.internal".to_owned(), Some([10, 0, 0, 5].into()), 5432)]);
+    /// # Ok::<(), larder_pool::Error>(())
+    /// ```
+    pub fn places(&self) -> impl Iterator<Item = (String, Option<IpAddr>, u16)> + '_ {
+        let places = self.places.iter();
+        places.map(|place| (place.host_name(), place.address, place.port))
+    }
+
     /// The settings of a session, by name and value: of one that comes twice the last counts.
     fn session_settings(&self) -> impl Iterator<Item = (&str, &str)> {
         // Raw SQL is read on our side too, and has to mean the same there.
@@ -191,15 +209,21 @@ impl ConnectOptions {
     }
 }
 
-/// The URL is a secret as a whole: only where it points to is shown.
+/// The URL is a secret as a whole: only where it points to is shown. So may values of settings
+/// be: their names are shown.
 impl fmt::Debug for ConnectOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self
+            .settings
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         formatter
             .debug_struct("ConnectOptions")
             .field("target", &self.target())
             .field("tls", &self.tls)
             .field("connect_timeout", &self.connect_timeout)
-            .field("settings", &self.settings)
+            .field("settings", &names)
             .field("pooler", &self.pooler)
             .field("target_session_attrs", &self.target_session_attrs)
             .finish_non_exhaustive()

@@ -28,7 +28,7 @@ struct Deadline {
 impl Deadline {
     /// So much time from now, or what is left of a deadline around it.
     fn after(limit: Duration) -> Self {
-        let at = Instant::now() + limit;
+        let at = in_future(Instant::now(), limit);
         let outer = CURRENT.try_with(|outer| (outer.at, outer.limit)).ok();
         let (at, limit) = outer.filter(|outer| outer.0 <= at).unwrap_or((at, limit));
         Self {
@@ -46,6 +46,13 @@ impl Deadline {
     fn waits(&self) -> MutexGuard<'_, Vec<(u64, &'static str)>> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So much time after a moment. What is as good as no limit, such as [`Duration::MAX`], is a date
+/// that a clock can show.
+pub(crate) fn in_future(moment: Instant, limit: Duration) -> Instant {
+    const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    moment + limit.min(THIRTY_YEARS)
 }
 
 /// What waits inside have beyond the deadline, so that it is they who report it: they know what

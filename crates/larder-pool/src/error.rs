@@ -206,7 +206,9 @@ impl Error {
             Self::CommitOutcomeUnknown(_) => ErrorClass::OutcomeUnknown,
             Self::Statement { .. } | Self::Aborted { .. } | Self::CommitRefused(_) => {
                 let state = self.sql_state();
-                state.map_or(ErrorClass::Caller, |state| state.error_class())
+                let of_state = || state.map_or(ErrorClass::Caller, |state| state.error_class());
+                self.server_error()
+                    .map_or_else(of_state, |reply| reply.class())
             }
         }
     }

@@ -64,7 +64,7 @@ const OF_CODES: &[(&str, ErrorClass)] = &[
     ("57P01", ErrorClass::Connection),     // shut down, or terminated by an administrator
     ("57P02", ErrorClass::Connection),     // crash shutdown
     ("57P03", ErrorClass::Connection),     // cannot connect now
-    ("57P05", ErrorClass::Timeout),        // idle session timeout
+    ("57P05", ErrorClass::Connection),     // idle for too long, outside of a transaction only
 ];
 
 /// The classes of whole classes of codes, by their first two characters.
@@ -104,6 +104,7 @@ mod tests {
             ("57P01", Connection),
             ("57P02", Connection),
             ("57P03", Connection),
+            ("57P05", Connection),
             ("53300", Connection),
             ("08007", OutcomeUnknown),
             ("40003", OutcomeUnknown),

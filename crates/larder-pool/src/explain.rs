@@ -41,11 +41,12 @@ impl Default for ExplainOptions {
 }
 
 impl ExplainOptions {
+    // With the schemas of tables: of two tenants both may have one of the same name.
     fn words(&self) -> &'static str {
         if self.analyze {
-            "EXPLAIN (FORMAT JSON, SETTINGS, ANALYZE, BUFFERS)"
+            "EXPLAIN (FORMAT JSON, VERBOSE, SETTINGS, ANALYZE, BUFFERS)"
         } else {
-            "EXPLAIN (FORMAT JSON, SETTINGS)"
+            "EXPLAIN (FORMAT JSON, VERBOSE, SETTINGS)"
         }
     }
 

@@ -37,6 +37,7 @@ mod observer;
 mod password;
 mod pool;
 mod pool_options;
+mod pooler_reply;
 mod repetitions;
 mod retry;
 mod server_error;
@@ -67,7 +68,8 @@ pub use crate::error_class::ErrorClass;
 pub use crate::explain::ExplainOptions;
 pub use crate::holders::{CancelRequest, Holder, NestedCheckoutError, holding_as};
 pub use crate::lanes::{
-    BypassReason, LaneFailure, LaneOptions, LaneRows, LaneStatus, LaneTurn, Reader, ReaderRows,
+    BypassReason, LANE_SUFFIX, LaneFailure, LaneOptions, LaneRows, LaneStatus, LaneTurn, Reader,
+    ReaderRows,
 };
 pub use crate::observer::{
     Companion, EndedStatement, Observer, PoolObserver, RetryEvent, RetryRefusal, StatementOutcome,

@@ -266,6 +266,7 @@ impl Pool {
             name: options.name.clone(),
             size: options.size,
             overflow: options.overflow,
+            kept_open: options.kept_open(),
             limit: queue.limit(),
             idle: shelf.idle(),
             in_use: self.0.in_use(),

@@ -170,6 +170,8 @@ pub struct PoolStatus {
     pub size: usize,
     /// Connections allowed beyond that.
     pub overflow: usize,
+    /// Connections that are open although nobody has used them for long.
+    pub kept_open: usize,
     /// Connections that may be in use at the same time now: between `size` and
     /// `size + overflow`.
     pub limit: usize,

@@ -8,6 +8,7 @@ use larder_sql::Fingerprint;
 use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState as Code};
 
 use crate::error_class::{self, ErrorClass};
+use crate::pooler_reply;
 use crate::trouble::Trouble;
 
 /// The five characters by which PostgreSQL names an error (its manual, appendix A).
@@ -102,10 +103,11 @@ impl ServerError {
         Some(Self {
             state: SqlState::new(reply.code().code())?,
             severity: reply.severity().to_owned(),
-            ends_connection: matches!(
-                reply.parsed_severity(),
-                Some(Severity::Fatal | Severity::Panic)
-            ),
+            ends_connection: match reply.parsed_severity() {
+                Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+                // PgBouncer leaves out the field that is in no language, and writes English.
+                None => matches!(reply.severity(), "FATAL" | "PANIC"),
+            },
             message: reply.message().to_owned(),
             detail: reply.detail().map(str::to_owned),
             hint: reply.hint().map(str::to_owned),
@@ -188,8 +190,13 @@ impl ServerError {
         self
     }
 
-    /// What a program may do about it.
+    /// What a program may do about it. A protocol violation (08P01) with which the connection
+    /// ends is how PgBouncer tells that it has lost the server or has none, and counts as a lost
+    /// connection.
     pub fn class(&self) -> ErrorClass {
+        if self.ends_connection && pooler_reply::is_of_pooler(self.state) {
+            return pooler_reply::class_of(&self.message);
+        }
         self.state.error_class()
     }
 

@@ -111,11 +111,12 @@ impl Drop for Session {
         if connection.is_broken() {
             lease.pool.counters.notice_loss(connection);
             connection.condemn();
-            // The server may still be at work for it.
-            if lease.pool.connector.may_sever() {
-                connection.link().sever();
+            if connection.is_still_served() && lease.pool.connector.may_sever() {
+                let runtime = lease.pool.runtime.clone();
+                runtime.spawn(lease.cut_off());
+            } else {
+                lease.close();
             }
-            lease.lose();
             return;
         }
         if !connection.is_clean() {
@@ -186,6 +187,32 @@ impl Lease {
             self.pooled.connection.condemn();
             self.pooled.connection.link().sever();
         }
+    }
+
+    /// Closes a connection that nobody is to use again, and has the server end what it still runs
+    /// on it: it would notice a closed connection only when it has an answer to write.
+    async fn cut_off(mut self) {
+        let link = Arc::clone(self.pooled.connection.link());
+        match timeout(Self::PATIENCE, link.batch("ROLLBACK")).await {
+            Ok(Ok(())) => {
+                let observer = &link.watch().observer;
+                self.pooled.connection.transaction.reset(observer);
+            }
+            _ if link.is_closed() => {}
+            _ => {
+                let token = self.pooled.connection.cancel_token();
+                cancel(&self.pool.connector, token, link.route()).await;
+            }
+        }
+        self.close();
+    }
+
+    /// Closes the connection at once, where nothing else hangs on that.
+    fn close(&mut self) {
+        if self.pool.connector.may_sever() {
+            self.pooled.connection.link().sever();
+        }
+        self.lose();
     }
 
     /// What was sent and never answered may have taken effect, and may yet.

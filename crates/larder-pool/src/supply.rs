@@ -60,14 +60,16 @@ impl Supply {
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`]. Where trying again cannot help, that of the last attempt is given
-    /// until the pause is over.
+    /// [`Error::Connect`]. Where trying again cannot help, who has waited for his turn gets that
+    /// of an attempt that began meanwhile. Who came later waits until the pause is over, however
+    /// often he asks.
     ///
     /// # Cancel safety
     ///
     /// Dropped, it makes room for the next.
     pub(crate) async fn connect(&self, connector: &Connector) -> Result<Connection, Error> {
         let _connecting = Count::up(&self.connecting);
+        let came = Instant::now();
         // It is never closed.
         let _turn = self.at_once.acquire().await;
         if !self.is_in_trouble() {
@@ -77,7 +79,9 @@ impl Supply {
         // Somebody may have got through meanwhile.
         let trouble = self.trouble().clone();
         if let Some(Trouble { again, last, .. }) = trouble {
-            if last.cause().is_permanent() && Instant::now() < again {
+            // An older refusal may be wrong by now, a password was changed. And who gets one
+            // without any wait asks again at once.
+            if last.cause().is_permanent() && last.began >= came {
                 return Err(Error::Connect(last));
             }
             sleep_until(again).await;

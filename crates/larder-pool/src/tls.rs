@@ -1,9 +1,10 @@
 //! How strictly a connection is encrypted, by rustls.
 
 mod files;
+mod source;
 mod verifier;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use tokio_postgres::config;
 
 use crate::Error;
 use verifier::Verifier;
+
+pub(crate) use source::TlsSource;
 
 /// The modes of libpq's `sslmode`, but for `allow`, which protects nothing. On a Unix socket
 /// all of them mean no TLS, as in libpq.
@@ -100,7 +103,10 @@ impl FromStr for ChannelBinding {
     }
 }
 
-/// What a connection demands of its encryption. The files are read when a pool is opened.
+/// What a connection demands of its encryption. The files are read when a pool is opened, and
+/// again when a connection is made after one of them was replaced. Where the new ones cannot be
+/// used, the log has a warning and what was read before still holds. The system's authorities are
+/// read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsOptions {
@@ -137,6 +143,12 @@ impl Default for TlsOptions {
 }
 
 impl TlsOptions {
+    /// The files that they are read from.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.root_certificate, &self.certificate, &self.key];
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// Whether the server's certificate is looked at.
     fn asks_authorities(&self) -> bool {
         match self.mode {
@@ -153,7 +165,7 @@ impl TlsOptions {
 /// # Errors
 ///
 /// [`Error::Options`] if a file cannot be used, or no authority is known although one is needed.
-pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, Error> {
+fn client_config(options: &TlsOptions) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -302,7 +302,8 @@ impl Larder {
     }
 
     /// Lets nobody in any more, waits for the sessions in use (`pool.shutdown_timeout`),
-    /// closes all connections and stops the embedded database.
+    /// closes all connections and stops the embedded database. Meanwhile those who were told of an
+    /// incident that lasts hear that nobody watches it any more, for up to two seconds.
     ///
     /// # Errors
     ///
@@ -311,7 +312,8 @@ impl Larder {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the instance stays closed for newcomers; calling it again goes on.
+    /// Dropped, the instance stays closed for newcomers; calling it again goes on. What had still to
+    /// be told is not.
     pub async fn shutdown(&self) -> Result<()> {
         #[cfg(feature = "admin")]
         self.inner.admin.stop();
@@ -321,9 +323,14 @@ impl Larder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        drop(watch);
+        let farewell = Box::pin(async {
+            if let Some(watch) = watch {
+                watch.stop().await;
+            }
+        });
         let deadline = self.inner.config.pool.shutdown_timeout;
-        let drained = self.inner.database.shutdown(deadline).await;
+        let drained = Box::pin(self.inner.database.shutdown(deadline));
+        let ((), drained) = tokio::join!(farewell, drained);
         let mut embedded = self.inner.embedded.lock().await;
         #[cfg(feature = "embedded")]
         if let Some(embedded) = embedded.take() {

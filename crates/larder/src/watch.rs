@@ -31,17 +31,21 @@ pub(crate) struct Additions {
     pub(crate) migrations: Vec<ExpectedMigrations>,
 }
 
-/// What watches an instance. It ends when this is dropped.
+/// What watches an instance. It ends when this is dropped; [`stop`](Watch::stop) tells those who
+/// were told of an incident that it is left.
 pub(crate) struct Watch {
     pub(crate) monitor: HealthMonitor,
     pub(crate) exporter: Option<Exporter>,
     pub(crate) since: Instant,
-    _source: Option<ScrapeSource>,
-    _alerter: Alerter,
-    _tasks: JoinSet<()>,
+    source: Option<ScrapeSource>,
+    alerter: Alerter,
+    tasks: JoinSet<()>,
 }
 
 impl Watch {
+    /// How long the last alerts may take.
+    const FAREWELL: Duration = Duration::from_secs(2);
+
     pub(crate) fn start(
         config: &Config,
         database: &Database,
@@ -59,21 +63,29 @@ impl Watch {
         }
         let source = exporter.as_ref().map(|exporter| {
             let (database, monitor) = (database.clone(), monitor.clone());
+            let alerts = alerter.statistics();
             let legacy_names = config.metrics.legacy_names;
             exporter.register(move |scrape| {
                 let name = database.instance_name();
                 scrape.gauge(&names::UPTIME, &[name], since.elapsed().as_secs_f64());
-                publish(scrape, &database, &monitor, legacy_names);
+                publish(scrape, &database, &monitor, &alerts, legacy_names);
             })
         });
         Self {
             monitor,
             exporter,
             since,
-            _source: source,
-            _alerter: alerter,
-            _tasks: tasks,
+            source,
+            alerter,
+            tasks,
         }
+    }
+
+    /// Looks no more, and says farewell to those who were told of an incident that lasts.
+    pub(crate) async fn stop(self) {
+        // Before the pool closes: that it does is no outage.
+        drop((self.source, self.tasks));
+        self.alerter.stop(Self::FAREWELL).await;
     }
 }
 

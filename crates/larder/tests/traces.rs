@@ -138,6 +138,23 @@ async fn a_session_and_each_statement_is_a_span_below_what_asked_for_it() {
 }
 
 #[tokio::test]
+async fn a_caller_who_leaves_is_told_and_is_no_error() {
+    let (_test, larder) = start(false).await;
+    let traced = Traced::with(Sampler::AlwaysOn);
+    let mut session = larder.db().session().await.unwrap();
+    let long = diesel::sql_query("SELECT pg_sleep(600)");
+    let waiting = tokio::time::timeout(Duration::from_millis(300), long.execute(&mut session));
+    assert!(waiting.await.is_err());
+    drop(session);
+    let spans = traced.spans();
+    let text = |span: &&SpanData| attribute(span, "db.query.text").unwrap_or_default();
+    let left = spans.iter().find(|span| text(span).contains("pg_sleep"));
+    let left = left.unwrap_or_else(|| panic!("{spans:#?}"));
+    assert_eq!(attribute(left, "error.type").as_deref(), Some("cancelled"));
+    assert_eq!(left.status, Status::Unset);
+}
+
+#[tokio::test]
 async fn a_read_on_a_shared_connection_is_a_span_too() {
     let (_test, larder) = start(false).await;
     larder.db().open_lanes().await.unwrap();

@@ -16,7 +16,7 @@ use crate::admin::State;
 use crate::pages::Problem;
 
 /// The header that a page of ours puts on what it asks to be done.
-pub(crate) const CSRF_HEADER: &str = "x-larder-csrf";
+const CSRF_HEADER: &str = "x-larder-csrf";
 
 /// What has to be shown, and who has shown it.
 pub(crate) struct Guard {
@@ -28,14 +28,31 @@ pub(crate) struct Guard {
 }
 
 /// How somebody was let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Visitor {
     /// By the token in a header, which no browser sends by itself.
     Bearer,
-    /// By a cookie, or from this machine where there is no token: a foreign page might have a
-    /// browser do it.
-    Browser,
+    /// By the cookie of this visit: a foreign page might have a browser send it.
+    Visit(Arc<str>),
+    /// From this machine, where there is no token: a foreign page might have a browser do it.
+    Neighbour,
 }
+
+/// What becomes of a token that was given in the form.
+#[derive(Debug)]
+pub(crate) enum Login {
+    /// It is right: the cookie of the visit.
+    In(String),
+    /// It is wrong.
+    Wrong,
+    /// The form was not one of these pages, as far as can be told: the token was not looked at.
+    Foreign,
+}
+
+/// What to do where a page of ours is taken for a foreign one.
+pub(crate) const FOREIGN: &str = "it came from another address than that of these pages; behind a \
+    proxy, have it pass on the name that it is asked for by (nginx: proxy_set_header Host $host), \
+    or name that in admin.hosts";
 
 impl Guard {
     pub(crate) fn new(config: &AdminConfig) -> Self {
@@ -67,8 +84,8 @@ impl Guard {
             return Ok(Visitor::Bearer);
         }
         let visit = cookie(headers, &cookie_name(headers, uri));
-        if visit.is_some_and(|id| self.visits.is_open(id)) {
-            return Ok(Visitor::Browser);
+        if let Some(id) = visit.filter(|id| self.visits.is_open(id)) {
+            return Ok(Visitor::Visit(id.into()));
         }
         Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -80,7 +97,7 @@ impl Guard {
     fn admit_by_name(&self, headers: &HeaderMap, uri: &Uri) -> Result<Visitor, Problem> {
         let named = host::of(headers, uri);
         if named.is_some_and(|named| host::is_expected(&named, &self.hosts)) {
-            return Ok(Visitor::Browser);
+            return Ok(Visitor::Neighbour);
         }
         Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
@@ -89,29 +106,57 @@ impl Guard {
         ))
     }
 
-    /// Whether this request to act was sent by a page of ours, or by no browser at all.
-    pub(crate) fn is_own_wish(&self, visitor: Visitor, headers: &HeaderMap, uri: &Uri) -> bool {
-        if visitor == Visitor::Bearer {
-            return true;
+    /// Whether somebody who was let in is so still: he may have left, or stayed for too long.
+    pub(crate) fn is_still_in(&self, visitor: &Visitor) -> bool {
+        match visitor {
+            Visitor::Visit(id) => self.visits.is_open(id),
+            Visitor::Bearer | Visitor::Neighbour => true,
+        }
+    }
+
+    /// Whether this request to act was sent by a page of ours, or by no browser at all; or why it
+    /// is taken for neither.
+    pub(crate) fn is_own_wish(
+        &self,
+        visitor: &Visitor,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Result<(), Problem> {
+        let refused = |why: &str| {
+            let text = format!("this was not asked for by the dashboard: {why}");
+            Err(Problem::new(StatusCode::FORBIDDEN, text))
+        };
+        if *visitor == Visitor::Bearer {
+            return Ok(());
         }
         let given = headers.get(CSRF_HEADER).and_then(|csrf| csrf.to_str().ok());
         let pair = given.zip(self.csrf());
-        pair.is_some_and(|(given, right)| same(given, right)) && host::is_own_origin(headers, uri)
+        if !pair.is_some_and(|(given, right)| same(given, right)) {
+            return refused(&format!("the header {CSRF_HEADER} is missing or wrong"));
+        }
+        match host::is_own_origin(headers, uri, &self.hosts) {
+            true => Ok(()),
+            false => refused(FOREIGN),
+        }
     }
 
-    /// Lets somebody in by the form: gives the cookie; `None` if the token is wrong.
-    pub(crate) fn log_in(&self, given: &str, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    /// Lets somebody in by the form.
+    pub(crate) fn log_in(&self, given: &str, headers: &HeaderMap, uri: &Uri) -> Login {
+        // Before the token: a foreign page learns nothing of it.
+        if !host::is_own_origin(headers, uri, &self.hosts) {
+            return Login::Foreign;
+        }
         let right = self.token.as_ref();
         let right = right.is_some_and(|token| same(given.trim(), token.expose()));
-        if !right || !host::is_own_origin(headers, uri) {
-            return None;
-        }
+        let Some(visit) = right.then(|| self.visits.begin()).flatten() else {
+            return Login::Wrong;
+        };
         let origin = headers.get(header::ORIGIN);
         let is_encrypted = origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https:"));
-        Some(format!(
+        Login::In(format!(
             "{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{}",
             cookie_name(headers, uri),
-            self.visits.begin()?,
+            visit,
             Visits::LONGEST.as_secs(),
             if is_encrypted { "; Secure" } else { "" },
         ))

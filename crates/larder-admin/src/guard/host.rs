@@ -31,17 +31,23 @@ pub(super) fn is_expected(authority: &Authority, further: &[HostPort]) -> bool {
             name == "localhost" || name.ends_with(".localhost")
         }
     };
-    is_loopback
-        || further.iter().any(|known| {
-            known.host.eq_ignore_ascii_case(host)
-                && known
-                    .port
-                    .is_none_or(|port| authority.port_u16() == Some(port))
-        })
+    is_loopback || is_named(authority, further)
 }
 
-/// Whether a request that a page sent comes from a page of the same server.
-pub(super) fn is_own_origin(headers: &HeaderMap, uri: &Uri) -> bool {
+/// Whether it is one of those of the settings.
+fn is_named(authority: &Authority, further: &[HostPort]) -> bool {
+    let host = authority.host().trim_end_matches('.');
+    further.iter().any(|known| {
+        known.host.eq_ignore_ascii_case(host)
+            && known
+                .port
+                .is_none_or(|port| authority.port_u16() == Some(port))
+    })
+}
+
+/// Whether a request that a page sent comes from a page of the same server: of the name by which it
+/// is asked for, or, where a proxy puts its own name for that, of one of the settings.
+pub(super) fn is_own_origin(headers: &HeaderMap, uri: &Uri, further: &[HostPort]) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
     if let Some(site) = text("sec-fetch-site")
         && site != "same-origin"
@@ -56,19 +62,22 @@ pub(super) fn is_own_origin(headers: &HeaderMap, uri: &Uri) -> bool {
     let from = origin
         .split_once("://")
         .and_then(|(_, rest)| rest.parse::<Authority>().ok());
-    from.is_some() && from == own
+    from.is_some_and(|from| Some(&from) == own.as_ref() || is_named(&from, further))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn is_expected_here(authority: &str) -> bool {
-        let hosts = [HostPort {
+    fn hosts() -> [HostPort; 1] {
+        [HostPort {
             host: "admin.internal".to_owned(),
             port: None,
-        }];
-        is_expected(&authority.parse().unwrap(), &hosts)
+        }]
+    }
+
+    fn is_expected_here(authority: &str) -> bool {
+        is_expected(&authority.parse().unwrap(), &hosts())
     }
 
     #[test]
@@ -112,11 +121,18 @@ mod tests {
             for (name, value) in pairs {
                 headers.insert(*name, value.parse().unwrap());
             }
-            is_own_origin(&headers, &Uri::from_static("/"))
+            is_own_origin(&headers, &Uri::from_static("/"), &hosts())
         };
         assert!(check(&[]));
         assert!(check(&[("origin", "http://localhost:7432")]));
         assert!(check(&[("sec-fetch-site", "same-origin")]));
+        // Behind a proxy that asks for localhost.
+        assert!(check(&[("origin", "https://admin.internal")]));
+        assert!(!check(&[("origin", "https://admin.internal.evil.example")]));
+        assert!(!check(&[
+            ("origin", "https://admin.internal"),
+            ("sec-fetch-site", "same-site")
+        ]));
         assert!(!check(&[("origin", "http://localhost:8080")]));
         assert!(!check(&[("origin", "http://evil.example")]));
         assert!(!check(&[("origin", "null")]));

@@ -14,5 +14,5 @@ mod peer;
 mod secret;
 mod visits;
 
-pub(crate) use self::gate::{CSRF_HEADER, Guard, Visitor, let_in};
+pub(crate) use self::gate::{FOREIGN, Guard, Login, Visitor, let_in};
 pub(crate) use self::headers::secured;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::time::sleep;
 
 use crate::admin::State;
+use crate::guard::{FOREIGN, Login};
 
 const PAGE: &str = include_str!("../../assets/login.html");
 /// Where the page tells that the token was wrong.
@@ -18,6 +19,11 @@ const MARK: &str = "<!-- problem -->";
 const WRONG: &str = "<p class=\"problem\" role=\"alert\">This token is not the right one.</p>";
 const TOO_MANY: &str = "<p class=\"problem\" role=\"alert\">This token is not the right one, and many \
                         others were wrong too. Wait a moment.</p>";
+
+/// As with anything else that a foreign page has a browser send.
+fn foreign() -> String {
+    format!("<p class=\"problem\" role=\"alert\">This form was not taken: {FOREIGN}.</p>")
+}
 
 /// A wrong token is answered after this: nobody types faster.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -41,8 +47,12 @@ pub(super) async fn log_in(
     uri: Uri,
     Form(answers): Form<Answers>,
 ) -> Response {
-    if let Some(cookie) = state.guard.log_in(&answers.token, &headers, &uri) {
-        return ([(header::SET_COOKIE, cookie)], to_dashboard()).into_response();
+    match state.guard.log_in(&answers.token, &headers, &uri) {
+        Login::In(cookie) => {
+            return ([(header::SET_COOKIE, cookie)], to_dashboard()).into_response();
+        }
+        Login::Foreign => return page(StatusCode::FORBIDDEN, &foreign()),
+        Login::Wrong => {}
     }
     // Not to slow down guessing, for which a token is too long, but so that few of them are kept.
     let Ok(_place) = state.refused.try_acquire() else {

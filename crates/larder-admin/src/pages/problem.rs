@@ -20,6 +20,12 @@ impl Problem {
         }
     }
 
+    /// A page could not be made.
+    pub(crate) fn unmade(what: &str) -> Self {
+        let text = format!("failed to write {what}; the instance may be shutting down");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+    }
+
     pub(crate) fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
     }

@@ -1,7 +1,7 @@
 //! The one who reads the counters each second.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_database::Database;
 use larder_health::HealthMonitor;
@@ -20,8 +20,14 @@ pub(crate) struct Sampler {
     beat: watch::Sender<Beat>,
 }
 
-/// Grows with every sample; those who show it live wait for it.
-pub(crate) type Beat = u64;
+/// A sample was taken; those who show it live wait for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beat {
+    /// How many there were.
+    pub(crate) number: u64,
+    /// When it was there: what is looked at later shows it.
+    pub(crate) at: Instant,
+}
 
 impl Sampler {
     const EVERY: Duration = Duration::from_secs(1);
@@ -30,7 +36,10 @@ impl Sampler {
         Arc::new(Self {
             history: Mutex::default(),
             events: Mutex::default(),
-            beat: watch::Sender::new(0),
+            beat: watch::Sender::new(Beat {
+                number: 0,
+                at: Instant::now(),
+            }),
         })
     }
 
@@ -76,6 +85,9 @@ impl Sampler {
         events.note_health(&monitor.transitions());
         events.note_readings(before, now);
         drop(events);
-        self.beat.send_modify(|beat| *beat += 1);
+        self.beat.send_modify(|beat| {
+            beat.number += 1;
+            beat.at = Instant::now();
+        });
     }
 }

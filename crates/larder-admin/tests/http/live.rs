@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Pages};
+use crate::support::{PATIENCE, Pages, TOKEN, header, send, status};
 
 /// The next picture of a stream.
 async fn picture(stream: &mut reqwest::Response, text: &mut String) -> Option<Value> {
@@ -58,6 +58,31 @@ async fn pictures_come_each_second_and_show_what_happened() {
     assert!(times >= 1);
     assert_eq!(history["p95_ms"].as_array().unwrap().len(), times);
     assert!(history["p95_ms"].to_string().contains('.'), "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_the_visit_of_its_reader() {
+    let pages = Pages::serve(&[("admin.token", TOKEN)]).await;
+    let mut cookies = Vec::new();
+    for _ in 0..2 {
+        let form = pages.post("/login").form(&[("token", TOKEN)]);
+        let cookie = header(&send(form).await, "set-cookie");
+        cookies.push(cookie.split(';').next().unwrap().to_owned());
+    }
+    let watch = async |cookie: &str| {
+        let request = pages.get("/api/live").header("Cookie", cookie);
+        request.send().await.unwrap()
+    };
+    let mut leaving = watch(&cookies[0]).await;
+    let mut staying = watch(&cookies[1]).await;
+    let (mut seen, mut others) = (String::new(), String::new());
+    assert!(picture(&mut leaving, &mut seen).await.is_some());
+    assert!(picture(&mut staying, &mut others).await.is_some());
+    let leave = pages.post("/logout").header("Cookie", &cookies[0]);
+    assert_eq!(status(leave).await, 303);
+    let ended = async { while picture(&mut leaving, &mut seen).await.is_some() {} };
+    timeout(PATIENCE, ended).await.unwrap();
+    assert!(picture(&mut staying, &mut others).await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

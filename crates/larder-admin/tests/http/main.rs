@@ -8,5 +8,6 @@ mod support;
 mod actions;
 mod assets;
 mod live;
+mod overview;
 mod probes;
 mod security;

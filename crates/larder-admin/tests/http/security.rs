@@ -137,7 +137,12 @@ async fn the_form_lets_in_until_the_visitor_leaves() {
 
     for origin in ["http://evil.example", "null"] {
         let foreign = pages.post("/login").form(&[("token", TOKEN)]);
-        assert_eq!(status(foreign.header("Origin", origin)).await, 401);
+        let foreign = send(foreign.header("Origin", origin)).await;
+        assert_eq!(foreign.status(), 403);
+        assert_eq!(header(&foreign, "set-cookie"), "");
+        let told = foreign.text().await.unwrap();
+        assert!(told.contains("proxy_set_header Host"), "{told}");
+        assert!(!told.contains("not the right one"), "{told}");
     }
 
     // As a browser sends it.
@@ -159,6 +164,37 @@ async fn the_form_lets_in_until_the_visitor_leaves() {
     let leave = pages.post("/logout").header("Cookie", cookie);
     assert_eq!(status(leave).await, 303);
     assert_eq!(status(inside("/api/overview")).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_with_a_name_of_its_own_the_names_of_the_settings_are_ours() {
+    let hosts = ("admin.hosts", "admin.internal");
+    let pages = Pages::serve(&[ON, hosts, ("admin.token", TOKEN)]).await;
+    let log_in = async |origin: &str| {
+        let form = pages.post("/login").form(&[("token", TOKEN)]);
+        let form = form.header("Host", "upstream").header("Origin", origin);
+        send(form.header("Sec-Fetch-Site", "same-origin")).await
+    };
+    assert_eq!(log_in("https://other.internal").await.status(), 403);
+    let inside = log_in("https://admin.internal").await;
+    assert_eq!(inside.status(), 303);
+    let cookie = header(&inside, "set-cookie");
+    assert!(cookie.contains("Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let context = pages.get("/api/context").header("Host", "upstream");
+    let context = send(context.header("Cookie", &cookie)).await;
+    let context: Value = context.json().await.unwrap();
+    let act = async |origin: &str| {
+        let action = pages.post("/api/actions/cancel").header("Host", "upstream");
+        let action = action.header("Origin", origin).header("Cookie", &cookie);
+        let action = action.header("X-Larder-Csrf", context["csrf"].as_str().unwrap());
+        send(action.json(&serde_json::json!({ "session": u32::MAX }))).await
+    };
+    assert_eq!(act("https://admin.internal").await.status(), 404);
+    let refused = act("https://other.internal").await;
+    assert_eq!(refused.status(), 403);
+    let told = refused.text().await.unwrap();
+    assert!(told.contains("proxy_set_header Host"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

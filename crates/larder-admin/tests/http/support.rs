@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use larder_admin::{Admin, AdminParts};
 use larder_config::ConfigLoader;
 use larder_health::{Finding, HealthMonitor, MonitorOptions, probe};
+use larder_metrics::Exporter;
 use larder_services::MIGRATIONS;
 use larder_testing::{Database, TestDatabase};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
 use tokio::runtime::Handle;
 
 /// Long enough for a busy machine.
@@ -30,6 +32,14 @@ pub(crate) struct Pages {
 impl Pages {
     /// Serves the pages with these settings of the section `admin`.
     pub(crate) async fn serve(settings: &[(&'static str, &str)]) -> Self {
+        Self::serve_with(settings, None).await
+    }
+
+    /// The same, with metrics.
+    pub(crate) async fn serve_with(
+        settings: &[(&'static str, &str)],
+        exporter: Option<Exporter>,
+    ) -> Self {
         // Somebody else may have been first, with the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let test = TestDatabase::create(MIGRATIONS).await.unwrap();
@@ -41,6 +51,7 @@ impl Pages {
             // Text stands for a flag only in the environment.
             loader = match *value {
                 "true" => loader.set(*key, true),
+                name if *key == "admin.hosts" => loader.set(*key, vec![name.to_owned()]),
                 value => loader.set(*key, value),
             };
         }
@@ -60,7 +71,7 @@ impl Pages {
             database_kind: "server",
             database: test.database().clone(),
             monitor: monitor.clone(),
-            exporter: None,
+            exporter,
             since: Instant::now(),
             runtime: Handle::current(),
         });
@@ -93,6 +104,11 @@ impl Pages {
 
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("http://{}{path}", self.address))
+    }
+
+    /// A page of JSON.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        send(self.get(path)).await.json().await.unwrap()
     }
 
     /// The status of a page.

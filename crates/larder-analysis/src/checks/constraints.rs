@@ -82,7 +82,8 @@ fn not_valid(row: NotValid, _: &Context<'_>) -> Option<AnalysisFinding> {
 
 /// The columns may stand in any order at the beginning of the key of an index. Columns that it only
 /// includes find no row, and other methods than these two do not find rows by each of their columns
-/// as fast as a foreign key needs it.
+/// as fast as a foreign key needs it. An index may leave out rows in which these columns are NULL: no
+/// key of the parent is looked for there.
 const FOREIGN_KEYS: &str = concat!(
     "
     SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table,
@@ -111,7 +112,13 @@ const FOREIGN_KEYS: &str = concat!(
         SELECT FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
         JOIN pg_catalog.pg_am m ON m.oid = x.relam
-        WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
+        WHERE i.indrelid = c.oid AND i.indisvalid
+          AND (i.indpred IS NULL
+               OR pg_catalog.string_to_array(
+                    pg_catalog.translate(pg_catalog.pg_get_expr(i.indpred, c.oid), '()', ''), ' AND ')
+                  <@ ARRAY(SELECT pg_catalog.quote_ident(a.attname) || ' IS NOT NULL'
+                           FROM pg_catalog.pg_attribute a
+                           WHERE a.attrelid = c.oid AND a.attnum = ANY (f.conkey)))
           AND m.amname IN ('btree', 'hash')
           AND i.indnkeyatts >= pg_catalog.cardinality(f.conkey)
           AND f.conkey <@ ARRAY(SELECT i.indkey[k]

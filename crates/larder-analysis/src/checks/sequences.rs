@@ -95,39 +95,44 @@ fn near_end(row: Sequence, context: &Context<'_>) -> Option<AnalysisFinding> {
     Some(cured(finding, &row).confidence(Confidence::High))
 }
 
+/// That the sequence goes on costs nothing, and is a statement to be run. That the column holds what
+/// it gives stops everybody while the table is written anew, which is nothing to be run from a list.
 fn cured(finding: AnalysisFinding, row: &Sequence) -> AnalysisFinding {
-    let mut sql = Vec::new();
+    const OF_BIGINT: i64 = i64::MAX;
     let mut finding = finding;
-    let mut cost = "at once".to_owned();
-    let mut advice = "let the sequence be a bigint";
+    let mut advice = Vec::new();
+    let mut costs = Vec::new();
     if let (Some(table), Some(column), Some(kind)) = (&row.table, &row.column, &row.column_type) {
         finding = finding.evidence("fills", format!("{table}.{column}, {kind}"));
         if row.column_max.is_some() {
             let size = row.bytes.unwrap_or_default() as f64;
-            sql.push(format!(
-                "ALTER TABLE {table} ALTER COLUMN {column} TYPE bigint;"
+            advice.push(format!(
+                "let the column be a bigint, and those that refer to it: where everybody can wait, ALTER TABLE {table} ALTER COLUMN {column} TYPE bigint; where nobody may, fill a new column in batches and swap the two"
             ));
-            cost = format!(
-                "writes {table} and its indexes anew ({}): {}; everybody who reads or writes it waits meanwhile",
+            costs.push(format!(
+                "changed in place, {table} and its indexes are written anew ({}): {}; everybody who reads or writes it waits meanwhile",
                 bytes(size),
                 time_class(size)
-            );
-            advice = "let the column be a bigint, and those that refer to it; where nobody may wait, fill a new column in batches and swap the two";
+            ));
         }
     }
-    const OF_BIGINT: i64 = i64::MAX;
-    if row.max_value < OF_BIGINT {
-        let keeps_type = row.sequence_type == "bigint";
-        sql.push(match keeps_type {
-            true => format!("ALTER SEQUENCE {} NO MAXVALUE;", row.sequence),
-            false => format!("ALTER SEQUENCE {} AS bigint;", row.sequence),
-        });
+    let sql = (row.max_value < OF_BIGINT).then(|| match row.sequence_type.as_str() {
+        "bigint" => format!("ALTER SEQUENCE {} NO MAXVALUE;", row.sequence),
+        _ => format!("ALTER SEQUENCE {} AS bigint;", row.sequence),
+    });
+    if sql.is_some() {
+        advice.push("let the sequence be a bigint".to_owned());
+        costs.push("the change of the sequence is done at once".to_owned());
     }
-    match sql.is_empty() {
-        true => finding
+    if advice.is_empty() {
+        return finding
             .advice("there is no larger type: let keys be of another kind")
-            .costs("a change of the schema"),
-        false => finding.advice(advice).cure(sql.join("\n"), cost),
+            .costs("a change of the schema");
+    }
+    let (finding, costs) = (finding.advice(advice.join("; ")), costs.join("; "));
+    match sql {
+        Some(sql) => finding.cure(sql, costs),
+        None => finding.costs(costs),
     }
 }
 
@@ -165,8 +170,10 @@ mod tests {
         assert_eq!(judged(2_000_000_000, i64::MAX, None), None);
         let found = judged(2_000_000_000, i64::MAX, Some(int4)).unwrap();
         assert_eq!(found.severity, Severity::Critical);
-        let cure = "ALTER TABLE public.t ALTER COLUMN id TYPE bigint;";
-        assert_eq!(found.cure_sql.as_deref(), Some(cure));
+        // It stops everybody for as long as it takes: nothing to be run from a list.
+        let change = "ALTER TABLE public.t ALTER COLUMN id TYPE bigint";
+        assert!(found.advice.contains(change), "{}", found.advice);
+        assert_eq!(found.cure_sql, None);
         assert!(found.cost.contains("waits"), "{}", found.cost);
         assert_eq!(judged(1_000_000, i64::MAX, Some(int4)), None);
         let narrow = judged(1_600_000_000, int4, None).unwrap();
@@ -175,5 +182,8 @@ mod tests {
             narrow.cure_sql.as_deref(),
             Some("ALTER SEQUENCE public.s NO MAXVALUE;")
         );
+        let both = judged(2_000_000_000, int4, Some(int4)).unwrap();
+        assert_eq!(both.cure_sql, narrow.cure_sql);
+        assert!(both.advice.contains("TYPE bigint"), "{}", both.advice);
     }
 }

@@ -103,7 +103,9 @@ fn spills(row: Statement, context: &Context<'_>) -> Option<AnalysisFinding> {
     Some(with_memory(finding, server, each).confidence(Confidence::Medium))
 }
 
-/// The cure of what does not fit into `work_mem` and takes that many bytes on disk.
+/// The cure of what does not fit into `work_mem` and takes that many bytes on disk. It is no
+/// statement to be run: a setting that helps one statement, and holds for all of them, ends with a
+/// server that is out of memory.
 pub(crate) fn with_memory(
     finding: AnalysisFinding,
     server: &crate::server::Server,
@@ -121,16 +123,13 @@ pub(crate) fn with_memory(
             .advice("let it sort or join fewer rows: by an index in the order that it asks for, or by a narrower condition; no sensible work_mem holds that much")
             .costs("none before the statement is changed");
     }
-    let scope = match server.facts.quoted_database.as_str() {
-        "" => String::new(),
-        database => format!("ALTER DATABASE {database} "),
-    };
     finding
-        .advice("an index in the order that it asks for saves the sort; else give sorts more memory, best for the role or the transaction that needs it")
-        .cure(
-            format!("{scope}SET work_mem = '{wanted}MB';"),
-            format!("holds for new sessions; each sort and each hash of each session may take {wanted} MiB"),
-        )
+        .advice(format!(
+            "an index in the order that it asks for saves the sort; else give this statement alone more memory, by SET LOCAL work_mem = '{wanted}MB' in its transaction, or ALTER ROLE .. SET work_mem for a role that runs nothing else"
+        ))
+        .costs(format!(
+            "each sort and each hash of each session that has the setting may take {wanted} MiB at the same time: for the whole database, that is more than a server has"
+        ))
 }
 
 /// A statement on one line, and not too long.

@@ -40,14 +40,18 @@ impl<'a> Hour<'a> {
             .iter()
             .map(|one| (one.id.as_str(), (one.calls, one.total_ms)))
             .collect();
-        let statements = last.statements.iter().map(|one| {
-            let known = before.get(one.id.as_str()).copied();
-            // One that was forgotten meanwhile counts anew.
-            let (calls, total) = known
-                .filter(|known| known.0 <= one.calls)
-                .unwrap_or_default();
+        let statements = last.statements.iter().filter_map(|one| {
+            let (calls, total) = match before.get(one.id.as_str()).copied() {
+                // One that was forgotten meanwhile counts anew.
+                Some(known) if known.0 > one.calls => (0, 0.0),
+                Some(known) => known,
+                // It ran for the first time.
+                None if first.has_all_statements() => (0, 0.0),
+                // What it had done by then nobody knows: since the reset is no hour.
+                None => return None,
+            };
             let grown = ((one.calls - calls) as f64, one.total_ms - total);
-            (one.id.as_str(), grown)
+            Some((one.id.as_str(), grown))
         });
         Some(Self {
             hours,

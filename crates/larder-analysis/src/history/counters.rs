@@ -57,6 +57,18 @@ pub struct StatementCounters {
     pub rows: i64,
 }
 
+/// How many statements a reading has at most.
+const MOST_STATEMENTS: i64 = 200;
+
+impl Counters {
+    /// Whether it has all statements that had run by then: it was neither cut off, nor is there
+    /// nobody to tell of them.
+    pub(super) fn has_all_statements(&self) -> bool {
+        let known = i64::try_from(self.statements.len()).unwrap_or(i64::MAX);
+        (1..MOST_STATEMENTS).contains(&known)
+    }
+}
+
 const TOTALS: &str = "
     SELECT blks_hit AS hit, blks_read AS read, xact_commit AS committed,
            xact_rollback AS rolled_back, temp_bytes AS temporary_bytes, deadlocks
@@ -72,7 +84,7 @@ const STATEMENTS: &str = "
     WHERE d.datname = pg_catalog.current_database() AND s.queryid IS NOT NULL
       AND s.query !~* '^[[:space:]]*(begin|commit|rollback|savepoint|release|set|discard|deallocate)'
     GROUP BY s.queryid
-    ORDER BY total_ms DESC LIMIT 200";
+    ORDER BY total_ms DESC LIMIT :most";
 
 /// Reads the counters; `None` if the server refuses.
 pub(crate) async fn read(
@@ -87,7 +99,7 @@ pub(crate) async fn read(
     let mut statements = Vec::new();
     if let Some(schema) = server.extensions.get("pg_stat_statements") {
         let text = STATEMENTS.replace("{pg_stat_statements}", schema);
-        match ask(connection, sql(text)).await {
+        match ask(connection, sql(text).bind("most", MOST_STATEMENTS)).await {
             Ok(rows) => statements = rows,
             Err(Unanswered::Lost(error)) => return Err(error),
             Err(Unanswered::Refused(_)) => {}

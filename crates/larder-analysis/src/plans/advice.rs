@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::candidate::{Candidate, candidates, grouped, is_large};
+use super::candidate::{Candidate, candidates, is_large};
 use super::condition::{Key, Use, uses};
 use super::node::Node;
 use super::tables::Tables;
@@ -18,12 +18,12 @@ use crate::{AnalysisFinding, Confidence, Severity, Thresholds};
 mod tests;
 
 /// What a plan shows to be wrong, by what `EXPLAIN (FORMAT JSON)` gives: large tables read from end
-/// to end and the index that would spare it, and, where the statement was run (`ANALYZE`), sorts and
-/// hashes that spilled to disk and estimates of rows that were far off.
+/// to end for few of their rows, and, where the statement was run (`ANALYZE`), sorts and hashes that
+/// spilled to disk and estimates of rows that were far off.
 ///
-/// Nothing is asked of the database, so what it says is less sure than what
-/// [`analyze`](crate::analyze) says, which knows the tables and tries indexes out. With `VERBOSE`
-/// tables have their schemas in the SQL. What is no plan has no findings.
+/// Nothing is asked of the database: which columns and indexes a table has is not known here. So of
+/// what an index might spare it says so in words, and gives no SQL. [`analyze`](crate::analyze)
+/// knows the tables and tries indexes out. What is no plan has no findings.
 ///
 /// # Examples
 ///
@@ -34,9 +34,9 @@ mod tests;
 ///     "Filter": "(customer_id = 7)",
 /// }}]);
 /// let advice = larder_analysis::plan_advice(&explained);
-/// assert_eq!(advice[0].code, "index-missing");
-/// let cure = "CREATE INDEX CONCURRENTLY ON public.orders (customer_id);";
-/// assert_eq!(advice[0].cure_sql.as_deref(), Some(cure));
+/// assert_eq!(advice[0].code, "plan-sequential-scan");
+/// assert!(advice[0].advice.contains("an index on (customer_id)"));
+/// assert_eq!(advice[0].cure_sql, None);
 /// ```
 #[must_use]
 pub fn plan_advice(explained: &Value) -> Vec<AnalysisFinding> {
@@ -52,12 +52,27 @@ pub fn plan_advice(explained: &Value) -> Vec<AnalysisFinding> {
     let mut findings = judge(&root, &ground);
     let candidates = candidates(&root, &tables, &thresholds);
     findings.extend(unserved(&root, &ground, &candidates));
-    let groups = grouped(candidates);
-    let missing = groups
-        .iter()
-        .filter_map(|group| missing_index(group, &root, None));
-    findings.extend(missing);
+    findings.extend(candidates.iter().map(conjecture));
     findings
+}
+
+/// An index that might spare reading a table of which nothing is known but what a plan says.
+pub(super) fn conjecture(candidate: &Candidate) -> AnalysisFinding {
+    let table = candidate.known_table();
+    let keys = candidate.keys.join(", ");
+    let title = format!("{table} is read from end to end for few of its rows");
+    let mut finding = AnalysisFinding::new("plan-sequential-scan", Severity::Notice, table, title);
+    if let Some(read) = candidate.read {
+        finding = finding.evidence("rows read", count(read));
+    }
+    finding
+        .evidence("rows found", count(candidate.found))
+        .evidence("columns", &keys)
+        .advice(format!(
+            "an index on ({keys}) might spare it, unless there is one: larder analyze knows the tables and tries indexes out"
+        ))
+        .costs("none before an index is built")
+        .confidence(Confidence::Low)
 }
 
 /// What a plan is judged by.
@@ -278,7 +293,10 @@ pub(super) fn unserved(
             .evidence("rows read", count(read))
             .evidence("rows found", count(found))
             .evidence("condition", filter)
-            .advice("no common index serves this condition as it is written: compare a column with a value, not an expression over it; for parts of texts see pg_trgm, for JSON and arrays GIN; or the statement has its reasons to read all")
+            .advice(match table {
+                None => "whether an index could serve this condition the plan alone does not tell: larder analyze knows the tables",
+                Some(_) => "no common index serves this condition as it is written: compare a column with a value, not an expression over it; for parts of texts see pg_trgm, for JSON and arrays GIN; or the statement has its reasons to read all",
+            })
             .costs("none before the statement or an index is changed")
             .confidence(Confidence::Low),
         )

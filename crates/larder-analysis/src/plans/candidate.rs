@@ -50,6 +50,19 @@ impl Candidate {
         }
     }
 
+    /// Whether the catalog told of the table which columns and indexes it has.
+    pub(super) fn is_known(&self) -> bool {
+        self.bytes.is_some()
+    }
+
+    /// Whether it is the beginning of a longer one, which serves whatever it serves.
+    pub(super) fn begins(&self, longer: &Self) -> bool {
+        self.known_table() == longer.known_table()
+            && self.predicate == longer.predicate
+            && self.keys.len() < longer.keys.len()
+            && longer.keys.starts_with(&self.keys)
+    }
+
     /// The table that users know.
     pub(super) fn known_table(&self) -> &str {
         self.whole.as_deref().unwrap_or(&self.table)
@@ -159,12 +172,8 @@ fn candidate(
     }
     let uses = uses(scan.filter.as_deref().unwrap_or_default(), scan.name());
     let sort = sort_keys(above, scan);
-    let found = scan.actual_rows.unwrap_or(scan.rows);
     let is_ordered = !sort.is_empty() && sort.len() == above.sort.unwrap_or_default().len();
-    // Reading most of a table is faster than looking for most of its rows.
-    const MOST: f64 = 0.1;
-    let is_selective = read.is_none_or(|read| found <= MOST * read);
-    if !is_selective && !is_ordered && above.join.is_empty() {
+    if !is_selective(scan, read) && !is_ordered && above.join.is_empty() {
         return None;
     }
     let (keys, predicate) = chosen(&uses, above, sort.as_slice(), is_ordered, table)?;
@@ -184,7 +193,7 @@ fn candidate(
         whole: table.and_then(|table| table.whole.clone()),
         predicate,
         read,
-        found,
+        found: scan.actual_rows.unwrap_or(scan.rows),
         bytes: table.map(|table| {
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
             (table.bytes, table.index_bytes(&names))
@@ -192,6 +201,30 @@ fn candidate(
         keys,
         columns,
     })
+}
+
+/// Whether it finds few of the rows that it reads: reading most of a table is faster than looking
+/// for most of its rows.
+fn is_selective(scan: &Node, read: Option<f64>) -> bool {
+    const MOST: f64 = 0.1;
+    /// Of a guess, which may be several times too high.
+    const MOST_GUESSED: f64 = 0.01;
+    let found = scan.actual_rows.unwrap_or(scan.rows);
+    match read {
+        Some(read) => found <= MOST * read,
+        None => found <= MOST_GUESSED * guessed_rows(scan),
+    }
+}
+
+/// How many rows a scan reads at most, by what it costs with the settings that servers start with:
+/// each page 1, each row a little, and a page holds as many rows as are as wide as those it gives.
+fn guessed_rows(scan: &Node) -> f64 {
+    const PAGE: f64 = 8_192.0;
+    /// Header and line pointer.
+    const OF_ROW: f64 = 28.0;
+    /// To look at a row, and to compare once.
+    const WORK: f64 = 0.0125;
+    scan.cost / ((scan.width + OF_ROW) / PAGE + WORK)
 }
 
 /// Whether it is a large table, by the catalog, by what was read, or by what reading it costs.
@@ -290,11 +323,12 @@ fn enough(mut equal: Vec<Key>, table: Option<&Table>) -> Vec<(Key, String)> {
     keys
 }
 
-/// Whether an index on a column serves a comparison of it as a text.
+/// Whether an index on a column serves a comparison of it as a text. Of a column that is not known
+/// nobody can tell.
 fn serves(key: &Key, table: Option<&Table>) -> bool {
     let column = key.column.as_deref();
     let column = column.and_then(|name| table?.column(name));
-    !key.as_text || column.is_none_or(super::tables::Column::is_text)
+    !key.as_text || column.is_some_and(super::tables::Column::is_text)
 }
 
 /// Whether what is asked for is true of few rows. What is not known bounds nothing.

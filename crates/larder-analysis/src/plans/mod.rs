@@ -7,13 +7,17 @@
 //! - `tables`: what the catalog knows of the tables in a plan.
 //! - `explain`: getting the plans of statements, with and without values.
 //! - `trial`: trying an index out that is not there, with `hypopg`.
+//! - `proposal`: indexes that are proposed, and which of them another one makes superfluous.
+//! - `expectation`: statements that give other numbers of rows than the planner expects.
 //! - `statements`: all of that for each statement.
 
 mod advice;
 mod candidate;
 mod condition;
+mod expectation;
 mod explain;
 mod node;
+mod proposal;
 mod statements;
 mod tables;
 mod trial;

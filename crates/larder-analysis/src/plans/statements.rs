@@ -7,16 +7,19 @@
 use larder_database::{Connection, Error as DatabaseError, Sql, sql};
 use serde::Deserialize;
 
-use super::advice::{Ground, judge, missing_index, unserved};
-use super::candidate::{candidates, grouped};
+use super::advice::{Ground, conjecture, judge, missing_index, unserved};
+use super::candidate::{Candidate, candidates, grouped};
+use super::expectation::off;
 use super::node::Node;
+use super::proposal::{Proposal, to_build};
 use super::tables::Tables;
 use super::{CODES, explain, trial};
 use crate::checks::one_line;
 use crate::connection::{Unanswered, ask, run};
 use crate::quantity::{count, milliseconds};
+use crate::seen::SeenStatement;
 use crate::server::Server;
-use crate::{AnalysisFinding, Confidence, Error, NotChecked, Options, Severity};
+use crate::{AnalysisFinding, Error, NotChecked, Options};
 
 /// What the plans have shown.
 #[derive(Debug, Default)]
@@ -106,6 +109,7 @@ pub(crate) async fn examine(
         failed: 0,
         first_failure: String::new(),
         untried: false,
+        proposals: Vec::new(),
     };
     let given = options.statements.iter().map(|text| Statement {
         text: text.clone(),
@@ -125,6 +129,19 @@ pub(crate) async fn examine(
         })?;
     }
     examination.known(connection).await?;
+    for seen in &options.seen.statements {
+        match examination.seen(connection, seen).await {
+            Ok(()) | Err(Unanswered::Refused(_)) => {}
+            Err(Unanswered::Lost(error)) => return Err(error.into()),
+        }
+    }
+    let proposals = std::mem::take(&mut examination.proposals);
+    let hypopg = server.extensions.get("hypopg").map(String::as_str);
+    match to_build(connection, hypopg, proposals).await {
+        Ok(findings) => examination.explained.findings.extend(findings),
+        Err(Unanswered::Refused(_)) => {}
+        Err(Unanswered::Lost(error)) => return Err(error.into()),
+    }
     Ok(examination.finish())
 }
 
@@ -138,6 +155,8 @@ struct Examination<'a> {
     first_failure: String,
     /// An index was proposed that nobody has tried out.
     untried: bool,
+    /// The indexes that are proposed.
+    proposals: Vec<Proposal>,
 }
 
 impl Examination<'_> {
@@ -227,43 +246,95 @@ impl Examination<'_> {
             return Ok(());
         };
         self.explained.statements += 1;
-        match self.tables.learn(connection, &root).await {
-            Ok(()) => {}
-            Err(Unanswered::Refused(refusal)) => {
-                let refused = NotChecked::new(CODES, refusal.why, refusal.cure);
-                self.explained.not_checked.push(refused);
-            }
-            Err(lost) => return Err(lost),
-        }
-        let ground = Ground {
-            tables: &self.tables,
-            thresholds: &self.options.thresholds,
-            server: Some(self.server),
-        };
-        let candidates = candidates(&root, &self.tables, &self.options.thresholds);
+        self.learn(connection, &root).await?;
+        let ground = self.ground();
+        let mut candidates = candidates(&root, &self.tables, &self.options.thresholds);
         let mut findings = judge(&root, &ground);
         findings.extend(unserved(&root, &ground, &candidates));
-        findings.extend(off(statement, &root, &ground));
-        for group in grouped(candidates) {
-            let Some(schema) = self.server.extensions.get("hypopg") else {
-                self.untried = true;
-                findings.extend(missing_index(&group, &root, None));
-                continue;
-            };
-            let text = &statement.text;
-            let tried = trial::try_out(connection, schema, text, root.cost, &group).await;
-            match tried {
-                Ok(Some(trial)) => findings.extend(missing_index(&group, &root, Some(trial))),
-                // The planner would not use it, or nobody can build it.
-                Ok(None) | Err(Unanswered::Refused(_)) => {}
-                Err(lost) => return Err(lost),
-            }
-        }
+        findings.extend(off(statement.calls, statement.rows, &root, &ground));
         let findings = findings
             .into_iter()
             .map(|finding| told_of(finding, statement));
         self.explained.findings.extend(findings);
+        // Of a table that is not in the catalog nobody knows which indexes it has.
+        candidates.retain(Candidate::is_known);
+        for group in grouped(candidates) {
+            let text = &statement.text;
+            let trial = match self.server.extensions.get("hypopg") {
+                None => {
+                    self.untried = true;
+                    None
+                }
+                Some(schema) => {
+                    match trial::try_out(connection, schema, text, root.cost, &group).await {
+                        Ok(Some(trial)) => Some(trial),
+                        // The planner would not use it, or nobody can build it.
+                        Ok(None) | Err(Unanswered::Refused(_)) => continue,
+                        Err(lost) => return Err(lost),
+                    }
+                }
+            };
+            let finding = missing_index(&group, &root, trial);
+            self.proposals.extend(finding.map(|finding| Proposal {
+                finding: told_of(finding, statement),
+                group,
+                statement: Some((text.clone(), root.cost)),
+            }));
+        }
         Ok(())
+    }
+
+    /// A plan that an instance has taken of a statement of its own, by what the catalog says now.
+    async fn seen(
+        &mut self,
+        connection: &mut Connection,
+        statement: &SeenStatement,
+    ) -> Result<(), Unanswered> {
+        let plan = statement.plan.as_ref();
+        let Some(root) = plan.and_then(|plan| Node::root(&plan.json)) else {
+            return Ok(());
+        };
+        self.learn(connection, &root).await?;
+        let ground = self.ground();
+        let candidates = candidates(&root, &self.tables, &self.options.thresholds);
+        let mut findings = judge(&root, &ground);
+        findings.extend(unserved(&root, &ground, &candidates));
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(Candidate::is_known);
+        findings.extend(unknown.iter().map(conjecture));
+        let findings = findings.into_iter();
+        let findings = findings.map(|finding| statement.told_of(finding));
+        self.explained.findings.extend(findings);
+        for group in grouped(known) {
+            // It has no values to be planned with.
+            let finding = missing_index(&group, &root, None);
+            self.proposals.extend(finding.map(|finding| Proposal {
+                finding: statement.told_of(finding),
+                group,
+                statement: None,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Learns of the tables of a plan. That the server does not tell is told.
+    async fn learn(&mut self, connection: &mut Connection, root: &Node) -> Result<(), Unanswered> {
+        match self.tables.learn(connection, root).await {
+            Err(Unanswered::Refused(refusal)) => {
+                let refused = NotChecked::new(CODES, refusal.why, refusal.cure);
+                self.explained.not_checked.push(refused);
+                Ok(())
+            }
+            learnt => learnt,
+        }
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground {
+            tables: &self.tables,
+            thresholds: &self.options.thresholds,
+            server: Some(self.server),
+        }
     }
 
     /// The plan, with what happened where the statement may be run.
@@ -337,56 +408,4 @@ fn told_of(finding: AnalysisFinding, statement: &Statement) -> AnalysisFinding {
             .evidence("calls", count(calls as f64))
             .evidence("time in all", milliseconds(statement.total)),
     }
-}
-
-/// Whether the planner has facts for its estimates without values. Of what is greater than any value
-/// it expects a third, of `ANY` ten values: that says nothing.
-fn is_estimated(root: &Node) -> bool {
-    let is_guess = |text: &String| {
-        text.contains('$') && (text.contains(['<', '>', '~', '@', '?']) || text.contains("ANY"))
-    };
-    let nodes = root.all().into_iter();
-    let mut conditions = nodes.flat_map(|node| [&node.filter, &node.index_condition]);
-    !conditions.any(|text| text.as_ref().is_some_and(is_guess))
-}
-
-/// Whether the statement gives far more or fewer rows than the planner expects of any values.
-fn off(statement: &Statement, root: &Node, ground: &Ground<'_>) -> Option<AnalysisFinding> {
-    const MANY: f64 = 1_000.0;
-    let thresholds = ground.thresholds;
-    let is_read = root
-        .all()
-        .iter()
-        .all(|node| !matches!(node.kind.as_str(), "ModifyTable" | "Limit"));
-    if statement.calls < thresholds.statement_calls || !is_read || !is_estimated(root) {
-        return None;
-    }
-    let real = statement.rows as f64 / statement.calls as f64;
-    let (less, more) = (real.min(root.rows).max(1.0), real.max(root.rows));
-    // What is expected of any values is rougher than what is expected of one.
-    if more < MANY || more / less < 10.0 * thresholds.estimate_factor {
-        return None;
-    }
-    let relations = root.all().into_iter().filter_map(|node| {
-        let relation = node.relation.as_deref()?;
-        Some(crate::identifier::qualified(
-            node.schema.as_deref(),
-            relation,
-        ))
-    });
-    let tables: Vec<String> = relations.collect();
-    let title = format!(
-        "the planner expects {} rows of a statement that gives {}",
-        count(root.rows),
-        count(real)
-    );
-    let finding = AnalysisFinding::new("plan-row-estimate", Severity::Notice, tables.join(", "), title)
-        .evidence("expected", count(root.rows))
-        .evidence("real, in the mean", count(real))
-        .advice("let the server learn the values again; where that changes nothing, run it with --run and usual values to see which table it is")
-        .confidence(Confidence::Low);
-    Some(finding.cure(
-        format!("ANALYZE {};", tables.join(", ")),
-        "seconds: it reads a sample; lets others read and write",
-    ))
 }

@@ -19,6 +19,11 @@ const TABLES: &str = "
     CREATE TABLE addresses (id bigint PRIMARY KEY, customer bigint NOT NULL REFERENCES customers);
     INSERT INTO addresses SELECT i, i FROM generate_series(1, 20000) i;
     CREATE INDEX addresses_customer ON addresses (customer);
+    CREATE TABLE visits (id bigint PRIMARY KEY, customer bigint REFERENCES customers, \"Id\" bigint,
+      email text, FOREIGN KEY (email) REFERENCES customers (email));
+    INSERT INTO visits SELECT i, nullif(i, 7), i, i || '@example.org' FROM generate_series(1, 20000) i;
+    CREATE INDEX visits_customer ON visits (customer) WHERE customer IS NOT NULL;
+    CREATE INDEX visits_email ON visits (email, \"Id\") WHERE (email IS NOT NULL);
     CREATE TABLE small (id int PRIMARY KEY, customer bigint REFERENCES customers);
     INSERT INTO small SELECT i, i FROM generate_series(1, 50) i;
     CREATE TABLE parts (id bigint, kind int, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
@@ -32,6 +37,9 @@ const WORK: &str = "
     SELECT * FROM orders WHERE customer = 7 ORDER BY at DESC LIMIT 10;
     SELECT count(*) FROM orders WHERE NOT done AND at > now() - interval '1 day';
     SELECT * FROM small WHERE customer = 7;
+    SELECT * FROM visits WHERE customer = 7;
+    SELECT * FROM visits WHERE email = '7@example.org';
+    SELECT * FROM visits WHERE id = 7;
     SELECT * FROM addresses WHERE id = 7;
     SELECT count(*) FROM orders;
     UPDATE customers SET city = 'city 8' WHERE id = 9;
@@ -75,4 +83,33 @@ async fn young_statistics_accuse_no_index() {
     assert_eq!(refused.codes, ["index-unused"]);
     assert!(refused.why.contains("7.0 days"), "{}", refused.why);
     assert!(unused(&shop.analyze(&at_once()).await) > 0);
+}
+
+#[tokio::test]
+async fn an_index_over_other_rows_than_a_foreign_key_needs_does_not_help_it() {
+    let shop = Shop::open().await;
+    shop.execute(TABLES).await;
+    shop.execute(
+        "DROP INDEX visits_customer;
+         CREATE INDEX visits_customer ON visits (customer) WHERE customer IS NOT NULL AND id > 7;
+         DROP INDEX visits_email;
+         CREATE INDEX visits_email ON visits (email) WHERE customer IS NOT NULL",
+    )
+    .await;
+    let mut options = at_once();
+    options.only = vec!["foreign-key-without-index".to_owned()];
+    let analysis = shop.analyze(&options).await;
+    assert_eq!(
+        found(&analysis),
+        [
+            (
+                "foreign-key-without-index",
+                "public.visits.visits_customer_fkey"
+            ),
+            (
+                "foreign-key-without-index",
+                "public.visits.visits_email_fkey"
+            ),
+        ]
+    );
 }

@@ -1,7 +1,7 @@
 //! Indexes that are proposed keep what was promised of them.
 
-use larder_analysis::{AnalysisFinding, Options};
-use serde_json::Value;
+use larder_analysis::{AnalysisFinding, Confidence, Options, Seen};
+use serde_json::{Value, json};
 
 use crate::shop::{Shop, at_once, found};
 
@@ -224,5 +224,87 @@ async fn what_would_write_is_planned_and_never_run() {
             .await
             .unwrap_err();
         assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn one_index_is_proposed_where_it_serves_two_statements() {
+    let shop = Shop::open().await;
+    shop.execute(TABLES).await;
+    let (short, long) = (
+        "SELECT * FROM orders WHERE customer = $1",
+        "SELECT * FROM orders WHERE customer = $1 AND at > $2",
+    );
+    let mut options = at_once();
+    options.only = vec!["index-missing".to_owned()];
+    options.explained = 0;
+    let cures = async |statements: &[&str]| -> Vec<(String, bool)> {
+        let mut options = options.clone();
+        options.statements = statements.iter().map(|text| (*text).to_owned()).collect();
+        let analysis = shop.analyze(&options).await;
+        let findings = analysis.findings.into_iter();
+        let cures = findings.map(|one| {
+            let serves_both = one
+                .evidence
+                .contains(&("serves also".to_owned(), short.to_owned()));
+            (one.cure_sql.unwrap(), serves_both)
+        });
+        cures.collect()
+    };
+    let on_one = "CREATE INDEX CONCURRENTLY ON public.orders (customer);".to_owned();
+    let on_two = "CREATE INDEX CONCURRENTLY ON public.orders (customer, at);".to_owned();
+    assert_eq!(cures(&[short]).await, [(on_one, false)]);
+    assert_eq!(cures(&[long]).await, [(on_two.clone(), false)]);
+    for both in [[short, long], [long, short]] {
+        assert_eq!(cures(&both).await, [(on_two.clone(), true)], "{both:?}");
+    }
+    shop.execute(&on_two).await;
+    shop.execute("ANALYZE orders").await;
+    assert_eq!(cures(&[short, long]).await, []);
+}
+
+#[tokio::test]
+async fn plans_that_an_instance_has_taken_are_judged_by_the_catalog() {
+    let shop = Shop::open().await;
+    shop.execute(TABLES).await;
+    let plan = |schema: Value, filter: &str, rows: u32| {
+        json!({ "fingerprint": filter, "text": format!("SELECT * FROM orders WHERE {filter}"),
+            "calls": 10, "plan": { "json": [{ "Plan": { "Node Type": "Seq Scan",
+                "Relation Name": "orders", "Schema": schema, "Alias": "orders",
+                "Total Cost": 2500.0, "Plan Rows": rows, "Plan Width": 60, "Filter": filter } }] } })
+    };
+    let analyze = async |schema: Value, filter: &str, rows: u32| {
+        let mut options = at_once();
+        options.explained = 0;
+        options.only = ["index-missing", "plan-sequential-scan"]
+            .map(str::to_owned)
+            .into();
+        options.seen = Seen::from_json(&json!([plan(schema, filter, rows)])).unwrap();
+        shop.analyze(&options).await
+    };
+    let public = || json!("public");
+    let missing = analyze(public(), "(orders.customer = ?)", 200).await;
+    let cure = "CREATE INDEX CONCURRENTLY ON public.orders (customer);";
+    assert_eq!(found(&missing), [("index-missing", "public.orders")]);
+    assert_eq!(missing.findings[0].cure_sql.as_deref(), Some(cure));
+    assert_eq!(missing.findings[0].confidence, Confidence::Medium);
+    // There is one by now, or most rows are wanted: nothing helps.
+    shop.execute(cure).await;
+    let there = analyze(public(), "(orders.customer = ?)", 200).await;
+    assert_eq!(
+        there.of_code("index-missing").count(),
+        0,
+        "{:#?}",
+        there.findings
+    );
+    assert_eq!(
+        found(&analyze(public(), "(orders.at > ?)", 90_000).await),
+        []
+    );
+    // Of which table it speaks nobody knows, or which columns it has: no statement to be run.
+    for schema in [json!(null), json!("elsewhere")] {
+        let unknown = analyze(schema, "(orders.status = ?)", 20).await;
+        assert_eq!(unknown.of_code("plan-sequential-scan").count(), 1);
+        assert!(unknown.findings.iter().all(|one| one.cure_sql.is_none()));
     }
 }

@@ -18,15 +18,17 @@ Examples:
   larder analyze --statement report.sql --run          also run it, to see real rows and spills
   larder analyze --save readings.jsonl                 each hour: compares with a day before
   larder analyze --json | jq -r '.findings[].cure_sql // empty'
+  larder analyze --apply                               asks before each cure
+  larder analyze --apply --yes --only foreign-key-without-index
 
-It asks in one transaction that only reads, and changes nothing: what it would change stands in the
-column CURE, and is yours to run. Statements are those that pg_stat_statements knows, where it is
+It asks in one transaction that only reads, and changes nothing unless --apply is given: what it
+would change stands behind `cure`, and is yours to run. Statements are those that pg_stat_statements knows, where it is
 installed, and those that are given. Indexes are tried out with hypopg, where that is installed,
 before they are proposed. What it could not look at is listed with the reason and a cure.
 
 Exit codes:
-  0  nothing was found
-  1  something was found
+  0  nothing was found, or all that was found is cured
+  1  something was found, and with --apply is left
   2  the command line or the configuration is not right, or the database cannot be asked";
 
 /// Looks for what ails the database: indexes, tables, plans, statements, sequences, settings.
@@ -68,6 +70,13 @@ pub(crate) struct Analyze {
     /// What an instance says of itself, as JSON: its statements, and how long results are kept.
     #[arg(long, value_name = "FILE")]
     statistics: Option<PathBuf>,
+    /// Run the cures of what was found for sure, one by one, after a question each. Each by itself:
+    /// what is done stays done where a later one fails.
+    #[arg(long)]
+    pub(super) apply: bool,
+    /// Run them without asking.
+    #[arg(long, requires = "apply", requires = "only")]
+    pub(super) yes: bool,
     #[command(flatten)]
     pub(super) settings: Settings,
 }

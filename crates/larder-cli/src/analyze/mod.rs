@@ -2,15 +2,21 @@
 //!
 //! - [`arguments`]: what is asked for on the command line, as options of the analysis.
 //! - [`page`]: what was found, for people; [`progress`]: while they wait.
+//! - [`apply`]: cures, carried out where that is asked for.
 
+mod apply;
 mod arguments;
 mod page;
 mod progress;
 
+use std::io::IsTerminal;
+
 use larder_analysis::{Analysis, Error as AnalysisError, HistoryError, analyze_with};
 use larder_database::{CacheMode, Database, DatabaseOptions};
+use serde::Serialize;
 use serde_json::json;
 
+use self::apply::Cured;
 pub(crate) use self::arguments::Analyze;
 use self::progress::Progress;
 use crate::exit::Exit;
@@ -45,6 +51,28 @@ enum Error {
 
     #[error("start: {0}")]
     Runtime(std::io::Error),
+
+    #[error(
+        "ask before each cure: there is no terminal; give --yes and say with --only what to cure"
+    )]
+    NobodyToAsk,
+}
+
+/// What was found, and what became of it where that is to be cured.
+#[derive(Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    analysis: Analysis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cures: Option<Vec<Cured>>,
+}
+
+impl Outcome {
+    /// Whether nothing is wrong any more.
+    fn is_well(&self) -> bool {
+        let cured = self.cures.iter().flatten().filter(|cured| cured.is_done());
+        cured.count() == self.analysis.findings.len()
+    }
 }
 
 /// How long the end waits for the connection to be given back, which it is by then.
@@ -56,14 +84,16 @@ impl Analyze {
     pub(crate) fn run(self) -> Exit {
         let json = self.json;
         match self.look() {
-            Ok(analysis) => {
-                let exit = match analysis.is_clean() {
+            Ok(outcome) => {
+                let exit = match outcome.is_well() {
                     true => Exit::Done,
                     false => Exit::Failed,
                 };
-                match json {
-                    true => print_json(&analysis, exit),
-                    false => print(&page::page(&analysis, has_colours()), exit),
+                match (json, &outcome.cures) {
+                    (true, _) => print_json(&outcome, exit),
+                    // What was found is on the page already.
+                    (false, Some(cures)) => print(&apply::page(cures), exit),
+                    (false, None) => print(&page::page(&outcome.analysis, has_colours()), exit),
                 }
             }
             Err(error) if json => {
@@ -77,7 +107,13 @@ impl Analyze {
         }
     }
 
-    fn look(self) -> Result<Analysis, Error> {
+    fn look(self) -> Result<Outcome, Error> {
+        let is_asking = self.apply && !self.yes;
+        let has_nobody = self.json || !std::io::stdin().is_terminal();
+        if is_asking && has_nobody {
+            return Err(Error::NobodyToAsk);
+        }
+        let (json, apply) = (self.json, self.apply);
         let options = self.options()?;
         let save = self.save.clone();
         let mut history = options.history.clone().unwrap_or_default();
@@ -86,20 +122,38 @@ impl Analyze {
             .enable_all()
             .build()
             .map_err(Error::Runtime)?;
-        let analysis = runtime.block_on(async {
+        let outcome = runtime.block_on(async {
             let database = Database::open(database).await?;
             let mut progress = Progress::new();
             let result = analyze_with(&database, &options, |step| progress.show(step)).await;
             progress.end();
+            let outcome = match result {
+                Ok(analysis) if apply => {
+                    if !json {
+                        // Whoever is asked has to see it.
+                        print(&page::page(&analysis, has_colours()), Exit::Done);
+                    }
+                    let cures = apply::apply(&database, &analysis, is_asking).await;
+                    let cures = Some(cures);
+                    Ok(Outcome { analysis, cures })
+                }
+                Ok(analysis) => Ok(Outcome {
+                    analysis,
+                    cures: None,
+                }),
+                Err(error) => Err(error),
+            };
             // What was asked was answered, however the connection closes.
             let _ = database.shutdown(GOODBYE).await;
-            Ok::<_, Error>(result?)
+            Ok::<_, Error>(outcome?)
         })?;
-        if let (Some(path), Some(counters)) = (save, analysis.counters.clone()) {
+        // A question that nobody answers any more would be waited for.
+        runtime.shutdown_background();
+        if let (Some(path), Some(counters)) = (save, outcome.analysis.counters.clone()) {
             history.push(counters);
             history.save(path)?;
         }
-        Ok(analysis)
+        Ok(outcome)
     }
 
     /// One connection, and nothing kept.

@@ -3,6 +3,7 @@
 
 use larder_config::Config;
 use larder_database::Database;
+use larder_pool::LANE_SUFFIX;
 use serde::Deserialize;
 
 use super::check::{Outcome, Verdict};
@@ -12,8 +13,9 @@ use super::server::unanswered;
 /// How much of what is free may be needed before it is worth a warning.
 const TIGHT: f64 = 0.8;
 
-/// Who has another name than this service is somebody else. What a role may not see of others has
-/// no type, and is a client of theirs.
+/// Who has another name than this service and its lanes is somebody else; names are cut off where
+/// the server cuts them off. What a role may not see of others has no type, and is a client of
+/// theirs.
 const CONNECTIONS: &str = "
     SELECT pg_catalog.current_setting('max_connections')::int8 AS most,
            pg_catalog.current_setting('superuser_reserved_connections')::int8
@@ -23,7 +25,8 @@ const CONNECTIONS: &str = "
            (SELECT datconnlimit::int8 FROM pg_catalog.pg_database
             WHERE datname = pg_catalog.current_database()) AS database,
            (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
-            WHERE datid IS NOT NULL AND application_name <> :own
+            WHERE datid IS NOT NULL
+              AND application_name NOT IN (:own::name::text, (:own || :lane)::name::text)
               AND coalesce(backend_type, 'client backend') = 'client backend') AS others";
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +52,7 @@ pub(super) async fn check(
     let asked = database
         .sql(CONNECTIONS)
         .bind("own", config.database.application_name.clone())
+        .bind("lane", LANE_SUFFIX)
         .fetch_json()
         .await;
     let row = match asked {

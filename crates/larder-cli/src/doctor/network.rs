@@ -1,7 +1,7 @@
 //! Whether the hosts have addresses, and whether somebody listens there.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,7 +13,12 @@ use super::check::{Outcome, Verdict};
 /// Where a server may be.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
-    Tcp { host: String, port: u16 },
+    Tcp {
+        host: String,
+        /// Where it is, if that needs no looking up (`hostaddr`).
+        address: Option<IpAddr>,
+        port: u16,
+    },
     Socket(PathBuf),
 }
 
@@ -27,8 +32,8 @@ pub(super) struct Reached {
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(out, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(out, "{host}:{port}"),
+            Self::Tcp { host, port, .. } if host.contains(':') => write!(out, "[{host}]:{port}"),
+            Self::Tcp { host, port, .. } => write!(out, "{host}:{port}"),
             Self::Socket(path) => write!(out, "{}", path.display()),
         }
     }
@@ -36,26 +41,20 @@ impl fmt::Display for Place {
 
 /// The places that the options name.
 pub(super) fn places(options: &ConnectOptions) -> Vec<Place> {
-    let hosts = options.target().hosts;
-    let places = hosts.split(',').map(|written| {
-        let (host, port) = written.rsplit_once(':').unwrap_or((written, "5432"));
-        // An address of IPv6 stands in brackets.
-        let address = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        let host = address.unwrap_or(host);
-        match host.starts_with('/') {
+    let places = options.places().map(|(host, address, port)| {
+        match host.starts_with('/') && address.is_none() {
             true => Place::Socket(PathBuf::from(format!("{host}/.s.PGSQL.{port}"))),
             false => Place::Tcp {
-                host: host.to_owned(),
-                port: port.parse().unwrap_or(5432),
+                host,
+                address,
+                port,
             },
         }
     });
     places.collect()
 }
 
-/// Looks up all addresses. A host without one among others that have some is a warning.
+/// Looks up all addresses that are not given. A host without one among others that have some is a warning.
 pub(super) async fn resolve(places: Vec<Place>) -> Outcome<Vec<Reached>> {
     const CURE: &str = "correct the name in database.url, or see whether this machine's DNS and \
                         network (VPN, private zone) know it";
@@ -63,7 +62,12 @@ pub(super) async fn resolve(places: Vec<Place>) -> Outcome<Vec<Reached>> {
     let mut verdicts = Vec::new();
     let mut missing = Vec::new();
     for place in places {
-        let Place::Tcp { host, port } = &place else {
+        let Place::Tcp {
+            host,
+            address,
+            port,
+        } = &place
+        else {
             verdicts.push(Verdict::ok(format!("{place} is a socket")));
             reached.push(Reached {
                 place,
@@ -71,6 +75,13 @@ pub(super) async fn resolve(places: Vec<Place>) -> Outcome<Vec<Reached>> {
             });
             continue;
         };
+        if let Some(address) = *address {
+            let seen = format!("{host} is {address} by hostaddr, without looking it up");
+            verdicts.push(Verdict::ok(seen));
+            let address = Some(SocketAddr::new(address, *port));
+            reached.push(Reached { place, address });
+            continue;
+        }
         match lookup_host((host.as_str(), *port)).await {
             Ok(found) => {
                 let found: Vec<SocketAddr> = found.collect();
@@ -107,7 +118,7 @@ pub(super) async fn connect(places: Vec<Reached>) -> Outcome<Reached> {
         let connected = match (&reached.place, reached.address) {
             (_, Some(address)) => TcpStream::connect(address).await.map(drop),
             (Place::Socket(path), None) => UnixStream::connect(path).await.map(drop),
-            (Place::Tcp { host, port }, None) => {
+            (Place::Tcp { host, port, .. }, None) => {
                 TcpStream::connect((host.as_str(), *port)).await.map(drop)
             }
         };

@@ -23,7 +23,7 @@ section! {
         token: Option<AdminToken> {
             secret: true,
         }
-        /// Further names by which the pages may be asked for where there is no token. They keep a foreign web site from reading the pages through a visitor's browser.
+        /// Further names by which the pages may be asked for where there is no token, and from which their forms may come where a proxy does not pass on the header `Host`. They keep a foreign web site from reading the pages through a visitor's browser.
         hosts: Vec<HostPort> {}
         /// Whether the dashboard may invalidate tags and cancel sessions, each after a question. Outside dev and test this needs the token.
         actions: bool {

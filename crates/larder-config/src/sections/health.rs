@@ -23,7 +23,7 @@ section! {
             default: ByProfile { dev: "5s", staging: "5s", prod: "5s", test: "2s" },
             range: Range::of(0.1, 300.0),
         }
-        /// How far checks look back that judge what happened: errors, slow statements, failed connections, waits. Longer is calmer and later.
+        /// How far checks look back that judge what happened: errors, slow statements, failed connections, waits, replicas that went. Longer is calmer and later.
         window: Duration {
             default: Everywhere("5m"),
             range: Range::of(1.0, 900.0),
@@ -124,6 +124,8 @@ section! {
             default: Everywhere("0.9"),
             range: Range::of(0.0, 1.0),
         }
+        /// The name of this instance in alerts, which no other one should have. By default that of the machine, which in Kubernetes is the pod.
+        instance: Option<String> {}
         /// From which status on somebody is told: in the log, by the webhook, and by what code adds.
         alert_from: AlertLevel {
             default: Everywhere("degraded"),

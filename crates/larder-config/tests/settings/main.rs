@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod alert_rules;
 mod example;
 mod faults;
 mod layers;

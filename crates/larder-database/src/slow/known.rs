@@ -1,6 +1,6 @@
 //! What is known of statements by their text, for whoever asks.
 
-use larder_metrics::statements::StatementSummary;
+use larder_metrics::statements::{StatementSummary, Statements};
 
 use crate::Database;
 
@@ -20,7 +20,31 @@ impl Database {
     /// # }
     /// ```
     pub fn statements(&self) -> Vec<StatementSummary> {
-        let mut summaries = self.inner().watcher.queries.statements().summaries();
+        self.with_cached(self.known().summaries())
+    }
+
+    /// The same of this many, those that took longest together, `other` among them where it did.
+    /// What else is known costs next to nothing.
+    pub fn slowest_statements(&self, number: usize) -> Vec<StatementSummary> {
+        self.with_cached(self.known().slowest(number))
+    }
+
+    /// The same of one, by its fingerprint; `None` if it is not known, or no more.
+    pub fn statement(&self, fingerprint: &str) -> Option<StatementSummary> {
+        let summary = self.known().summary_of(fingerprint)?;
+        self.with_cached(vec![summary]).pop()
+    }
+
+    /// The duration of all statements together in milliseconds.
+    pub fn statement_time_ms(&self) -> f64 {
+        self.known().total_ms()
+    }
+
+    fn known(&self) -> &Statements {
+        self.inner().watcher.queries.statements()
+    }
+
+    fn with_cached(&self, mut summaries: Vec<StatementSummary>) -> Vec<StatementSummary> {
         let served = self.inner().classes.served();
         for summary in &mut summaries {
             if let Some(served) = served.get(&summary.fingerprint) {

@@ -35,9 +35,13 @@ const NAMES: &[&str] = &[
     "Settings",
 ];
 
+/// What each node hands on, column by column: long, and of use to nobody here.
+const LEFT_OUT: &str = "Output";
+
 /// The plan that this JSON is; `None` if it is none.
 pub(super) fn snapshot(json: &str, analyzed: bool, show_values: bool) -> Option<PlanSnapshot> {
     let mut json: Value = serde_json::from_str(json).ok()?;
+    leave_out(&mut json);
     if !show_values {
         redact(&mut json);
     }
@@ -50,6 +54,18 @@ pub(super) fn snapshot(json: &str, analyzed: bool, show_values: bool) -> Option<
     plan.text = text.trim_end().to_owned();
     plan.json = json;
     Some(plan)
+}
+
+/// Takes out of every node what nobody reads.
+fn leave_out(json: &mut Value) {
+    match json {
+        Value::Array(items) => items.iter_mut().for_each(leave_out),
+        Value::Object(fields) => {
+            fields.remove(LEFT_OUT);
+            fields.values_mut().for_each(leave_out);
+        }
+        _ => {}
+    }
 }
 
 /// Puts `?` in place of every value in an expression.
@@ -166,9 +182,9 @@ mod tests {
     use super::*;
 
     const PLAN: &str = r#"[{"Plan": {"Node Type": "Sort", "Startup Cost": 10.5, "Total Cost": 11,
-        "Plan Rows": 3, "Plan Width": 8, "Sort Key": ["r.name", "(r.rank + 7)"], "Plans": [
+        "Plan Rows": 3, "Plan Width": 8, "Output": ["r.name", "'secret'::text"], "Sort Key": ["r.name", "(r.rank + 7)"], "Plans": [
         {"Node Type": "Index Scan", "Parent Relationship": "Outer", "Index Name": "r_pkey",
-         "Relation Name": "Restaurants", "Alias": "r", "Startup Cost": 0, "Total Cost": 8.29,
+         "Relation Name": "Restaurants", "Schema": "Shop", "Alias": "r", "Output": ["r.name"], "Startup Cost": 0, "Total Cost": 8.29,
          "Plan Rows": 1, "Plan Width": 8, "Index Cond": "(id = ANY ('{1,2}'::bigint[]))",
          "Filter": "((name)::text = 'Ada''s secret'::text)", "Rows Removed by Filter": 0}]},
         "Settings": {"work_mem": "64MB"}}]"#;
@@ -183,6 +199,8 @@ mod tests {
         }
         let scan = &plan.json[0]["Plan"]["Plans"][0];
         assert_eq!(scan["Relation Name"], "Restaurants");
+        assert_eq!(scan["Schema"], "Shop");
+        assert!(!json.contains("Output"), "{json}");
         assert_eq!(scan["Index Cond"], "(id = any (?::bigint[]))");
         assert_eq!(scan["Total Cost"], 8.29);
         assert_eq!(plan.json[0]["Settings"]["work_mem"], "64MB");

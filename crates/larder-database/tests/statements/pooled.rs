@@ -40,7 +40,7 @@ async fn a_slow_statement_is_explained_behind_a_pooler() {
     query.execute(&mut session).await.unwrap();
     drop(session);
     let plan = explained(&db, "select id from menus").await.plan.unwrap();
-    assert!(plan.text.contains("(id = ?"), "{}", plan.text);
+    assert!(plan.text.contains("(menus.id = ?"), "{}", plan.text);
     assert!(find(&db, "explain").is_none());
     db.shutdown(Duration::from_secs(60)).await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use super::{Alert, AlertKind};
+use super::{Alert, AlertKind, AlertOptions};
 use crate::{Cause, HealthReport, Status};
 
 #[cfg(test)]
@@ -15,6 +15,7 @@ mod tests;
 #[derive(Debug)]
 pub(super) struct Alarm {
     instance: String,
+    profile: Option<String>,
     from: Status,
     repeat: Option<Duration>,
     incident: Option<Incident>,
@@ -31,12 +32,13 @@ struct Incident {
 }
 
 impl Alarm {
-    pub(super) fn new(instance: String, from: Status, repeat: Option<Duration>) -> Self {
+    pub(super) fn new(options: &AlertOptions) -> Self {
         Self {
-            instance,
+            instance: options.instance.clone(),
+            profile: options.profile.clone(),
             // Nobody is told that all is well.
-            from: from.max(Status::Degraded),
-            repeat,
+            from: options.from.max(Status::Degraded),
+            repeat: options.repeat,
             incident: None,
         }
     }
@@ -75,7 +77,7 @@ impl Alarm {
         let mut incident = self.incident.take().unwrap_or_else(|| {
             let since = report.since.unwrap_or(at);
             Incident {
-                id: format!("{}-{}", self.instance, since.timestamp_millis()),
+                id: identifier(&self.instance, since),
                 since,
                 told: 0,
                 told_at: now,
@@ -89,23 +91,55 @@ impl Alarm {
         if kind != AlertKind::Resolved {
             incident.causes.clone_from(&report.causes);
         }
-        let alert = Alert {
-            incident: incident.id.clone(),
-            sequence: incident.told,
-            kind,
-            instance: self.instance.clone(),
-            at,
-            since: incident.since,
-            status: report.status,
-            previous,
-            causes: incident.causes.clone(),
-            reasons: report.reasons(),
-        };
+        let alert = self.alert(&incident, kind, at, previous, report.reasons());
         if kind != AlertKind::Resolved {
             self.incident = Some(incident);
         }
         alert
     }
+
+    /// What is to be told when nobody looks any more, if there is an incident.
+    pub(super) fn stop(&mut self, at: DateTime<Utc>) -> Option<Alert> {
+        let mut incident = self.incident.take()?;
+        incident.told += 1;
+        let status = incident.status;
+        Some(self.alert(&incident, AlertKind::Stopped, at, status, Vec::new()))
+    }
+
+    fn alert(
+        &self,
+        incident: &Incident,
+        kind: AlertKind,
+        at: DateTime<Utc>,
+        previous: Status,
+        reasons: Vec<String>,
+    ) -> Alert {
+        Alert {
+            incident: incident.id.clone(),
+            sequence: incident.told,
+            kind,
+            instance: self.instance.clone(),
+            profile: self.profile.clone(),
+            at,
+            since: incident.since,
+            status: incident.status,
+            previous,
+            causes: incident.causes.clone(),
+            reasons,
+        }
+    }
+}
+
+/// The name of an incident, which no other one has: two processes of one name may see the same
+/// outage in the same millisecond. It goes into headers, so it has letters, digits and dashes alone.
+fn identifier(instance: &str, since: DateTime<Utc>) -> String {
+    let plain = |letter: char| match letter {
+        letter if letter.is_ascii_alphanumeric() || "-_.".contains(letter) => letter,
+        _ => '-',
+    };
+    let instance: String = instance.chars().map(plain).collect();
+    let milliseconds = since.timestamp_millis();
+    format!("{instance}-{milliseconds}-{:08x}", fastrand::u32(..))
 }
 
 impl Incident {

@@ -11,14 +11,18 @@ use crate::{Cause, Status};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Alert {
-    /// Which incident it belongs to: the same from its first alert to the one that resolves it.
+    /// Which incident it belongs to: the same from its first alert to the one that ends it.
     pub incident: String,
-    /// Its number within the incident, from 1 on.
+    /// Its number within the incident, from 1 on. Some may be missing: what could not be sent before
+    /// there was newer word never is.
     pub sequence: u64,
     /// What happened to the incident.
     pub kind: AlertKind,
     /// The instance that is concerned.
     pub instance: String,
+    /// The profile that it runs with, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// When it was noticed.
     pub at: DateTime<Utc>,
     /// When the incident began.
@@ -46,6 +50,9 @@ pub enum AlertKind {
     Repeated,
     /// It is over.
     Resolved,
+    /// The instance was shut down while it lasted: nobody watches it any more, and this is the last
+    /// that is heard of it. Whoever closes incidents that are resolved should close this one too.
+    Stopped,
 }
 
 impl AlertKind {
@@ -57,6 +64,7 @@ impl AlertKind {
             Self::Changed => "changed",
             Self::Repeated => "repeated",
             Self::Resolved => "resolved",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -69,7 +77,14 @@ impl fmt::Display for AlertKind {
 
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {} ({})", self.instance, self.status, self.kind)?;
+        f.write_str(&self.instance)?;
+        if let Some(profile) = &self.profile {
+            write!(f, " in {profile}")?;
+        }
+        match self.kind {
+            AlertKind::Stopped => write!(f, " was shut down while {} (stopped)", self.status)?,
+            kind => write!(f, " is {} ({kind})", self.status)?,
+        }
         let words: Vec<String> = self
             .causes
             .iter()

@@ -1,40 +1,40 @@
-//! From reports to sinks: a queue and a task for each sink, so that none holds up another.
+//! From reports to sinks: an outbox and a task for each sink, so that none holds up another.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt;
-use serde::Serialize;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use chrono::Utc;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::alarm::Alarm;
-use super::{Alert, AlertError, AlertSink};
+use super::delivery::Delivery;
+use super::outbox::{Outbox, SinkStatistics};
+use super::{Alert, AlertSink};
 use crate::{HealthMonitor, Status};
 
 #[cfg(test)]
 mod tests;
 
-/// When alerts are sent, and how hard it is tried.
+/// When alerts are sent, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertOptions {
-    /// The name of the instance in alerts. `larder` by default.
+    /// The name of the instance in alerts, which no other one should have. `larder` by default.
     pub instance: String,
+    /// The profile that it runs with, if alerts should name it. None by default.
+    pub profile: Option<String>,
     /// From which status on. [`Status::Degraded`] by default.
     pub from: Status,
     /// How often an alert is repeated while it lasts. Each hour by default; `None` is never.
     pub repeat: Option<Duration>,
-    /// How many alerts may wait for each sink. What comes then is dropped, and counted. 64 by
-    /// default.
+    /// Of how many incidents there may be word that waits for a sink. If there are more, that of
+    /// the oldest is dropped, and counted. 64 by default.
     pub queue: usize,
-    /// How often each is tried before it is dropped, and counted. 8 by default.
-    pub attempts: u32,
     /// How long one attempt may take. 10 s by default.
     pub deadline: Duration,
-    /// The pause before the second attempt; each further one is twice as long. 1 s by default.
+    /// The pause after the first attempt that failed; after each further one it is twice as long.
+    /// 1 s by default.
     pub first_pause: Duration,
     /// The longest pause between two attempts. 1 min by default.
     pub longest_pause: Duration,
@@ -44,10 +44,10 @@ impl Default for AlertOptions {
     fn default() -> Self {
         Self {
             instance: "larder".to_owned(),
+            profile: None,
             from: Status::Degraded,
             repeat: Some(Duration::from_secs(3_600)),
             queue: 64,
-            attempts: 8,
             deadline: Duration::from_secs(10),
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(60),
@@ -55,31 +55,32 @@ impl Default for AlertOptions {
     }
 }
 
-/// Listens to a monitor and tells sinks. It ends when this is dropped, with what is still on its
-/// way.
+/// Listens to a monitor and tells sinks.
+///
+/// The newest word of each incident is tried until it arrives, or the sink refuses it for good: a
+/// receiver that was away hears afterwards how things stand, and not what has been meanwhile.
+///
+/// Dropped, it ends with what is still on its way; [`stop`](Self::stop) says farewell first.
 #[derive(Debug)]
 pub struct Alerter {
-    sinks: Vec<(String, Arc<Counters>)>,
-    _tasks: JoinSet<()>,
+    outboxes: Arc<[Arc<Outbox>]>,
+    closing: watch::Sender<bool>,
+    tasks: JoinSet<()>,
 }
 
-/// What became of the alerts for one sink.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SinkStatistics {
-    /// Alerts that were sent.
-    pub sent: u64,
-    /// Attempts that failed.
-    pub failed_attempts: u64,
-    /// Alerts that were given up, because no attempt succeeded or too many waited.
-    pub dropped: u64,
-}
+/// What became of the alerts of an [`Alerter`]; for whoever wants to read it from elsewhere.
+#[derive(Debug, Clone)]
+pub struct AlertStatistics(Arc<[Arc<Outbox>]>);
 
-#[derive(Debug, Default)]
-struct Counters {
-    sent: AtomicU64,
-    failed_attempts: AtomicU64,
-    dropped: AtomicU64,
+impl AlertStatistics {
+    /// What became of the alerts until now, by the names of the sinks.
+    #[must_use]
+    pub fn read(&self) -> Vec<(String, SinkStatistics)> {
+        let outboxes = self.0.iter();
+        outboxes
+            .map(|outbox| (outbox.sink().to_owned(), outbox.statistics()))
+            .collect()
+    }
 }
 
 impl Alerter {
@@ -91,142 +92,112 @@ impl Alerter {
         sinks: Vec<Arc<dyn AlertSink>>,
     ) -> Self {
         let options = Arc::new(options);
+        let closing = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
-        let mut queues = Vec::new();
-        let mut counted = Vec::new();
-        for sink in sinks {
-            let counters = Arc::new(Counters::default());
-            counted.push((sink.name().to_owned(), Arc::clone(&counters)));
-            let (queue, alerts) = channel(options.queue.max(1));
-            queues.push(Queue {
-                name: sink.name().to_owned(),
-                queue,
-                counters: Arc::clone(&counters),
-            });
-            let delivery = Delivery {
-                sink,
-                options: Arc::clone(&options),
-                counters,
-            };
-            tasks.spawn(delivery.run(alerts));
-        }
-        tasks.spawn(listen(options, monitor.clone(), queues));
+        let outboxes: Arc<[Arc<Outbox>]> = sinks
+            .into_iter()
+            .map(|sink| {
+                let outbox = Arc::new(Outbox::new(sink.name(), options.queue));
+                let delivery = Delivery {
+                    sink,
+                    options: Arc::clone(&options),
+                    outbox: Arc::clone(&outbox),
+                    closing: closing.subscribe(),
+                };
+                tasks.spawn(delivery.run());
+                outbox
+            })
+            .collect();
+        let listener = Listener {
+            alarm: Alarm::new(&options),
+            outboxes: Arc::clone(&outboxes),
+            closing: closing.subscribe(),
+        };
+        tasks.spawn(listener.run(monitor.clone()));
         Self {
-            sinks: counted,
-            _tasks: tasks,
+            outboxes,
+            closing,
+            tasks,
         }
     }
 
-    /// What became of the alerts, by the names of the sinks.
+    /// What became of the alerts, to be read at any time.
     #[must_use]
-    pub fn statistics(&self) -> Vec<(String, SinkStatistics)> {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        self.sinks
-            .iter()
-            .map(|(name, counters)| {
-                let statistics = SinkStatistics {
-                    sent: read(&counters.sent),
-                    failed_attempts: read(&counters.failed_attempts),
-                    dropped: read(&counters.dropped),
-                };
-                (name.clone(), statistics)
-            })
-            .collect()
+    pub fn statistics(&self) -> AlertStatistics {
+        AlertStatistics(Arc::clone(&self.outboxes))
+    }
+
+    /// Ends it: of an incident that lasts, sinks hear that nobody watches it any more
+    /// ([`AlertKind::Stopped`](super::AlertKind::Stopped)), and what waits is tried for as long as
+    /// `limit` allows. Where nothing waits it takes no time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it ends at once, with what is still on its way.
+    pub async fn stop(mut self, limit: Duration) {
+        self.closing.send_replace(true);
+        let all_end = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(limit, all_end).await.is_err() {
+            for (sink, statistics) in self.statistics().read() {
+                if statistics.waiting > 0 {
+                    let waiting = statistics.waiting;
+                    tracing::warn!(sink, waiting, "alerts were lost: there was no time left");
+                }
+            }
+        }
     }
 }
 
 /// Makes alerts of reports, and hands them out without waiting for anybody.
-async fn listen(options: Arc<AlertOptions>, monitor: HealthMonitor, queues: Vec<Queue>) {
-    let mut reports = monitor.subscribe();
-    // Who listens does not keep the monitor.
-    drop(monitor);
-    let mut alarm = Alarm::new(options.instance.clone(), options.from, options.repeat);
-    loop {
-        let report = Arc::clone(&reports.borrow_and_update());
-        if let Some(alert) = alarm.note(&report, Instant::now()) {
-            let alert = Arc::new(alert);
-            for queue in &queues {
-                queue.offer(&alert);
+struct Listener {
+    alarm: Alarm,
+    outboxes: Arc<[Arc<Outbox>]>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Listener {
+    async fn run(mut self, monitor: HealthMonitor) {
+        let mut reports = monitor.subscribe();
+        // Who listens does not keep the monitor.
+        drop(monitor);
+        let mut closing = self.closing.clone();
+        loop {
+            let report = Arc::clone(&reports.borrow_and_update());
+            if let Some(alert) = self.alarm.note(&report, Instant::now()) {
+                self.tell(alert);
             }
-        }
-        let due = alarm.due();
-        let repeat = async {
-            match due {
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            changed = reports.changed() => if changed.is_err() { return },
-            () = repeat => {}
-        }
-    }
-}
-
-/// The way to one sink.
-struct Queue {
-    name: String,
-    queue: Sender<Arc<Alert>>,
-    counters: Arc<Counters>,
-}
-
-impl Queue {
-    fn offer(&self, alert: &Arc<Alert>) {
-        if self.queue.try_send(Arc::clone(alert)).is_err() {
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(
-                sink = self.name,
-                incident = alert.incident,
-                "an alert was dropped: too many are waiting"
-            );
-        }
-    }
-}
-
-/// Brings alerts to one sink.
-struct Delivery {
-    sink: Arc<dyn AlertSink>,
-    options: Arc<AlertOptions>,
-    counters: Arc<Counters>,
-}
-
-impl Delivery {
-    async fn run(self, mut alerts: Receiver<Arc<Alert>>) {
-        while let Some(alert) = alerts.recv().await {
-            self.deliver(alert).await;
-        }
-    }
-
-    async fn deliver(&self, alert: Arc<Alert>) {
-        let mut pause = self.options.first_pause;
-        for attempt in 1..=self.options.attempts.max(1) {
-            let Err(error) = self.attempt(&alert).await else {
-                self.counters.sent.fetch_add(1, Ordering::Relaxed);
-                return;
+            let due = self.alarm.due();
+            let repeat = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
             };
-            let counters = &self.counters;
-            counters.failed_attempts.fetch_add(1, Ordering::Relaxed);
-            if !error.is_temporary || attempt >= self.options.attempts {
-                counters.dropped.fetch_add(1, Ordering::Relaxed);
-                let (sink, incident) = (self.sink.name(), &alert.incident);
-                tracing::warn!(sink, incident, attempt, "failed to {error}; it is given up");
-                return;
+            tokio::select! {
+                changed = reports.changed() => if changed.is_err() { break },
+                () = repeat => {}
+                _ = closing.wait_for(|is_closing| *is_closing) => break,
             }
-            // Not all instances at the same moment.
-            let share = 0.5 + fastrand::f64() / 2.0;
-            sleep(pause.min(self.options.longest_pause).mul_f64(share)).await;
-            pause = pause.saturating_mul(2);
+        }
+        if self
+            .closing
+            .wait_for(|is_closing| *is_closing)
+            .await
+            .is_ok()
+        {
+            if let Some(alert) = self.alarm.stop(Utc::now()) {
+                self.tell(alert);
+            }
+            for outbox in self.outboxes.iter() {
+                outbox.close();
+            }
         }
     }
 
-    async fn attempt(&self, alert: &Arc<Alert>) -> Result<(), AlertError> {
-        // In a block of its own: the call that makes the future may panic too.
-        let sending = async { self.sink.send(Arc::clone(alert)).await };
-        let sending = AssertUnwindSafe(sending).catch_unwind();
-        match timeout(self.options.deadline, sending).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(AlertError::permanent("the sink panicked")),
-            Err(_) => Err(AlertError::temporary("it took too long")),
+    fn tell(&self, alert: Alert) {
+        let alert = Arc::new(alert);
+        for outbox in self.outboxes.iter() {
+            outbox.offer(&alert);
         }
     }
 }

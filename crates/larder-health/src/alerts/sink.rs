@@ -8,8 +8,9 @@ use super::Alert;
 
 /// Where alerts go: a pager, a chat, a queue.
 ///
-/// Alerts come one after the other, in their order. What fails for now is tried again for a while,
-/// so an alert may come twice; its incident and its sequence tell.
+/// Alerts come one after the other, those of an incident in their order. What fails for now is tried
+/// again until it succeeds or there is newer word of the incident, so an alert may come twice, or
+/// never; its incident and its sequence tell.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -32,7 +33,7 @@ use super::Alert;
 /// }
 /// ```
 pub trait AlertSink: Send + Sync + 'static {
-    /// Its name in the log.
+    /// Its name in the log and in metrics, one of few.
     fn name(&self) -> &str;
 
     /// Sends one.

@@ -14,6 +14,8 @@ fn found(table: &[(&str, &[&str])], bad: &[&str]) -> Vec<(String, Option<String>
         .map(|((name, _), explains)| Suspect {
             name,
             is_bad: bad.contains(name),
+            is_settled: true,
+            began: 0,
             explains,
         })
         .collect();
@@ -80,4 +82,41 @@ fn explanations_that_go_round_have_their_first_as_cause() {
         ("d", Some("a")),
     ];
     assert_eq!(found(table, &["a", "b", "c", "d"]), pairs(&expected));
+}
+
+/// What explains `pool`, of suspects with the check in which each began, and whether it settled.
+fn explains_pool(database: (u64, bool), slow: (u64, bool), pool: u64) -> Option<usize> {
+    let explains = [vec!["pool".to_owned()], vec!["pool".to_owned()], Vec::new()];
+    let began = [
+        ("database", database),
+        ("slow", slow),
+        ("pool", (pool, true)),
+    ];
+    let suspects: Vec<Suspect<'_>> = began
+        .iter()
+        .zip(&explains)
+        .map(|((name, (began, is_settled)), explains)| Suspect {
+            name,
+            is_bad: true,
+            is_settled: *is_settled,
+            began: *began,
+            explains,
+        })
+        .collect();
+    origins(&suspects)[2]
+}
+
+#[test]
+fn a_blip_explains_nothing_that_stood_before_it_and_less_than_what_has_settled() {
+    let (database, slow) = (Some(0), Some(1));
+    assert_eq!(explains_pool((9, true), (9, true), 1), database);
+    assert_eq!(explains_pool((9, false), (9, false), 9), database);
+    assert_eq!(explains_pool((9, false), (1, true), 9), slow);
+    assert_eq!(explains_pool((9, false), (1, true), 1), slow);
+    assert_eq!(explains_pool((9, false), (9, false), 1), None);
+    assert_eq!(
+        explains_pool((9, false), (9, false), 8),
+        database,
+        "neighbours"
+    );
 }

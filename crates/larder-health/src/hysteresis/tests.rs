@@ -69,8 +69,27 @@ fn what_has_happened_often_enough_counts_at_once() {
 }
 
 #[test]
-fn what_is_not_known_any_more_is_no_longer_bad() {
-    let found = [Healthy, Degraded, Degraded, Unknown, Unknown, Healthy];
-    let expected = [Healthy, Healthy, Degraded, Degraded, Unknown, Healthy];
+fn that_nothing_can_be_said_makes_nothing_better() {
+    let found = [
+        Healthy, Degraded, Degraded, Unknown, Unknown, Unknown, Healthy, Unknown, Healthy,
+    ];
+    let expected = [
+        Healthy, Healthy, Degraded, Degraded, Degraded, Degraded, Degraded, Degraded, Healthy,
+    ];
     assert_eq!(settled(Hysteresis::default(), &found), expected);
+}
+
+#[test]
+fn what_was_well_is_not_called_so_when_nothing_has_been_known_for_a_while() {
+    let found = [
+        Healthy, Unknown, Unknown, Degraded, Healthy, Unknown, Healthy,
+    ];
+    let expected = [
+        Healthy, Healthy, Unknown, Healthy, Healthy, Healthy, Healthy,
+    ];
+    assert_eq!(
+        settled(Hysteresis::default(), &found),
+        expected,
+        "and one blip after that is one blip still"
+    );
 }

@@ -44,7 +44,28 @@ fn sources_are_read_when_rendered_and_no_more_when_gone() {
         assert_eq!(Arc::strong_count(&waiting), 2);
         drop(source);
         assert_eq!(Arc::strong_count(&waiting), 1, "the closure is dropped");
-        assert_eq!(samples(&exporter), [format!("{name} 0")]);
+        assert_eq!(samples(&exporter), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_gauge_that_is_not_given_any_more_is_gone_and_its_name_too() {
+    let (recorder, exporter) = Exporter::detached();
+    metrics::with_local_recorder(&recorder, || {
+        let lag = Arc::new(Mutex::new(Some(42.0)));
+        let read = Arc::clone(&lag);
+        let _source = exporter.register(move |scrape| {
+            if let Some(lag) = *read.lock().unwrap() {
+                scrape.gauge(&names::REPLICA_LAG, &["main"], lag);
+            }
+        });
+        let sample = r#"larder_replica_lag_seconds{database="main"} 42"#;
+        assert_eq!(samples(&exporter), [sample]);
+        *lag.lock().unwrap() = None;
+        let page = exporter.render().unwrap();
+        assert!(!page.contains("larder_replica_lag_seconds"), "{page}");
+        *lag.lock().unwrap() = Some(42.0);
+        assert_eq!(samples(&exporter), [sample]);
     });
 }
 
@@ -151,10 +172,7 @@ fn a_source_may_be_the_last_owner_of_its_own_registration() {
         });
         *slot.lock().unwrap() = Some(source);
         assert_eq!(samples(&exporter).len(), 1);
-        assert_eq!(
-            samples(&exporter),
-            [r#"larder_uptime_seconds{database="main"} 0"#]
-        );
+        assert_eq!(samples(&exporter), Vec::<String>::new());
     });
 }
 

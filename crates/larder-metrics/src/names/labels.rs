@@ -1,6 +1,8 @@
 //! What the values of labels are, and how many of them there may be.
 
-use crate::labels::{CHECKS, COLLECTIONS, FINGERPRINTS, OPERATIONS, SERVICES, SQLSTATES, WORK};
+use crate::labels::{
+    CHECKS, COLLECTIONS, FINGERPRINTS, OPERATIONS, SERVICES, SINKS, SQLSTATES, WORK,
+};
 
 /// A label: what its values are, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +69,9 @@ pub const LABELS: &[LabelDefinition] = &[
     bounded("check", "the name of the health check", CHECKS),
     fixed(
         "status",
-        "a status of health, or `success` or `error` of a statement",
+        "a status of health, or `success`, `error` or `cancelled` of a statement",
     ),
+    bounded("sink", "the name of what alerts are sent to", SINKS),
     fixed("version", "the version of Larder"),
     fixed(
         "query_type",

@@ -155,7 +155,12 @@ impl QuerySeries {
             slow: names::SLOW_STATEMENTS.counter(&[pool, operation, collection]),
             legacy: self.legacy_names.then(|| {
                 let query_type = query_type(operation);
-                let status = if error.is_some() { "error" } else { "success" };
+                let status = match &error {
+                    None => "success",
+                    Some(error) if error.is_failure() => "error",
+                    // The predecessor had no word for it; its rate of errors stays that of errors.
+                    Some(_) => "cancelled",
+                };
                 LegacyHandles {
                     queries: names::LEGACY_QUERIES.counter(&[query_type, status]),
                     duration: names::LEGACY_QUERY_DURATION.histogram(&[query_type]),

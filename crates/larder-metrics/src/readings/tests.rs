@@ -171,6 +171,36 @@ fn health_shows_each_check() {
 }
 
 #[test]
+fn alerts_show_what_became_of_them_and_sinks_of_one_name_add_up() {
+    let reading = AlertReading {
+        sinks: [("log", 1), ("pager", 10), ("pager", 20)]
+            .map(|(name, count)| {
+                let sink = SinkReading {
+                    sent: count,
+                    failed_attempts: count + 1,
+                    replaced: count + 2,
+                    dropped: count + 3,
+                    waiting: count + 4,
+                };
+                (name.to_owned(), sink)
+            })
+            .into(),
+    };
+    let shown = page(move |scrape| reading.publish(scrape, "main"));
+    assert_lines(
+        &shown,
+        &[
+            r#"larder_alerts_total{database="main",sink="log",outcome="sent"} 1"#,
+            r#"larder_alerts_total{database="main",sink="pager",outcome="sent"} 30"#,
+            r#"larder_alerts_total{database="main",sink="pager",outcome="failed"} 32"#,
+            r#"larder_alerts_total{database="main",sink="pager",outcome="replaced"} 34"#,
+            r#"larder_alerts_total{database="main",sink="pager",outcome="dropped"} 36"#,
+            r#"larder_alerts_waiting{database="main",sink="pager"} 38"#,
+        ],
+    );
+}
+
+#[test]
 fn a_follower_shows_its_looks_and_its_lease() {
     let reading = FollowerReading {
         polls: 20,

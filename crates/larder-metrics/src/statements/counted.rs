@@ -120,6 +120,15 @@ impl Counted {
         self.nanoseconds.load(Ordering::Relaxed)
     }
 
+    /// Whether any was counted.
+    pub(super) fn has_calls(&self) -> bool {
+        self.durations
+            .load()
+            .as_slice()
+            .iter()
+            .any(|calls| *calls > 0)
+    }
+
     pub(super) fn describe(&self, collections: Vec<String>) {
         // Whoever came first knew the same.
         self.collections.set(collections).ok();
@@ -202,6 +211,6 @@ fn at(durations: &Histogram, quantile: f64) -> u64 {
     bucket.map_or(0, |bucket| bucket.end())
 }
 
-fn milliseconds(nanoseconds: u64) -> f64 {
+pub(super) fn milliseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e6
 }

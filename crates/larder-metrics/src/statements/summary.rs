@@ -63,8 +63,8 @@ pub struct PlanSnapshot {
     pub at: DateTime<Utc>,
     /// Whether the statement was run for it, so that it has times and row counts as they were.
     pub analyzed: bool,
-    /// What `EXPLAIN (FORMAT JSON, SETTINGS)` gave: an array with one plan. Values in it are
-    /// replaced by `?`, unless values may be shown.
+    /// What `EXPLAIN (FORMAT JSON, VERBOSE, SETTINGS)` gave, without what each node hands on: an
+    /// array with one plan. Values in it are replaced by `?`, unless values may be shown.
     pub json: serde_json::Value,
     /// The plan in lines for people, each node below what it feeds.
     pub text: String,

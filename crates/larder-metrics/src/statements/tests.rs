@@ -220,3 +220,61 @@ fn a_summary_says_what_is_there_as_json() {
     assert_eq!(json[0]["calls"], 1);
     assert_eq!(json[0]["plan"], serde_json::Value::Null);
 }
+
+#[test]
+fn the_slowest_are_those_of_all_summaries() {
+    let statements = Statements::new(30);
+    for fingerprint in 0..60 {
+        statements.record(
+            0,
+            &observation(fingerprint, 10 + 7 * (fingerprint % 23)),
+            false,
+        );
+    }
+    let mut all = statements.summaries();
+    assert_eq!(all.last().unwrap().fingerprint, "other");
+    // They come where their time puts them.
+    all.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
+    let of =
+        |list: &[StatementSummary]| -> Vec<f64> { list.iter().map(|one| one.total_ms).collect() };
+    for number in [0, 1, 5, 200] {
+        let slowest = statements.slowest(number);
+        assert_eq!(of(&slowest), of(&all[..number.min(all.len())]));
+    }
+    assert!(
+        statements
+            .slowest(5)
+            .iter()
+            .any(|one| one.fingerprint == "other")
+    );
+    let sum: f64 = of(&all).iter().sum();
+    assert!((statements.total_ms() - sum).abs() < 1e-6);
+}
+
+#[test]
+fn one_text_is_found_by_its_fingerprint() {
+    let statements = Statements::new(20);
+    assert_eq!(statements.summary_of("other"), None);
+    for fingerprint in 0..40 {
+        statements.record(
+            0,
+            &observation(0xab00 + fingerprint, 10 + fingerprint),
+            false,
+        );
+    }
+    for summary in statements.summaries() {
+        let mut found = statements.summary_of(&summary.fingerprint).unwrap();
+        found.last_seen = summary.last_seen;
+        assert_eq!(found, summary);
+    }
+    let known = statements.summaries()[0].fingerprint.clone();
+    for wrong in [
+        "",
+        "nothing",
+        "ffff",
+        known.trim_start_matches('0'),
+        &known.to_uppercase(),
+    ] {
+        assert_eq!(statements.summary_of(wrong), None, "{wrong}");
+    }
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::throughput::Throughput;
+use crate::deadline::in_future;
 
 /// Watches waits, and says when too much is asked of the pool.
 ///
@@ -125,7 +126,7 @@ impl ControlledDelay {
 
     /// When a caller who has waited since then has to look again.
     pub(crate) fn next_look(&self, since: Instant, now: Instant) -> Option<Instant> {
-        let first = since + self.target();
+        let first = in_future(since, self.target());
         if first > now {
             return Some(first);
         }
@@ -133,11 +134,11 @@ impl ControlledDelay {
         if !self.is_on() || self.is_overloaded(now) {
             return None;
         }
-        let next = self.above_since.unwrap_or(now) + self.interval;
+        let next = in_future(self.above_since.unwrap_or(now), self.interval);
         Some(if next > now {
             next
         } else {
-            now + self.interval
+            in_future(now, self.interval)
         })
     }
 }

@@ -187,11 +187,16 @@ fn file(path: &str) -> Option<PathBuf> {
 }
 
 fn number(key: &str, value: &str) -> Result<u64, Error> {
-    value.parse().map_err(|_| {
-        Error::Options(format!(
-            "{key} in the URL is not a whole number, or less than 0"
-        ))
-    })
+    // As large as libpq takes them: what is longer means no limit, and is written otherwise.
+    let number = value.parse::<u64>().ok();
+    number
+        .filter(|number| *number <= i32::MAX.unsigned_abs().into())
+        .ok_or_else(|| {
+            Error::Options(format!(
+                "{key} in the URL is not a whole number from 0 to {}",
+                i32::MAX
+            ))
+        })
 }
 
 fn seconds(key: &str, value: &str) -> Result<Option<Duration>, Error> {

@@ -108,7 +108,7 @@ pub(crate) fn begin_shared(
 impl Connection {
     pub(super) fn observe_statement(&mut self, statement: &Statement) -> QueryResult<Observation> {
         let profiles = self.link.watch().profiles();
-        let profile = profiles.of(&statement.sql, statement.reuse);
+        let profile = profiles.of(&statement.sql);
         self.observe(profile, Some(&statement.binds))
     }
 

@@ -91,6 +91,8 @@ pub struct Connection {
     pub(crate) transaction: TransactionState,
     /// Diesel's way to observe a connection; nothing is reported where nobody observes.
     instrumentation: Option<Box<dyn Instrumentation>>,
+    /// Its user has put another in place of the usual one.
+    is_instrumented: bool,
     opened: Instant,
     /// What its user did to the session beyond reading and writing tables.
     changed: SessionEffect,
@@ -116,6 +118,7 @@ impl Connection {
             link: Arc::new(link),
             transaction: TransactionState::default(),
             instrumentation: get_default_instrumentation(),
+            is_instrumented: false,
             opened,
             changed: SessionEffect::None,
             repetitions: Repetitions::default(),
@@ -232,6 +235,12 @@ impl Connection {
             || self.link.is_outdated()
     }
 
+    /// Whether the server may be at work on what its user has left. A COMMIT whose outcome nobody
+    /// knows is not counted: it is not to be disturbed.
+    pub(crate) fn is_still_served(&self) -> bool {
+        !self.link.is_closed() && self.link.is_busy() && !self.transaction.is_commit_unknown()
+    }
+
     /// Somebody begins to use it.
     pub(crate) fn begin_span(&mut self) {
         self.span = SessionSpan::begin(&self.link.watch().pool);
@@ -249,7 +258,9 @@ impl Connection {
         self.link.forget_everything();
         self.link
             .resize_statement_cache(statement::StatementCache::CAPACITY);
-        self.instrumentation = get_default_instrumentation();
+        if std::mem::take(&mut self.is_instrumented) {
+            self.instrumentation = get_default_instrumentation();
+        }
     }
 
     /// Whether nothing of its last user is left: no open transaction, no statement
@@ -432,6 +443,7 @@ impl AsyncConnection for Connection {
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
         self.instrumentation = Some(Box::new(instrumentation));
+        self.is_instrumented = true;
     }
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {

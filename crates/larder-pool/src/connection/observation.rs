@@ -1,17 +1,17 @@
 //! One statement as it is watched, from before it is sent to the end of its answer.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use larder_sql::{Fingerprint, ProfileMemo, StatementProfile, StatementProfiles};
+use larder_sql::{Fingerprint, StatementProfile, StatementProfiles};
 use tracing::Span;
 
 use super::sent::SentStatement;
 use super::settings::SessionSettings;
 use super::spans;
-use super::statement::Reuse;
+use super::sql_text::SqlText;
 use crate::TransactionSettings;
 use crate::observer::{Companion, EndedStatement, Observer, StatementOutcome};
 use crate::server_error::ServerError;
@@ -76,7 +76,6 @@ impl Watch {
 
 /// What the statements of a pool do, each read once.
 pub(crate) struct Profiles {
-    by_type: ProfileMemo<TypeId>,
     by_text: StatementProfiles,
 }
 
@@ -85,7 +84,6 @@ impl Default for Profiles {
         /// Some thousands of statements.
         const BYTES: u64 = 8 << 20;
         Self {
-            by_type: ProfileMemo::with_capacity(BYTES),
             by_text: StatementProfiles::with_capacity(BYTES),
         }
     }
@@ -96,11 +94,10 @@ impl Profiles {
         self.by_text.classify(sql)
     }
 
-    pub(crate) fn of(&self, sql: &str, reuse: Reuse) -> Arc<StatementProfile> {
-        match reuse {
-            // The type decides the text.
-            Reuse::Static(id) => self.by_type.get_or_classify(&id, || sql),
-            Reuse::Text | Reuse::Never => self.by_text.classify(sql),
+    pub(crate) fn of(&self, sql: &SqlText) -> Arc<StatementProfile> {
+        match sql {
+            SqlText::Static(written) => Arc::clone(written.profile()),
+            SqlText::Owned(text) => self.by_text.classify(text),
         }
     }
 }

@@ -32,7 +32,7 @@ impl OwnedQuery {
     {
         let shared = pool.0.connector.shared();
         let statement = Statement::of(query, &shared.types)?;
-        let profile = shared.watch.profiles().of(&statement.sql, statement.reuse);
+        let profile = shared.watch.profiles().of(&statement.sql);
         Ok(Self { statement, profile })
     }
 

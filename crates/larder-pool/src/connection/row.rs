@@ -61,6 +61,14 @@ impl Row {
         }
     }
 
+    /// The id of the type of a column. The column is there.
+    fn type_oid(&self, index: usize) -> u32 {
+        match &self.0 {
+            Source::Server(row) => row.columns()[index].type_().oid(),
+            Source::Kept { rows, .. } => rows.columns()[index].type_oid,
+        }
+    }
+
     /// What leaves the process of its columns.
     pub(super) fn columns(&self) -> Vec<Column> {
         let columns = (0..self.len()).map(|index| self.column(index));
@@ -108,11 +116,10 @@ impl<'a> diesel::row::Row<'a, Pg> for Row {
         Self: RowIndex<I>,
     {
         let index = self.idx(index)?;
-        let (name, type_name, oid) = self.column(index);
         Some(Value {
-            name,
-            type_name,
-            oid: Oid(NonZeroU32::new(oid)?),
+            row: self,
+            index,
+            oid: Oid(NonZeroU32::new(self.type_oid(index))?),
             bytes: self.bytes(index),
         })
     }
@@ -146,8 +153,8 @@ impl TypeOidLookup for Oid {
 /// One value of a row, still in the server's binary form.
 #[derive(Debug)]
 pub struct Value<'a> {
-    name: &'a str,
-    type_name: &'a str,
+    row: &'a Row,
+    index: usize,
     oid: Oid,
     bytes: Option<&'a [u8]>,
 }
@@ -155,7 +162,7 @@ pub struct Value<'a> {
 impl Value<'_> {
     /// The name of the type of the column, such as `int4`.
     pub fn type_name(&self) -> &str {
-        self.type_name
+        self.row.column(self.index).1
     }
 
     /// The object id of the type of the column.
@@ -166,7 +173,7 @@ impl Value<'_> {
 
 impl<'a> Field<'a, Pg> for Value<'a> {
     fn field_name(&self) -> Option<&str> {
-        Some(self.name)
+        Some(self.row.column(self.index).0)
     }
 
     fn value(&self) -> Option<PgValue<'_>> {

@@ -107,7 +107,11 @@ pub(crate) fn end(span: &Span, outcome: &StatementOutcome<'_>, rows: u64) {
         StatementOutcome::Lost => "connection",
         // Whoever reads no further than he needs to has no error.
         StatementOutcome::Abandoned if rows > 0 => return,
-        StatementOutcome::Abandoned => "cancelled",
+        // Nor is it the fault of anybody that a caller left: it is told, and is no error.
+        StatementOutcome::Abandoned => {
+            span.record("error.type", "cancelled");
+            return;
+        }
     };
     span.record("error.type", error);
     span.record("otel.status_code", "ERROR");

@@ -1,19 +1,39 @@
 //! The text of a statement. Where it follows from the type of its query it is written once.
 
 use std::any::TypeId;
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use diesel::QueryResult;
+use larder_sql::{StatementProfile, classify};
+use rustc_hash::FxHashMap;
 
 /// The texts of static queries. A program has as many as its code has queries, so none goes.
-static WRITTEN: RwLock<Option<HashMap<TypeId, &'static str>>> = RwLock::new(None);
+static WRITTEN: RwLock<Option<FxHashMap<TypeId, &'static Written>>> = RwLock::new(None);
 
 /// The text of a statement.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct SqlText(Cow<'static, str>);
+#[derive(Debug, Clone)]
+pub(crate) enum SqlText {
+    /// As it follows from the type of its query.
+    Static(&'static Written),
+    /// As it was put together.
+    Owned(String),
+}
+
+/// The text of a static query, and what it does once somebody has asked for that.
+#[derive(Debug)]
+pub(crate) struct Written {
+    text: Box<str>,
+    profile: OnceLock<Arc<StatementProfile>>,
+}
+
+impl Written {
+    /// What the text does. It is read once.
+    pub(super) fn profile(&self) -> &Arc<StatementProfile> {
+        let read = || Arc::new(classify(&self.text));
+        self.profile.get_or_init(read)
+    }
+}
 
 impl SqlText {
     /// The text of a static query. Putting it together costs more than all else that a point read
@@ -23,7 +43,7 @@ impl SqlText {
         write: impl FnOnce() -> QueryResult<String>,
     ) -> QueryResult<Self> {
         if let Some(text) = known(id) {
-            return Ok(Self(Cow::Borrowed(text)));
+            return Ok(Self::Static(text));
         }
         let text = write()?;
         let mut written = WRITTEN.write().unwrap_or_else(PoisonError::into_inner);
@@ -31,16 +51,30 @@ impl SqlText {
         let text = *written
             .get_or_insert_default()
             .entry(id)
-            .or_insert_with(|| Box::leak(text.into_boxed_str()));
-        Ok(Self(Cow::Borrowed(text)))
+            .or_insert_with(|| {
+                Box::leak(Box::new(Written {
+                    text: text.into_boxed_str(),
+                    profile: OnceLock::new(),
+                }))
+            });
+        Ok(Self::Static(text))
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        match self {
+            Self::Static(written) => &written.text,
+            Self::Owned(text) => text,
+        }
     }
 }
 
-fn known(id: TypeId) -> Option<&'static str> {
+impl Default for SqlText {
+    fn default() -> Self {
+        Self::Owned(String::new())
+    }
+}
+
+fn known(id: TypeId) -> Option<&'static Written> {
     let written = WRITTEN.read().unwrap_or_else(PoisonError::into_inner);
     written.as_ref()?.get(&id).copied()
 }
@@ -55,7 +89,7 @@ impl Deref for SqlText {
 
 impl From<String> for SqlText {
     fn from(text: String) -> Self {
-        Self(Cow::Owned(text))
+        Self::Owned(text)
     }
 }
 
@@ -73,8 +107,11 @@ mod tests {
         let first = write("SELECT 1").unwrap();
         let again = SqlText::of_type(id, || unreachable!("it is known")).unwrap();
         assert_eq!(first.as_str(), "SELECT 1");
-        assert_eq!(first, again);
         assert!(std::ptr::eq(first.as_str(), again.as_str()));
+        let (SqlText::Static(first), SqlText::Static(again)) = (first, again) else {
+            panic!("it follows from its type");
+        };
+        assert!(Arc::ptr_eq(first.profile(), again.profile()));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct TransactionState {
     read_only: bool,
     /// COMMIT was sent. If its answer is never read, what was written may have taken effect.
     commit_sent: bool,
+    /// COMMIT was sent, and nobody knows what became of it.
+    commit_unknown: bool,
     commit_failure: Option<CommitFailure>,
     /// The observer was told that it began, and not yet how it ended.
     told: bool,
@@ -94,6 +96,11 @@ impl TransactionState {
         }
     }
 
+    /// Whether nobody knows what became of a COMMIT.
+    pub(crate) fn is_commit_unknown(&self) -> bool {
+        self.commit_unknown
+    }
+
     /// Nothing is open and nothing is in doubt.
     pub(crate) fn is_idle(&self) -> bool {
         !self.in_doubt && !self.is_open()
@@ -142,6 +149,7 @@ impl TransactionState {
     /// The outcome of the commit is not known, and may never be.
     fn doubt(&mut self, observer: &Observer) {
         self.commit_sent = false;
+        self.commit_unknown = true;
         let (written, _) = self.effects.take();
         if !written.is_empty() {
             observer.tell(|observer| observer.in_doubt(&written));

@@ -107,7 +107,7 @@ impl Connector {
     ) -> Result<(Client, Driver), tokio_postgres::Error> {
         match &self.tls {
             Some(tls) if config.get_ssl_mode() != SslMode::Disable => {
-                let tls = Staged::new(tls.clone(), progress.clone());
+                let tls = Staged::new(tls.current().await, progress.clone());
                 let (client, connection) = config.connect(tls).await?;
                 Ok((client, self.drive(connection, Route::of(config))))
             }

@@ -21,6 +21,7 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use tokio_postgres::{CancelToken, Config, NoTls};
 
 use super::Connector;
+use crate::tls::TlsSource;
 
 /// How long a request may take in all.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -68,7 +69,7 @@ impl Connector {
         token: CancelToken,
         route: &Route,
     ) -> BoxFuture<'static, io::Result<()>> {
-        let tls = self.tls.clone();
+        let tls = self.tls.as_ref().map(TlsSource::latest);
         let route = route.clone();
         let asking = async move {
             let name = match route.name.is_empty() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::stage::Stage;
 use crate::connect_error::{ConnectErrorCause, FailedAttempt};
+use crate::pooler_reply;
 use crate::server_error::{ServerError, with_causes};
 
 /// What ended an attempt.
@@ -90,6 +91,11 @@ fn cause_of(error: &tokio_postgres::Error, phase: Phase) -> ConnectErrorCause {
             "3D000" => ConnectErrorCause::UnknownDatabase,
             "53300" => ConnectErrorCause::TooManyConnections,
             "57P03" | "57P01" | "57P02" => ConnectErrorCause::NotReady,
+            "08P01" => error
+                .as_db_error()
+                .map_or(ConnectErrorCause::Other, |reply| {
+                    pooler_reply::cause_of(reply.message())
+                }),
             _ => ConnectErrorCause::Other,
         };
     }

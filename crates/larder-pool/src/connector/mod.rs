@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::time::Instant;
-use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,7 +23,7 @@ use crate::connect_options::{ConnectOptions, PoolerMode, Target};
 use crate::connection::{Connection, Shared, StatementTimeout, TransactionDefaults, Watch};
 use crate::lanes::Replies;
 use crate::observer::Observer;
-use crate::tls::{self, TlsMode};
+use crate::tls::{TlsMode, TlsSource};
 use search::Search;
 
 pub(crate) use cancel::Route;
@@ -34,7 +33,7 @@ pub(crate) use cancel::Route;
 pub(crate) struct Connector {
     options: Arc<ConnectOptions>,
     target: Target,
-    tls: Option<MakeRustlsConnect>,
+    tls: Option<TlsSource>,
     shared: Shared,
     /// The SQL with which a session begins.
     setup: Arc<str>,
@@ -61,7 +60,7 @@ impl Connector {
         refuse_startup_options(&options)?;
         let tls = match options.tls.mode {
             TlsMode::Disable => None,
-            _ => Some(MakeRustlsConnect::new(tls::client_config(&options.tls)?)),
+            _ => Some(TlsSource::new(&options.tls)?),
         };
         let sever = CancellationToken::new();
         Ok(Self {

@@ -13,6 +13,7 @@ use super::explain::Failure;
 use crate::connect_error::{ConnectError, FailedAttempt};
 use crate::connect_options::{Place, TargetSessionAttrs};
 use crate::connection::Connection;
+use crate::deadline;
 use crate::password::PasswordRequest;
 
 /// The search for a server that takes us.
@@ -32,7 +33,7 @@ impl<'c> Search<'c> {
         Self {
             connector,
             began,
-            deadline: began + connector.options.connect_timeout,
+            deadline: deadline::in_future(began, connector.options.connect_timeout),
             failed: Vec::new(),
         }
     }

@@ -22,6 +22,10 @@ use crate::connect_options::{ConnectOptions, PoolerMode};
 use crate::connector::Connector;
 use crate::{Error, PoolOptions};
 
+/// What stands behind the name by which the server lists the connections of a pool where it lists
+/// its lanes.
+pub const LANE_SUFFIX: &str = " lane";
+
 /// The lanes of a pool, which go with it; none where there must not be any.
 pub(crate) struct Lanes(Option<Arc<Group>>);
 
@@ -69,7 +73,7 @@ impl Lanes {
             options: options.lanes.clone(),
             max_lifetime: options.max_lifetime,
             idle_timeout: options.idle_timeout,
-            connector: connector.with_settings(settings, " lane"),
+            connector: connector.with_settings(settings, LANE_SUFFIX),
             statements: LaneStatements::new(),
             counters: LaneCounters::default(),
             stopped: CancellationToken::new(),

@@ -50,8 +50,8 @@ impl Lane {
         let connection = connector.connect().await?;
         let opened = connection.opened_at();
         // Not all at once, even if they were opened so.
-        let expires =
-            lifetime.map(|lifetime| opened + lifetime.mul_f64(0.8 + 0.2 * fastrand::f64()));
+        let expires = lifetime
+            .and_then(|lifetime| opened.checked_add(lifetime.mul_f64(0.8 + 0.2 * fastrand::f64())));
         Ok(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             link: Arc::clone(connection.link()),

@@ -26,6 +26,7 @@ mod status;
 mod turn;
 mod watched;
 
+pub use self::group::LANE_SUFFIX;
 pub use self::options::LaneOptions;
 pub use self::reader::Reader;
 pub use self::rows::ReaderRows;

@@ -109,7 +109,7 @@ impl Pool {
         let known = match group.statements.get(statement) {
             Some(known) => known,
             None => {
-                let profile = watch.profiles().of(&statement.sql, statement.reuse);
+                let profile = watch.profiles().of(&statement.sql);
                 if !watch.observer.may_share_connection(&profile) {
                     return Err(BypassReason::Unfit);
                 }

@@ -10,6 +10,7 @@ mod log;
 mod migrations;
 mod pool;
 mod process;
+mod replicas;
 mod server;
 mod statements;
 
@@ -100,7 +101,7 @@ pub(super) fn probes(
     }
     if kind == DatabaseKind::Server {
         probes.push(server::connections(&context));
-        probes.push(server::replicas(&context));
+        probes.push(replicas::replicas(&context));
         probes.push(server::disk(&context));
         probes.push(migrations::pending(&context, migrations));
     }

@@ -6,10 +6,11 @@ use larder_database::{
     ConnectionStatistics, Database, FollowerStatistics, RedisStatistics, SecondTierStatistics,
     ShadowStatistics,
 };
+use larder_health::alerts::AlertStatistics;
 use larder_health::{HealthMonitor, HealthReport};
 use larder_metrics::{
-    CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading, RedisReading, Scrape,
-    SecondTierReading, SessionReading, ShadowReading,
+    AlertReading, CacheReading, FollowerReading, HealthReading, LaneReading, PoolReading,
+    RedisReading, Scrape, SecondTierReading, SessionReading, ShadowReading, SinkReading,
 };
 use larder_pool::{LaneStatus, PoolStatus};
 
@@ -18,6 +19,7 @@ pub(super) fn publish(
     scrape: &mut Scrape,
     database: &Database,
     monitor: &HealthMonitor,
+    alerts: &AlertStatistics,
     legacy_names: bool,
 ) {
     let name = database.instance_name();
@@ -39,6 +41,7 @@ pub(super) fn publish(
     }
     shadow(&database.shadow_statistics()).publish(scrape, name);
     health(&monitor.report()).publish(scrape, name);
+    told(alerts).publish(scrape, name);
     database.services().publish(scrape);
 }
 
@@ -47,7 +50,7 @@ fn pool(pool: &PoolStatus) -> PoolReading {
         idle: pool.idle as u64,
         used: pool.in_use as u64,
         max: (pool.size + pool.overflow) as u64,
-        idle_min: 0,
+        idle_min: pool.kept_open as u64,
         idle_max: pool.size as u64,
         overflow: (pool.in_use + pool.idle).saturating_sub(pool.size) as u64,
         waiting: pool.waiting as u64,
@@ -186,6 +189,22 @@ fn health(report: &HealthReport) -> HealthReading {
             .iter()
             .map(|(status, count)| (status.as_str().to_owned(), *count))
             .collect(),
+    }
+}
+
+fn told(alerts: &AlertStatistics) -> AlertReading {
+    let sinks = alerts.read().into_iter().map(|(name, sink)| {
+        let reading = SinkReading {
+            sent: sink.sent,
+            failed_attempts: sink.failed_attempts,
+            replaced: sink.replaced,
+            dropped: sink.dropped,
+            waiting: sink.waiting,
+        };
+        (name, reading)
+    });
+    AlertReading {
+        sinks: sinks.collect(),
     }
 }
 

@@ -118,3 +118,29 @@ fn what_cannot_be_compared_says_why() {
     let of_other = of_other.unwrap_err();
     assert!(of_other.contains("an hour ago"), "{of_other}");
 }
+
+#[test]
+fn a_statement_of_which_an_hour_is_not_known_is_not_compared() {
+    let other = |number: usize| StatementCounters {
+        id: format!("other {number}"),
+        ..reading(0, 1, 1.0).statements.remove(0)
+    };
+    let without = |hours_ago: i64, others: usize| Counters {
+        statements: (0..others).map(other).collect(),
+        ..reading(hours_ago, 9_000, 90_000.0)
+    };
+    let day = [reading(25, 0, 0.0), reading(24, 1_000, 10_000.0)];
+    // Since the reset it ran very often, and within the hour nobody knows how often.
+    let last = reading(0, 500_000, 5_000_000.0);
+    for (others, expected) in [
+        // The server did not tell, or of so many alone.
+        (0, vec![]),
+        (200, vec![]),
+        // That one told of all.
+        (199, vec!["hour-statement-busier"]),
+    ] {
+        let mut readings = day.to_vec();
+        readings.push(without(1, others));
+        assert_eq!(compared(readings, &last), Ok(expected), "{others}");
+    }
+}

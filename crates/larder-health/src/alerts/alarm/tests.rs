@@ -31,7 +31,12 @@ fn cause(name: &str, status: Status) -> Cause {
 }
 
 fn alarm(from: Status, repeat: Option<u64>) -> Alarm {
-    Alarm::new("shop".to_owned(), from, repeat.map(Duration::from_secs))
+    Alarm::new(&AlertOptions {
+        instance: "shop".to_owned(),
+        from,
+        repeat: repeat.map(Duration::from_secs),
+        ..AlertOptions::default()
+    })
 }
 
 /// What is told of reports a second apart: kind, number, statuses.
@@ -162,4 +167,51 @@ fn a_standing_cause_that_explains_more_is_told_again() {
         told(Changed, "acquire"),
     ];
     assert_eq!(kinds, expected);
+}
+
+#[test]
+fn incidents_of_two_instances_of_one_name_and_time_are_told_apart() {
+    let started = || {
+        let mut alarm = alarm(Degraded, None);
+        alarm.instance = "küche 7:main\n".to_owned();
+        let report = report(Degraded, 7, &["pool"]);
+        alarm.note(&report, Instant::now()).unwrap()
+    };
+    let (one, other) = (started(), started());
+    assert_ne!(one.incident, other.incident);
+    let (beginning, random) = one.incident.rsplit_once('-').unwrap();
+    assert_eq!((beginning, random.len()), ("k-che-7-main--7000", 8));
+    assert_eq!(one.instance, "küche 7:main\n", "the name stays what it is");
+}
+
+#[test]
+fn an_alert_names_its_profile() {
+    let mut alarm = alarm(Degraded, None);
+    alarm.profile = Some("prod".to_owned());
+    let started = alarm.note(&report(Degraded, 7, &["pool"]), Instant::now());
+    assert_eq!(
+        started.unwrap().to_string(),
+        "shop in prod is degraded (started): pool: broken"
+    );
+}
+
+#[test]
+fn what_lasts_when_nobody_looks_any_more_is_said_to_be_left() {
+    let mut alarm = alarm(Degraded, None);
+    let at = DateTime::from_timestamp(11, 0).unwrap();
+    assert_eq!(alarm.stop(at), None);
+    let now = Instant::now();
+    let started = alarm.note(&report(Unhealthy, 7, &["pool"]), now).unwrap();
+    let stopped = alarm.stop(at).unwrap();
+    assert_eq!(stopped.incident, started.incident);
+    assert_eq!((stopped.sequence, stopped.at), (2, at));
+    assert_eq!(
+        (stopped.kind, stopped.status),
+        (AlertKind::Stopped, Unhealthy)
+    );
+    assert_eq!(
+        stopped.to_string(),
+        "shop was shut down while unhealthy (stopped): pool: broken"
+    );
+    assert_eq!(alarm.stop(at), None, "once");
 }

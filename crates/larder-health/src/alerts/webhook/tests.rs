@@ -50,6 +50,7 @@ fn alert() -> Arc<Alert> {
         sequence: 2,
         kind: AlertKind::Changed,
         instance: "shop".to_owned(),
+        profile: Some("prod".to_owned()),
         at: DateTime::UNIX_EPOCH,
         since: DateTime::UNIX_EPOCH,
         status: Status::Unhealthy,

@@ -147,3 +147,38 @@ fn every_word_of_target_session_attrs_is_read() {
     let error = ConnectOptions::parse("postgres://a/shop?target_session_attrs=leader");
     assert!(error.unwrap_err().to_string().contains("prefer-standby"));
 }
+
+#[test]
+fn numbers_that_are_too_large_are_refused() {
+    for key in [
+        "connect_timeout",
+        "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_count",
+        "tcp_user_timeout",
+    ] {
+        for number in ["18446744073709551615", "2147483648", "-1", "many"] {
+            let url = format!("postgres://db/shop?{key}={number}");
+            let error = ConnectOptions::parse(&url).unwrap_err().to_string();
+            assert!(
+                error.contains(key) && error.contains("2147483647"),
+                "{error}"
+            );
+        }
+        let url = format!("postgres://db/shop?{key}=2147483647");
+        assert!(ConnectOptions::parse(&url).is_ok(), "{key}");
+    }
+    // What code says is not bounded.
+    let options = ConnectOptions::parse("postgres://db/shop").unwrap();
+    let options = options.keepalive(Duration::MAX, Duration::MAX, u32::MAX);
+    assert_eq!(options.server.get_tcp_user_timeout(), Some(&Duration::MAX));
+}
+
+#[test]
+fn values_of_settings_are_not_shown() {
+    let options = ConnectOptions::parse("postgres://db/shop").unwrap();
+    let options = options.setting("app.key", "a-secret");
+    let shown = format!("{options:?}");
+    assert!(shown.contains("app.key"), "{shown}");
+    assert!(!shown.contains("a-secret"), "{shown}");
+}

@@ -98,25 +98,105 @@ pub(super) fn acquire(context: &Context<'_>) -> Arc<dyn Probe> {
     };
     let lately = Lately::new(health.window, counters());
     let read = move || {
-        let [acquired, waited, sent_away] = lately.growth(counters());
-        let mean = Duration::from_micros(waited.checked_div(acquired).unwrap_or(0));
-        let milliseconds = (mean.as_secs_f64() * 10_000.0).round() / 10.0;
+        let [acquired, waited_us, sent_away] = lately.growth(counters());
+        let lately = Callers {
+            acquired,
+            waited: Duration::from_micros(waited_us),
+            sent_away,
+        };
+        lately.judge(max_wait, max_share)
+    };
+    Arc::new(reading(context, "acquire", read).memory(health.window.max(RECOVERY)))
+}
+
+/// Those who asked for a connection lately.
+struct Callers {
+    acquired: u64,
+    /// How long those who got one waited together.
+    waited: Duration,
+    /// How many got none.
+    sent_away: u64,
+}
+
+impl Callers {
+    /// The window keeps what happened for minutes, so that one event would be found again and again:
+    /// fewer callers say nothing yet.
+    const ENOUGH: u64 = 20;
+
+    /// The fewest sent away that are more than bad luck.
+    const FEWEST_SENT_AWAY: u64 = 3;
+
+    fn judge(&self, max_wait: Duration, max_share: f64) -> Finding {
+        let Self {
+            acquired,
+            sent_away,
+            ..
+        } = *self;
         let asked = acquired + sent_away;
-        let finding = if sent_away as f64 > asked as f64 * max_share {
-            Finding::degraded(format!("{sent_away} of {asked} callers got no connection"))
-        } else if mean > max_wait {
+        let of_those = u32::try_from(acquired).unwrap_or(u32::MAX);
+        let mean = self.waited.checked_div(of_those).unwrap_or_default();
+        let milliseconds = (mean.as_secs_f64() * 10_000.0).round() / 10.0;
+        let nobody_got_one = || format!("{sent_away} of {asked} callers got no connection");
+        let is_enough = asked >= Self::ENOUGH;
+        let many =
+            sent_away >= Self::FEWEST_SENT_AWAY && sent_away as f64 > asked as f64 * max_share;
+        let finding = if is_enough && many {
+            Finding::degraded(nobody_got_one())
+        } else if is_enough && mean > max_wait {
             Finding::degraded(format!(
                 "callers wait {milliseconds} ms for a connection on average, above {max_wait:?}"
             ))
         } else if sent_away > 0 {
-            Finding::warning(format!("{sent_away} of {asked} callers got no connection"))
+            Finding::warning(nobody_got_one())
         } else {
             Finding::healthy()
         };
-        let finding = finding.observing(milliseconds, "ms").measured("waitTime");
         finding
+            .observing(milliseconds, "ms")
+            .measured("waitTime")
             .of_fault("waits")
             .cured_by(|| "hold sessions shorter, or raise pool.size and pool.overflow".to_owned())
-    };
-    Arc::new(reading(context, "acquire", read).memory(health.window.max(RECOVERY)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found of callers who got a connection, their wait together, and those who got none.
+    fn found(acquired: u64, waited_ms: u64, sent_away: u64) -> Finding {
+        let callers = Callers {
+            acquired,
+            waited: Duration::from_millis(waited_ms),
+            sent_away,
+        };
+        callers.judge(Duration::from_millis(250), 0.05)
+    }
+
+    #[test]
+    fn a_single_caller_in_a_quiet_hour_is_worth_a_look_and_no_more() {
+        for (acquired, sent_away) in [(0, 1), (3, 1), (30, 2), (10, 9)] {
+            let finding = found(acquired, 0, sent_away);
+            assert!(finding.is_warning(), "{acquired} {sent_away}: {finding}");
+        }
+        let finding = found(1, 300, 0);
+        assert_eq!(finding.status, Status::Healthy, "{finding}");
+        assert_eq!(finding.observed.map(|observed| observed.value), Some(300.0));
+    }
+
+    #[test]
+    fn several_of_many_are_too_many() {
+        assert_eq!(found(17, 0, 3).status, Status::Degraded);
+        assert!(found(60, 0, 3).is_warning(), "5 % are allowed");
+        assert_eq!(found(56, 0, 4).status, Status::Degraded);
+        assert_eq!(found(0, 0, 20).status, Status::Degraded);
+    }
+
+    #[test]
+    fn many_who_wait_for_long_are_too_many() {
+        assert_eq!(found(20, 20 * 250, 0).status, Status::Healthy);
+        let finding = found(20, 20 * 251, 0);
+        assert_eq!(finding.status, Status::Degraded);
+        assert_eq!(finding.fault, Some("waits"));
+    }
 }

@@ -1,4 +1,4 @@
-//! The server: how many connections it has left, how far its replicas are behind, its disk.
+//! The server: how many connections it has left, and its disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,23 +18,6 @@ const CONNECTIONS: &str = "\
             - coalesce(sum(setting::int) FILTER (WHERE name <> 'max_connections'), 0)
          FROM pg_catalog.pg_settings
          WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')))";
-
-/// On a standby how far it is behind itself, else how far its standbys are: how many there are, and
-/// the lag of the worst in seconds, which is NULL where the role may not see it. A standby that
-/// receives nothing, but is fed from an archive, cannot tell. On the primary a backup and a standby
-/// that is being built are in the list, too; whose state the role may not see, its lag it may not
-/// see either.
-const REPLICAS: &str = "\
-    SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN
-        pg_catalog.jsonb_build_array(1, CASE
-            WHEN pg_catalog.pg_last_wal_receive_lsn() IS NULL THEN NULL
-            WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
-            ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END)
-    ELSE
-        (SELECT pg_catalog.jsonb_build_array(count(*), extract(epoch FROM max(replay_lag)))
-         FROM pg_catalog.pg_stat_replication
-         WHERE state = 'streaming' OR state IS NULL)
-    END";
 
 /// Where the server keeps its data, if the role may know, and whether that is this machine.
 const DIRECTORY: &str = "\
@@ -75,48 +58,6 @@ fn head_room(used: f64, usable: f64, max: f64) -> Finding {
         _ => Finding::healthy(),
     };
     finding.observing(percent(share), "%")
-}
-
-pub(super) fn replicas(context: &Context<'_>) -> Arc<dyn Probe> {
-    let link = Arc::clone(&context.link);
-    let max = context.config.health.max_replica_lag.as_secs_f64();
-    let ask = move || {
-        let link = Arc::clone(&link);
-        async move {
-            let lag = link
-                .ask(async |connection| pair(REPLICAS, connection).await)
-                .await;
-            match lag {
-                // There is none, and nothing to be said of it.
-                Some(Ok((Some(count), _))) if count < 1.0 => Finding::default(),
-                Some(Ok((Some(count), None))) => Finding::healthy().observing(count, ""),
-                Some(Ok((Some(count), Some(lag)))) => behind(count, lag, max),
-                _ => Finding::unknown("the lag of replicas cannot be asked for now"),
-            }
-        }
-    };
-    Arc::new(asking(context, "replicas", ask))
-}
-
-fn behind(count: f64, lag: f64, max: f64) -> Finding {
-    let lag = (lag.max(0.0) * 10.0).round() / 10.0;
-    let reason =
-        |max: f64| format!("the slowest of {count} replicas is {lag} s behind, above {max} s");
-    let finding = if lag > max {
-        Finding::degraded(reason(max))
-    } else if lag > max / 2.0 {
-        Finding::warning(reason(max / 2.0))
-    } else {
-        Finding::healthy()
-    };
-    finding
-        .observing(lag, "s")
-        .measured("lag")
-        .of_fault("lag")
-        .cured_by(|| {
-            "see what holds up replay on the replica: long queries there, its disk, the network"
-                .to_owned()
-        })
 }
 
 pub(super) fn disk(context: &Context<'_>) -> Arc<dyn Probe> {
