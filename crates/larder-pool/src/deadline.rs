@@ -68,7 +68,8 @@ const GRACE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 ///
-/// [`Error::DeadlineExceeded`] if the future was dropped. It names what Larder was waiting for.
+/// [`Error::DeadlineExceeded`] if the future was dropped. It names what Larder was waiting for. What
+/// the future had sent by then may have taken effect, or take effect later.
 ///
 /// # Cancel safety
 ///

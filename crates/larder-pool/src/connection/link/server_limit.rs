@@ -3,8 +3,8 @@
 //! The server ends a statement itself, and the connection stays usable: better than leaving it
 //! and asking for its end. A transaction gets its limit in the round trip of BEGIN, by SET LOCAL.
 //! A statement outside of one gets it from a SET that travels ahead of it in the same flight, and
-//! the same way it is undone, before anybody else's statement. Behind a pooler in transaction
-//! mode there is only the limit of this side.
+//! the same way it is undone, before anybody else's statement; behind a pooler in transaction
+//! mode there is only the limit of this side for that.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -144,6 +144,7 @@ impl Ticket {
                 }
             }
             let may_commit = observation.commits_by_itself() && !self.sent_in_vain;
+            // The server may hang up after it has committed.
             let is_refusal = |reply: &ServerError| match may_commit {
                 true => !reply.leaves_outcome_open(),
                 false => !reply.ends_connection(),
