@@ -120,11 +120,14 @@ mod tests {
             })
         };
         let asking = join_all((0..20).map(|_| ask()));
-        let (pages, ()) = tokio::join!(asking, async {
-            while made.load(Ordering::Relaxed) == 0 {
+        let begun = Arc::clone(&made);
+        let (pages, ()) = tokio::join!(asking, async move {
+            while begun.load(Ordering::Relaxed) == 0 {
                 tokio::task::yield_now().await;
             }
             go.send("page".to_owned()).unwrap();
+            // Whoever makes another waits for nothing.
+            drop(go);
         });
         assert!(pages.iter().all(|page| page.as_deref() == Some(b"page")));
         assert_eq!(made.load(Ordering::Relaxed), 1);
