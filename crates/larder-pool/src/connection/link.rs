@@ -67,6 +67,11 @@ pub(crate) struct Link {
     watch: Arc<Watch>,
     settings: SessionSettings,
     journal: Mutex<Journal>,
+    /// The two sides no longer agree on what comes next.
+    out_of_step: AtomicBool,
+    /// The id of the transaction may be wanted, or be on its way: the journal knows. Here so that
+    /// a read need not look.
+    is_id_open: AtomicBool,
     driver: JoinHandle<()>,
     answer_timeout: Patience,
     /// An answer has not come within its limit, since the connection was lent.
@@ -148,6 +153,8 @@ impl Link {
             watch: shared.watch,
             settings: beginning.settings,
             journal: Mutex::new(Journal::default()),
+            out_of_step: AtomicBool::new(false),
+            is_id_open: AtomicBool::new(false),
             driver: driver.task,
             answer_timeout: Patience::new(beginning.answer_timeout),
             late: AtomicBool::new(false),

@@ -46,8 +46,6 @@ pub(super) struct Journal {
     pub(super) transaction_id: TransactionId,
     /// What the server said when it hung up, in the answer to a question of Larder's own.
     pub(super) farewell: Option<ServerError>,
-    /// The two sides no longer agree on what comes next.
-    pub(super) out_of_step: bool,
     /// What statements outside of a transaction may have written whose answer nobody read.
     pub(super) unread: Effects,
     /// What the observer holds on to until it is known what became of those.
@@ -60,7 +58,12 @@ impl Link {
     /// Whether the two sides no longer agree on what comes next, as after a COPY that
     /// nobody feeds.
     pub(crate) fn is_out_of_step(&self) -> bool {
-        self.journal().out_of_step
+        self.out_of_step.load(Ordering::Relaxed)
+    }
+
+    /// The two sides no longer agree.
+    pub(super) fn fall_out_of_step(&self) {
+        self.out_of_step.store(true, Ordering::Relaxed);
     }
 
     /// Whether a statement has failed on it without an answer of the server, or with one after
@@ -152,6 +155,17 @@ impl Link {
     /// Ends the recording and gives it.
     pub(crate) fn recorded(&self) -> Recording {
         self.journal().recording.take().unwrap_or_default()
+    }
+
+    /// The server is done with the statement of this number.
+    pub(super) fn settled(&self, mut journal: MutexGuard<'_, Journal>, number: u64) {
+        journal.answered = journal.answered.max(number);
+        let unread = !journal.unread.is_empty();
+        drop(journal);
+        // The server answers in order, so what came before is over too.
+        if unread {
+            self.settle_unread();
+        }
     }
 
     /// Statements outside of a transaction whose answer nobody read are over: tells what
@@ -256,7 +270,7 @@ impl Link {
     /// connection is used, which is until it comes back.
     pub(super) fn lose_names(&self) {
         self.statements().forget_all();
-        self.journal().out_of_step = true;
+        self.fall_out_of_step();
     }
 
     /// Whether the last error is that the server has no statement of a name, or already one.

@@ -142,8 +142,7 @@ impl Link {
             }
             observation => observation,
         };
-        let mut ticket = Ticket::new(self);
-        ticket.watch(observation);
+        let mut ticket = Ticket::watching(self, observation);
         // On the heap, since it is large and everything around would be larger.
         let sent = Box::pin(self.client.query_raw(prepared, &statement.binds.values));
         let sent = pin!(self.asking_behind(sent));

@@ -31,14 +31,23 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(super) fn new(link: &Arc<Link>) -> Self {
+        Self::watching(link, None)
+    }
+
+    /// The same, of a statement that is watched to its end, whatever that is. With one lock where
+    /// [`watch`](Self::watch) takes another: every statement comes by here.
+    pub(super) fn watching(link: &Arc<Link>, observation: Option<Observation>) -> Self {
         let mut journal = link.journal();
         journal.sent += 1;
+        if let (Some(observation), Some(recording)) = (&observation, &mut journal.recording) {
+            recording.statements.push(observation.recorded());
+        }
         Self {
             link: Arc::clone(link),
             number: journal.sent,
             answered: false,
             sent_in_vain: link.is_closed(),
-            observation: None,
+            observation,
             transaction: None,
             guard: Mutex::default(),
         }
@@ -88,36 +97,29 @@ impl Ticket {
         Some(observation)
     }
 
-    /// All rows have arrived. Whoever records hears how many.
-    fn count_rows(&self, observation: &Observation) {
-        let mut journal = self.link.journal();
-        let statements = journal.recording.as_mut().map(|all| &mut all.statements);
-        // While rows are to come nothing else is sent, so the last one is this one.
-        if let Some(recorded) = statements.and_then(|statements| statements.last_mut()) {
-            recorded.rows = Some(observation.rows());
-        }
-    }
-
     /// The answer was read to its end.
     pub(crate) fn answered(&mut self) {
-        self.settled();
-        if let Some(observation) = self.end() {
-            self.count_rows(&observation);
+        let observation = self.observation.take();
+        let mut journal = self.link.journal();
+        if let (Some(observation), Some(recording)) = (&observation, &mut journal.recording) {
+            recording.bytes += observation.bytes();
+            recording.values += observation.values();
+            // While rows are to come nothing else is sent, so the last one is this one.
+            if let Some(recorded) = recording.statements.last_mut() {
+                recorded.rows = Some(observation.rows());
+            }
+        }
+        self.answered = true;
+        self.link.settled(journal, self.number);
+        if let Some(observation) = observation {
             observation.answered(self.transaction);
         }
     }
 
     /// The server is done with it, whatever it said.
     pub(super) fn settled(&mut self) {
-        let mut journal = self.link.journal();
-        journal.answered = journal.answered.max(self.number);
-        let unread = !journal.unread.is_empty();
-        drop(journal);
         self.answered = true;
-        // The server answers in order, so what came before is over too.
-        if unread {
-            self.link.settle_unread();
-        }
+        self.link.settled(self.link.journal(), self.number);
     }
 
     /// The statement failed. An error of the server's is an answer; any other one means
@@ -127,7 +129,7 @@ impl Ticket {
         if reply.is_some() {
             self.settled();
         } else {
-            self.link.journal().out_of_step = true;
+            self.link.fall_out_of_step();
             // The server may have said why before, when nobody was asking.
             reply = self.link.farewell();
         }

@@ -5,6 +5,7 @@
 //! round trip of its own, and its answer is read before anything else is sent. Only a
 //! transaction that has written has an id; asking gives it none.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -38,6 +39,7 @@ impl Link {
         let id = &mut self.journal().transaction_id;
         if matches!(id, TransactionId::None) {
             *id = TransactionId::Wanted;
+            self.is_id_open.store(true, Ordering::Relaxed);
         }
     }
 
@@ -55,6 +57,9 @@ impl Link {
 
     /// Puts the question on its way if somebody wants the id.
     fn ask_transaction_id(&self) {
+        if !self.is_id_open.load(Ordering::Relaxed) {
+            return;
+        }
         let mut journal = self.journal();
         if matches!(journal.transaction_id, TransactionId::Wanted) {
             let asked = self.client.simple_query_raw(ID).now_or_never();
@@ -91,7 +96,12 @@ impl Link {
     }
 
     fn take_asked(&self) -> Option<Reply> {
+        if !self.is_id_open.load(Ordering::Relaxed) {
+            return None;
+        }
         let id = &mut self.journal().transaction_id;
+        let is_wanted = matches!(id, TransactionId::Wanted);
+        self.is_id_open.store(is_wanted, Ordering::Relaxed);
         match std::mem::take(id) {
             TransactionId::Asked(reply) => Some(reply),
             other => {
