@@ -15,6 +15,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs the statements that cure a finding, outside of a transaction, and gives how long that took.
 /// A finding [without any](AnalysisFinding::cure_sql) is left as it is, in no time.
 ///
+/// Look at [`confidence`](AnalysisFinding::confidence) and
+/// [`cure_reaches_others`](AnalysisFinding::cure_reaches_others) before.
+///
 /// A statement takes as long as it takes. One that keeps others out gives up where it does not get
 /// its lock within 5 s; one that works beside them (`CONCURRENTLY`) waits for them.
 ///
@@ -36,7 +39,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// let mut options = Options::default();
 /// options.only = vec!["table-without-statistics".to_owned()];
 /// for finding in analyze(&db, &options).await?.findings {
-///     if finding.confidence == Confidence::High {
+///     if finding.confidence == Confidence::High && !finding.cure_reaches_others {
 ///         let took = cure(&db, &finding).await?;
 ///         println!("{} after {took:?}", finding.object);
 ///     }

@@ -25,6 +25,9 @@ pub struct AnalysisFinding {
     pub cure_sql: Option<String>,
     /// What the cure costs: locks, space, time.
     pub cost: String,
+    /// The cure changes more than this database, such as a setting of the whole server, or ends
+    /// somebody's work. It is for a person who looks first, and no program should carry it out.
+    pub cure_reaches_others: bool,
     /// How sure it is.
     pub confidence: Confidence,
 }
@@ -70,6 +73,7 @@ impl AnalysisFinding {
             advice: String::new(),
             cure_sql: None,
             cost: String::new(),
+            cure_reaches_others: false,
             confidence: Confidence::High,
         }
     }
@@ -87,6 +91,12 @@ impl AnalysisFinding {
     pub(crate) fn cure(mut self, sql: impl Into<String>, cost: impl Into<String>) -> Self {
         self.cure_sql = Some(sql.into());
         self.cost = cost.into();
+        self
+    }
+
+    /// The cure changes more than this database, or ends somebody's work.
+    pub(crate) fn reaching_others(mut self) -> Self {
+        self.cure_reaches_others = true;
         self
     }
 

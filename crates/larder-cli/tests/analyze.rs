@@ -263,6 +263,22 @@ async fn what_was_asked_for_is_cured_and_found_no_more() {
 }
 
 #[tokio::test]
+async fn what_holds_for_the_whole_server_is_left_alone() {
+    let shop = Shop::open().await;
+    shop.execute(PLANTED).await;
+    // The server of the tests keeps nothing safe.
+    let only = ["--apply", "--yes", "--json", "--only", "setting-off"];
+    let json = shop.run(&only).with(1, &[]).json();
+    let cures = json["cures"].as_array().unwrap();
+    assert!(!cures.is_empty(), "{json:#}");
+    for cure in cures {
+        assert_eq!(cure["outcome"], "reaches_others", "{cure:#}");
+    }
+    shop.run(&["--only", "setting-off"])
+        .with(1, &["fsync is off"]);
+}
+
+#[tokio::test]
 async fn a_cure_that_fails_is_named_with_the_servers_words() {
     let shop = Shop::open().await;
     shop.execute(PLANTED).await;

@@ -32,7 +32,8 @@ impl Session {
     }
 
     /// Closes the connection instead of giving it back: for one whose state is not
-    /// worth restoring.
+    /// worth restoring. A statement that still runs on it is ended on the server before, which
+    /// takes [`rollback_timeout`](crate::PoolOptions::rollback_timeout) at most.
     pub fn discard(mut self) {
         self.condemn();
     }
@@ -193,6 +194,8 @@ impl Lease {
     /// on it: it would notice a closed connection only when it has an answer to write.
     async fn cut_off(mut self) {
         let link = Arc::clone(self.pooled.connection.link());
+        // As long as it takes: the deadline of a statement is not meant for this.
+        link.set_answer_timeout(None);
         match timeout(Self::PATIENCE, link.batch("ROLLBACK")).await {
             Ok(Ok(())) => {
                 let observer = &link.watch().observer;
@@ -201,7 +204,9 @@ impl Lease {
             _ if link.is_closed() => {}
             _ => {
                 let token = self.pooled.connection.cancel_token();
-                cancel(&self.pool.connector, token, link.route()).await;
+                let cancelling = cancel(&self.pool.connector, token, link.route());
+                // It is closed in any case, and somebody may wait for its place.
+                let _ = timeout(self.pool.options.rollback_timeout, cancelling).await;
             }
         }
         self.close();

@@ -106,7 +106,7 @@ impl FromStr for ChannelBinding {
 /// What a connection demands of its encryption. The files are read when a pool is opened, and
 /// again when a connection is made after one of them was replaced. Where the new ones cannot be
 /// used, the log has a warning and what was read before still holds. The system's authorities are
-/// read once.
+/// read together with them, and by themselves not again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsOptions {

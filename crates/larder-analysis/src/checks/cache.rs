@@ -59,7 +59,8 @@ fn share(row: Blocks, context: &Context<'_>) -> Option<AnalysisFinding> {
             .cure(
                 format!("ALTER SYSTEM SET shared_buffers = '{}MB';", wanted.ceil()),
                 "a restart of the server; that much memory of the machine",
-            ),
+            )
+            .reaching_others(),
         false => finding
             .advice("the database fits into the memory of the server: it has been started lately, or reads tables that were dropped since")
             .costs("none"),

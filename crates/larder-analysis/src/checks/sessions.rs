@@ -90,7 +90,8 @@ fn session(row: Session, context: &Context<'_>) -> Option<AnalysisFinding> {
             .cure(
                 format!("SELECT pg_terminate_backend({pid});"),
                 "at once; its transaction is rolled back, and its client gets an error",
-            ),
+            )
+            .reaching_others(),
         // It may be a backup or an import that somebody waits for, at rest between two statements.
         None => finding
             .advice(format!("find out what it does (pg_stat_activity has its statement) and whether that is meant to take so long; {harm}. Work in smaller pieces lets go of them in between"))

@@ -88,6 +88,7 @@ fn switched_off(context: &Context<'_>) -> Vec<AnalysisFinding> {
             format!("ALTER SYSTEM SET {name} = on;\nSELECT pg_reload_conf();"),
             "at once, without a restart",
         )
+        .reaching_others()
     })
     .collect()
 }
@@ -128,7 +129,8 @@ fn checkpoints(
     .cure(
         format!("ALTER SYSTEM SET max_wal_size = '{}MB';\nSELECT pg_reload_conf();", 2.0 * now),
         format!("at once, without a restart; up to {} more space, and a longer recovery after a crash", bytes(now * MIB)),
-    );
+    )
+    .reaching_others();
     Ok(vec![finding])
 }
 

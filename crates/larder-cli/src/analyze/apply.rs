@@ -31,6 +31,8 @@ pub(super) enum Outcome {
     Declined,
     /// It is not sure enough to be changed by a program.
     NotSure,
+    /// It changes more than this database, or ends somebody's work.
+    ReachesOthers,
     /// The user stopped it while it ran.
     Interrupted,
 }
@@ -44,7 +46,7 @@ enum Answer {
     Quit,
 }
 
-/// Carries out the cures of what was found for sure. Without `asks` none is asked for. Dropped, the
+/// Carries out the cures of what was found for sure, within this database. Without `asks` none is asked for. Dropped, the
 /// statement that runs is cancelled on the server.
 pub(super) async fn apply(database: &Database, analysis: &Analysis, asks: bool) -> Vec<Cured> {
     let with_cure = |finding: &&AnalysisFinding| finding.cure_sql.is_some();
@@ -52,8 +54,8 @@ pub(super) async fn apply(database: &Database, analysis: &Analysis, asks: bool) 
     let mut all = Vec::with_capacity(findings.len());
     let mut has_quit = false;
     for (index, finding) in findings.iter().enumerate() {
-        let is_sure = finding.confidence == Confidence::High;
-        let answer = match (is_sure && !has_quit, asks) {
+        let unfit = unfit(finding);
+        let answer = match (unfit.is_none() && !has_quit, asks) {
             (false, _) => Answer::No,
             (true, false) => Answer::Yes,
             (true, true) => {
@@ -63,8 +65,7 @@ pub(super) async fn apply(database: &Database, analysis: &Analysis, asks: bool) 
         };
         let outcome = match answer {
             Answer::Yes => run(database, finding).await,
-            _ if !is_sure => Outcome::NotSure,
-            _ => Outcome::Declined,
+            _ => unfit.unwrap_or(Outcome::Declined),
         };
         has_quit |= answer == Answer::Quit || matches!(outcome, Outcome::Interrupted);
         all.push(Cured {
@@ -75,6 +76,15 @@ pub(super) async fn apply(database: &Database, analysis: &Analysis, asks: bool) 
         });
     }
     all
+}
+
+/// Why a program should not carry out this cure.
+fn unfit(finding: &AnalysisFinding) -> Option<Outcome> {
+    match (finding.confidence, finding.cure_reaches_others) {
+        (_, true) => Some(Outcome::ReachesOthers),
+        (Confidence::High, false) => None,
+        _ => Some(Outcome::NotSure),
+    }
 }
 
 async fn run(database: &Database, finding: &AnalysisFinding) -> Outcome {
@@ -162,7 +172,10 @@ pub(super) fn page(all: &[Cured]) -> String {
             Outcome::Failed { error } => format!("{error}\n"),
             Outcome::Declined => format!("left: {sql}\n"),
             Outcome::NotSure => format!("left, as it is not sure: {sql}\n"),
-            Outcome::Interrupted => format!("cancelled: {sql}\n"),
+            Outcome::ReachesOthers => {
+                format!("left, as it reaches beyond this database: {sql}\n")
+            }
+            Outcome::Interrupted => format!("interrupted, and the server asked to end it: {sql}\n"),
         };
     }
     let done = all.iter().filter(|cured| cured.is_done()).count();
@@ -177,6 +190,10 @@ fn on_one_line(sql: &str) -> String {
 impl Cured {
     pub(super) fn is_done(&self) -> bool {
         matches!(self.outcome, Outcome::Done { .. })
+    }
+
+    pub(super) fn was_interrupted(&self) -> bool {
+        matches!(self.outcome, Outcome::Interrupted)
     }
 }
 

@@ -71,7 +71,8 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "FILE")]
     statistics: Option<PathBuf>,
     /// Run the cures of what was found for sure, one by one, after a question each. Each by itself:
-    /// what is done stays done where a later one fails.
+    /// what is done stays done where a later one fails. Settings of the server and the sessions of
+    /// others are left alone.
     #[arg(long)]
     pub(super) apply: bool,
     /// Run them without asking.

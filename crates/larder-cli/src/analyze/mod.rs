@@ -10,6 +10,7 @@ mod page;
 mod progress;
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use larder_analysis::{Analysis, Error as AnalysisError, HistoryError, analyze_with};
 use larder_database::{CacheMode, Database, DatabaseOptions};
@@ -76,7 +77,10 @@ impl Outcome {
 }
 
 /// How long the end waits for the connection to be given back, which it is by then.
-const GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The same after a cure was interrupted: the server has to be told to end it.
+const CANCELLING: Duration = Duration::from_secs(15);
 
 impl Analyze {
     /// Findings end with code 1, and whatever kept it from looking with code 2: a script can tell
@@ -143,8 +147,15 @@ impl Analyze {
                 }),
                 Err(error) => Err(error),
             };
+            let cures = outcome
+                .iter()
+                .flat_map(|outcome| outcome.cures.iter().flatten());
+            let goodbye = match cures.fold(false, |any, cured| any || cured.was_interrupted()) {
+                true => CANCELLING,
+                false => GOODBYE,
+            };
             // What was asked was answered, however the connection closes.
-            let _ = database.shutdown(GOODBYE).await;
+            let _ = database.shutdown(goodbye).await;
             Ok::<_, Error>(outcome?)
         })?;
         // A question that nobody answers any more would be waited for.

@@ -98,7 +98,7 @@ impl TransactionState {
 
     /// Whether nobody knows what became of a COMMIT.
     pub(crate) fn is_commit_unknown(&self) -> bool {
-        self.commit_unknown
+        self.commit_unknown || self.commit_sent
     }
 
     /// Nothing is open and nothing is in doubt.

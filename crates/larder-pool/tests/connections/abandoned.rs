@@ -65,8 +65,8 @@ async fn so_it_does_where_the_connection_cannot_be_used_again() {
     assert_ended(&test, &pool, Some("PREPARE own AS SELECT 1")).await;
 }
 
-#[tokio::test]
-async fn a_commit_that_is_late_is_not_disturbed() {
+/// A table of which each row takes two seconds to commit.
+async fn dawdling() -> TestDatabase {
     let test = empty().await;
     for statement in [
         "CREATE TABLE notes (id int)",
@@ -78,6 +78,12 @@ async fn a_commit_that_is_late_is_not_disturbed() {
     ] {
         test.database().sql(statement).execute().await.unwrap();
     }
+    test
+}
+
+#[tokio::test]
+async fn a_commit_that_is_late_is_not_disturbed() {
+    let test = dawdling().await;
     let pool = pool_of_one(test.url(), |_| {});
     let mut session = pool.session().await.unwrap();
     let written = session.transaction(async |connection| {
@@ -89,5 +95,26 @@ async fn a_commit_that_is_late_is_not_disturbed() {
     });
     assert!(written.await.is_err(), "COMMIT takes longer");
     drop(session);
+    eventually(&test, "SELECT count(*) = 1 FROM notes").await;
+}
+
+#[tokio::test]
+async fn a_commit_that_was_given_up_is_not_disturbed_where_its_session_is_discarded() {
+    let test = dawdling().await;
+    let pool = pool_of_one(test.url(), |_| {});
+    let mut session = pool.session().await.unwrap();
+    let process = backend(&mut session).await;
+    {
+        let mut written = pin!(session.transaction(async |connection| {
+            let insert = "INSERT INTO notes VALUES (1)";
+            connection.batch_execute(insert).await
+        }));
+        let question = is_running(process);
+        tokio::select! {
+            ended = written.as_mut() => unreachable!("{ended:?}"),
+            () = eventually(&test, &question) => {}
+        }
+    }
+    session.discard();
     eventually(&test, "SELECT count(*) = 1 FROM notes").await;
 }
