@@ -15,7 +15,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs the statements that cure a finding, outside of a transaction, and gives how long that took.
 /// A finding [without any](AnalysisFinding::cure_sql) is left as it is, in no time.
 ///
-/// Look at [`confidence`](AnalysisFinding::confidence) and
+/// Look at [`confidence`](field@AnalysisFinding::confidence) and
 /// [`cure_reaches_others`](AnalysisFinding::cure_reaches_others) before.
 ///
 /// A statement takes as long as it takes. One that keeps others out gives up where it does not get

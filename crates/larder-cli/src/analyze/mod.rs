@@ -147,10 +147,10 @@ impl Analyze {
                 }),
                 Err(error) => Err(error),
             };
-            let cures = outcome
+            let mut cures = outcome
                 .iter()
                 .flat_map(|outcome| outcome.cures.iter().flatten());
-            let goodbye = match cures.fold(false, |any, cured| any || cured.was_interrupted()) {
+            let goodbye = match cures.any(Cured::was_interrupted) {
                 true => CANCELLING,
                 false => GOODBYE,
             };
