@@ -173,7 +173,9 @@ impl Listener {
                     None => std::future::pending().await,
                 }
             };
+            // In this order: what was found before the end is told before it.
             tokio::select! {
+                biased;
                 changed = reports.changed() => if changed.is_err() { break },
                 () = repeat => {}
                 _ = closing.wait_for(|is_closing| *is_closing) => break,
